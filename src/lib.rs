@@ -8,9 +8,17 @@
 //! 5   agent                          the daemon: wires everything, owns the loop
 //! 4   wake   source   platform       knocks · where values live · the box
 //! 3   net    uci                     wires · the OpenWrt configuration format
-//! 2   store                          atomic files, journal, state
+//! 2   store  process                 atomic files, journal, state · running programs
 //! 1   cwmp   model                   the protocol · the TR-181 tree: pure
 //! ```
+
+// For the program alone: tests may unwrap, also in the functions that several of them share.
+#![warn(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
 pub mod agent;
 pub mod cli;
@@ -18,6 +26,7 @@ pub mod cwmp;
 pub mod model;
 pub mod net;
 pub mod platform;
+pub mod process;
 pub mod source;
 pub mod store;
 pub mod uci;

@@ -1,3 +1,1 @@
-//! (to be written)
-pub mod binding;
-pub mod source;
+//! The TR-181 tree.

@@ -1,0 +1,207 @@
+//! A look over the bytes before the XML parser sees them.
+//!
+//! One pass, constant memory but for one small number a level: counts what would cost
+//! the parser memory or time out of proportion (depth, nodes, attributes, namespace
+//! scopes) and refuses document type declarations. It does not decide whether the text
+//! is well-formed; that is the parser's job.
+
+use super::{Limits, ReadError};
+
+/// Attributes one element may have.
+const MAX_ATTRIBUTES: u32 = 32;
+/// Namespace declarations that are in scope, summed over the elements that declare any:
+/// the parser copies the scope at each of them.
+const MAX_SCOPES: u32 = 1 << 18;
+
+/// Refuses what breaks the limits.
+pub(super) fn scan(text: &str, limits: &Limits) -> Result<(), ReadError> {
+    let bytes = text.as_bytes();
+    // The parser reserves room for a node at each '<' and an attribute at each '='.
+    let allowed = limits.nodes as usize * 2;
+    if bytes.iter().filter(|b| **b == b'<').count() > allowed {
+        return Err(ReadError::TooMany("elements"));
+    }
+    if bytes.iter().filter(|b| **b == b'=').count() > allowed {
+        return Err(ReadError::TooMany("attributes"));
+    }
+    // Namespaces in scope at each open element.
+    let mut scopes: Vec<u32> = Vec::new();
+    let mut copied = 0u32;
+    let mut nodes = 0u32;
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|b| *b == b'<') {
+        rest = rest.get(at + 1..).unwrap_or_default();
+        nodes += 1;
+        if nodes > limits.nodes.saturating_mul(2) {
+            return Err(ReadError::TooMany("elements"));
+        }
+        if let Some(after) = rest.strip_prefix(b"!--") {
+            rest = past(after, b"-->");
+        } else if let Some(after) = rest.strip_prefix(b"![CDATA[") {
+            rest = past(after, b"]]>");
+        } else if let Some(after) = rest.strip_prefix(b"?") {
+            rest = past(after, b"?>");
+        } else if rest.starts_with(b"!") {
+            return Err(ReadError::Dtd);
+        } else if rest.starts_with(b"/") {
+            scopes.pop();
+        } else {
+            let tag = Tag::read(rest);
+            if tag.attributes > MAX_ATTRIBUTES {
+                return Err(ReadError::TooMany("attributes in one element"));
+            }
+            let outer = scopes.last().copied().unwrap_or(0);
+            let scope = outer + tag.namespaces;
+            if tag.namespaces > 0 {
+                copied += scope;
+                if copied > MAX_SCOPES {
+                    return Err(ReadError::TooMany("namespace declarations"));
+                }
+            }
+            if scopes.len() as u64 >= u64::from(limits.depth) {
+                return Err(ReadError::TooDeep {
+                    limit: limits.depth,
+                });
+            }
+            if !tag.empty {
+                scopes.push(scope);
+            }
+            rest = tag.rest;
+        }
+    }
+    Ok(())
+}
+
+/// What follows the first `mark`; nothing when it does not occur.
+fn past<'a>(bytes: &'a [u8], mark: &[u8]) -> &'a [u8] {
+    bytes
+        .windows(mark.len())
+        .position(|w| w == mark)
+        .and_then(|at| bytes.get(at + mark.len()..))
+        .unwrap_or_default()
+}
+
+/// What one start tag holds.
+struct Tag<'a> {
+    attributes: u32,
+    namespaces: u32,
+    empty: bool,
+    rest: &'a [u8],
+}
+
+impl Tag<'_> {
+    /// Reads from behind the `<` to the `>` that ends the tag, quotes observed.
+    fn read(bytes: &[u8]) -> Tag<'_> {
+        let mut tag = Tag {
+            attributes: 0,
+            namespaces: 0,
+            empty: false,
+            rest: &[],
+        };
+        let mut quote = None;
+        let mut last = 0u8;
+        let mut word = 0usize;
+        for (i, &b) in bytes.iter().enumerate() {
+            match quote {
+                Some(q) if b == q => quote = None,
+                Some(_) => {}
+                None => match b {
+                    b'"' | b'\'' => quote = Some(b),
+                    b'=' => {
+                        tag.attributes += 1;
+                        let name = bytes.get(word..i).unwrap_or_default();
+                        if name.starts_with(b"xmlns") {
+                            tag.namespaces += 1;
+                        }
+                    }
+                    b' ' | b'\t' | b'\r' | b'\n' => {
+                        // `xmlns:a = "…"` is allowed: a blank before '=' starts no word.
+                        let next = bytes.get(i + 1..).unwrap_or_default();
+                        if next
+                            .first()
+                            .is_some_and(|n| !n.is_ascii_whitespace() && *n != b'=')
+                        {
+                            word = i + 1;
+                        }
+                    }
+                    b'>' => {
+                        tag.empty = last == b'/';
+                        tag.rest = bytes.get(i + 1..).unwrap_or_default();
+                        return tag;
+                    }
+                    _ => {}
+                },
+            }
+            last = b;
+        }
+        tag
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits {
+            bytes: 1 << 20,
+            depth: 4,
+            nodes: 100,
+        }
+    }
+
+    #[test]
+    fn depth_counts_open_elements_only() {
+        assert_eq!(
+            scan("<a><b/><b/><c><d><e><f/></e></d></c></a>", &limits()),
+            Err(ReadError::TooDeep { limit: 4 })
+        );
+        assert_eq!(
+            scan("<a><b/><b/><c><d></d></c><e><f><g/></f></e></a>", &limits()),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn markup_in_comments_cdata_and_quotes_is_not_counted() {
+        let deep = "<x><x><x><x><x>";
+        for text in [
+            format!("<a><!-- {deep} --></a>"),
+            format!("<a><![CDATA[{deep}]]></a>"),
+            "<a b='> <!DOCTYPE' c=\"/>\"><d/></a>".to_string(),
+        ] {
+            assert_eq!(scan(&text, &limits()), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn any_declaration_is_a_dtd() {
+        for text in [
+            "<!DOCTYPE a>",
+            "<a/><!ENTITY x 'y'>",
+            " <!doctype html><html>",
+        ] {
+            assert_eq!(scan(text, &limits()), Err(ReadError::Dtd), "{text}");
+        }
+    }
+
+    #[test]
+    fn attributes_and_namespace_scopes_are_bounded() {
+        let many: String = (0..40).map(|i| format!(" a{i}=''")).collect();
+        assert!(matches!(
+            scan(&format!("<a{many}/>"), &limits()),
+            Err(ReadError::TooMany(_))
+        ));
+        let wide = Limits {
+            depth: 32,
+            ..Limits::default()
+        };
+        let outer: String = (0..30).map(|i| format!(" xmlns:p{i} = 'u'")).collect();
+        let inner = "<b xmlns:q='v'/>".repeat(20_000);
+        let text = format!("<a{outer}>{inner}</a>");
+        assert_eq!(
+            scan(&text, &wide),
+            Err(ReadError::TooMany("namespace declarations"))
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! The one bounded buffer that envelopes are written into.
+//!
+//! Text is escaped, never wrapped in CDATA (some ACSs refuse it). Characters that XML
+//! 1.0 forbids are replaced by U+FFFD, the character for what cannot be shown: leaving
+//! them out would change a value's length unseen, refusing them would let one bad byte
+//! of a Wi-Fi name block a whole-tree read.
+
+use super::{ENCODING_NS, ENVELOPE_NS, Heading, XSD_NS, XSI_NS};
+use crate::cwmp::version::CwmpVersion;
+use std::fmt;
+
+/// The message would be larger than the cap: answer 9004 instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLarge {
+    /// The cap in bytes.
+    pub cap: usize,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the message would be larger than {} bytes", self.cap)
+    }
+}
+
+/// Digits kept free for the number of an array's items until it is known.
+const COUNT_DIGITS: usize = 10;
+
+/// A SOAP array being written: where its number of items belongs.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Array {
+    name: &'static str,
+    count_at: usize,
+    items: u32,
+}
+
+/// One envelope being written. After the first piece that does not fit, nothing more is
+/// written and [`finish`](Self::finish) says so.
+#[derive(Debug)]
+pub(super) struct Envelope {
+    out: Vec<u8>,
+    cap: usize,
+    full: bool,
+    pub(super) version: CwmpVersion,
+}
+
+impl Envelope {
+    /// Writes everything up to the inside of Header: Envelope, namespaces, `ID`.
+    pub(super) fn open(heading: &Heading) -> Envelope {
+        let mut e = Envelope {
+            out: Vec::with_capacity(heading.cap.min(2048)),
+            cap: heading.cap,
+            full: false,
+            version: heading.version,
+        };
+        e.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<soapenv:Envelope");
+        for (prefix, uri) in [
+            ("soapenv", ENVELOPE_NS),
+            ("soapenc", ENCODING_NS),
+            ("xsd", XSD_NS),
+            ("xsi", XSI_NS),
+            ("cwmp", heading.version.namespace()),
+        ] {
+            e.raw(" xmlns:");
+            e.raw(prefix);
+            e.raw("=\"");
+            e.raw(uri);
+            e.raw("\"");
+        }
+        e.raw("><soapenv:Header>");
+        if let Some(id) = &heading.id {
+            e.raw("<cwmp:ID soapenv:mustUnderstand=\"1\">");
+            e.text(id);
+            e.raw("</cwmp:ID>");
+        }
+        e
+    }
+
+    /// A header that need not be understood.
+    pub(super) fn optional_header(&mut self, name: &str, value: &str) {
+        self.raw("<cwmp:");
+        self.raw(name);
+        self.raw(" soapenv:mustUnderstand=\"0\">");
+        self.text(value);
+        self.raw("</cwmp:");
+        self.raw(name);
+        self.raw(">");
+    }
+
+    /// Ends the Header and opens the Body.
+    pub(super) fn body(&mut self) {
+        self.raw("</soapenv:Header><soapenv:Body>");
+    }
+
+    /// Ends the envelope.
+    pub(super) fn finish(mut self) -> Result<Vec<u8>, TooLarge> {
+        self.raw("</soapenv:Body></soapenv:Envelope>\n");
+        if self.full {
+            return Err(TooLarge { cap: self.cap });
+        }
+        Ok(self.out)
+    }
+
+    /// Whether something did not fit.
+    pub(super) fn check(&self) -> Result<(), TooLarge> {
+        if self.full {
+            Err(TooLarge { cap: self.cap })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Markup, as it stands.
+    pub(super) fn raw(&mut self, markup: &str) {
+        if self.full || self.out.len() + markup.len() > self.cap {
+            self.full = true;
+            return;
+        }
+        self.out.extend_from_slice(markup.as_bytes());
+    }
+
+    /// Character data, escaped. A carriage return is written as a reference, as XML
+    /// readers turn a bare one into a newline.
+    pub(super) fn text(&mut self, text: &str) {
+        let mut plain = 0;
+        for (at, c) in text.char_indices() {
+            let instead = match c {
+                '&' => "&amp;",
+                '<' => "&lt;",
+                '>' => "&gt;",
+                '\r' => "&#13;",
+                '\t' | '\n' => continue,
+                '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => "\u{fffd}",
+                _ => continue,
+            };
+            self.raw(text.get(plain..at).unwrap_or_default());
+            self.raw(instead);
+            plain = at + c.len_utf8();
+        }
+        self.raw(text.get(plain..).unwrap_or_default());
+    }
+
+    /// `<name>`
+    pub(super) fn start(&mut self, name: &str) {
+        self.raw("<");
+        self.raw(name);
+        self.raw(">");
+    }
+
+    /// `</name>`
+    pub(super) fn end(&mut self, name: &str) {
+        self.raw("</");
+        self.raw(name);
+        self.raw(">");
+    }
+
+    /// `<name>text</name>`
+    pub(super) fn element(&mut self, name: &str, text: &str) {
+        self.start(name);
+        self.text(text);
+        self.end(name);
+    }
+
+    /// The same, cut to `max` characters, for texts that the schema bounds and that mean
+    /// the same when cut.
+    pub(super) fn clipped(&mut self, name: &str, text: &str, max: usize) {
+        let end = text
+            .char_indices()
+            .nth(max)
+            .map_or(text.len(), |(at, _)| at);
+        self.element(name, text.get(..end).unwrap_or_default());
+    }
+
+    /// `<name>number</name>`
+    pub(super) fn number(&mut self, name: &str, number: impl fmt::Display) {
+        self.element(name, &number.to_string());
+    }
+
+    /// `<name>1</name>` or `0`: the form that every ACS reads.
+    pub(super) fn boolean(&mut self, name: &str, value: bool) {
+        self.element(name, if value { "1" } else { "0" });
+    }
+
+    /// Opens a SOAP array of `item` (a qualified name such as `cwmp:EventStruct`).
+    pub(super) fn array(&mut self, name: &'static str, item: &str) -> Array {
+        self.raw("<");
+        self.raw(name);
+        self.raw(" soapenc:arrayType=\"");
+        self.raw(item);
+        self.raw("[");
+        let count_at = self.out.len();
+        self.raw("0000000000");
+        self.raw("]\">");
+        Array {
+            name,
+            count_at,
+            items: 0,
+        }
+    }
+
+    /// Notes one item of an array.
+    pub(super) fn count(&mut self, array: &mut Array) {
+        array.items = array.items.saturating_add(1);
+    }
+
+    /// Ends an array and writes the number of its items where it belongs.
+    pub(super) fn end_array(&mut self, array: Array) {
+        self.end(array.name);
+        if self.full {
+            return;
+        }
+        let digits = array.items.to_string();
+        let _ = self.out.splice(
+            array.count_at..array.count_at + COUNT_DIGITS,
+            digits.into_bytes(),
+        );
+    }
+}
+
+impl Array {
+    /// How many items were noted.
+    pub(super) fn items(&self) -> u32 {
+        self.items
+    }
+}

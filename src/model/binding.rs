@@ -1,0 +1,243 @@
+//! Where a value or a table lives, as the data-model files say it: plain data that the
+//! sources interpret.
+//!
+//! Texts may hold `{row}` (the key of the innermost row), `{row1}`, `{row2}` … (the keys
+//! from the outermost table inwards); [`expand`] puts them in. Nothing here opens
+//! anything.
+
+use std::collections::BTreeMap;
+
+/// Which source a binding belongs to: one [`Source`](super::source::Source) serves each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceKind {
+    Uci,
+    File,
+    Command,
+    Native,
+    Constant,
+    Memory,
+}
+
+/// Where one parameter's value lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Binding {
+    Uci(UciAt),
+    File(FileAt),
+    Command(CommandAt),
+    /// A value computed by compiled-in code, known by a name.
+    Native(String),
+    Constant(String),
+    /// A value kept in memory only, until the agent ends; the text is its key.
+    Memory(String),
+}
+
+/// `uci = "package.section.option"`; the section may be a name, `{row}` or `@type[n]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UciAt {
+    pub package: String,
+    pub section: String,
+    pub option: String,
+    /// `item = n`: only the n-th entry (from 1) of a list.
+    pub item: Option<u32>,
+    /// `words = true`: a list parameter kept as one option with spaces between.
+    pub words: bool,
+    /// `create = "type"`: the section is made with this type when it is written and absent.
+    pub create: Option<String>,
+    /// `part = n`: only one part of the option's text.
+    pub part: Option<UciPart>,
+    /// `through = { … }`: the option names a section, and the value stands there.
+    pub through: Option<UciThrough>,
+    /// `or = "option"`: read in place of an option that is absent.
+    pub or: Option<String>,
+    /// `clears = ["option"]`: options of the same section that a write takes away.
+    pub clears: Vec<String>,
+}
+
+/// `part = n, separator = "-"`: one part of a text such as `8000-8010`; the other parts
+/// stay when it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UciPart {
+    /// From 1.
+    pub n: u32,
+    /// Each of its characters parts the text; the first is written.
+    pub separator: String,
+}
+
+/// `through = { type = "zone", key = "name", value = "network" }`: what the option says is
+/// the `key` of a section of this type in the same package, and the value is the first
+/// item of that section's `value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UciThrough {
+    pub section_type: String,
+    pub key: String,
+    pub value: String,
+}
+
+/// `file`, `proc` or `sysfs` (the same source; the word is for the reader).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileAt {
+    /// Absolute, below the agent's root.
+    pub path: String,
+    pub pick: Pick,
+    /// The file is written in place (sysfs, procfs) instead of replaced.
+    pub in_place: bool,
+}
+
+/// `command = { argv = […] }`: run without a shell, output capped, killed on time-out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandAt {
+    pub argv: Vec<String>,
+    pub pick: Pick,
+}
+
+/// Which part of a text is the value; all empty: the whole text without white space
+/// around it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pick {
+    /// The n-th line, from 1.
+    pub line: Option<u32>,
+    /// The line that begins with this key and the separator (`MemTotal`); the rest of
+    /// the line is the value, quotes around it taken away.
+    pub key: Option<String>,
+    /// The line whose n-th field (from 1) is the key of the innermost row.
+    pub row_field: Option<u32>,
+    /// The n-th field of what was found, from 1.
+    pub field: Option<u32>,
+    /// The field below this word of the header line.
+    pub column: Option<String>,
+    /// What parts fields, and key from value: white space when absent (`=` or `:` for keys).
+    pub separator: Option<String>,
+}
+
+/// Where the rows of a table come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rows {
+    /// Sections of one type in a UCI package.
+    Uci(UciRows),
+    /// The entries of a folder.
+    Dir(DirRows),
+    /// The lines of a file.
+    Lines(LineRows),
+    /// Always these keys.
+    Fixed(Vec<String>),
+    /// Rows of compiled-in code, known by a name.
+    Native(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UciRows {
+    pub package: String,
+    pub section_type: String,
+    /// Only sections in which these options have these values.
+    pub only: BTreeMap<String, String>,
+    /// Options of a section made by AddObject.
+    pub new: BTreeMap<String, String>,
+    /// Only sections whose option of this name is the key of the row around the table.
+    pub parent: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirRows {
+    pub path: String,
+    /// Only entries that hold this entry (`device`).
+    pub with: Option<String>,
+    /// Only entries that do not hold this entry (`wireless`).
+    pub without: Option<String>,
+    /// Only entries whose names are numbers.
+    pub numeric: bool,
+    /// Entries of these names are left out.
+    pub except: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineRows {
+    pub path: String,
+    /// The field (from 1) that is the row's key.
+    pub key: u32,
+    /// Lines with fewer fields are no rows.
+    pub min_fields: u32,
+    /// How many lines at the top are no rows.
+    pub skip: u32,
+    pub separator: Option<String>,
+}
+
+impl Binding {
+    /// The source that serves this binding.
+    pub fn source(&self) -> SourceKind {
+        match self {
+            Binding::Uci(_) => SourceKind::Uci,
+            Binding::File(_) => SourceKind::File,
+            Binding::Command(_) => SourceKind::Command,
+            Binding::Native(_) => SourceKind::Native,
+            Binding::Constant(_) => SourceKind::Constant,
+            Binding::Memory(_) => SourceKind::Memory,
+        }
+    }
+}
+
+impl Rows {
+    /// The source that serves this table.
+    pub fn source(&self) -> SourceKind {
+        match self {
+            Rows::Uci(_) => SourceKind::Uci,
+            Rows::Dir(_) | Rows::Lines(_) => SourceKind::File,
+            Rows::Fixed(_) => SourceKind::Constant,
+            Rows::Native(_) => SourceKind::Native,
+        }
+    }
+}
+
+/// Puts row keys into a text: `{row}` is the innermost, `{row1}` the outermost.
+/// A placeholder without a row stays as it is (the schema refuses such files), and a key
+/// that looks like a placeholder is not expanded again.
+pub fn expand(text: &str, rows: &[String]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("{row") {
+        out.push_str(&rest[..at]);
+        let tail = &rest[at + 4..];
+        let row = tail.split_once('}').and_then(|(digits, after)| {
+            let row = match digits {
+                "" => rows.last(),
+                _ if digits.bytes().all(|b| b.is_ascii_digit()) => digits
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|n| rows.get(n.checked_sub(1)?)),
+                _ => None,
+            };
+            Some((row?, after))
+        });
+        match row {
+            Some((row, after)) => {
+                out.push_str(row);
+                rest = after;
+            }
+            None => {
+                out.push_str("{row");
+                rest = tail;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expand;
+
+    #[test]
+    fn placeholders_are_expanded_once() {
+        let rows = ["{row}".to_owned(), "b{row1}".to_owned()];
+        assert_eq!(expand("x", &rows), "x");
+        assert_eq!(
+            expand("{row1}/{row2}/{row}", &rows),
+            "{row}/b{row1}/b{row1}"
+        );
+        assert_eq!(
+            expand("{row3} {row0} {rowx} {row", &rows),
+            "{row3} {row0} {rowx} {row"
+        );
+        assert_eq!(expand("{row}", &[]), "{row}");
+    }
+}

@@ -1,0 +1,331 @@
+//! Between what a source keeps and what the model shows: booleans in the manner of UCI,
+//! maps, scales, lists, references.
+//!
+//! Reading is lenient: a value that has the parameter's type is shown even where range,
+//! length or enumeration would refuse it in a Set, since it is what the router runs with.
+//! One that does not have the type (`abc` for a number) cannot be shown at all: the
+//! parameter is in trouble.
+
+use super::binding::Binding;
+use super::facets::{Facets, join_list, split_list};
+use super::schema::{Extra, Param, ParamSource};
+use super::source::Raw;
+use super::value::{self, ValueType};
+
+/// A value as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reading {
+    pub value: String,
+    /// The source holds this value; `false` where something else is shown in place of
+    /// what it holds, so that a Set of the shown value must still be written.
+    pub exact: bool,
+}
+
+/// Finds the path of a row by its key, or its key by the path.
+pub(super) type Lookup<'a> = &'a mut dyn FnMut(&str) -> Option<String>;
+
+/// What a parameter shows when its source has nothing.
+pub(super) fn absent(param: &Param, facets: &Facets) -> String {
+    match &param.default {
+        Some(default) => default.to_string(),
+        None => facets.empty_value().to_owned(),
+    }
+}
+
+/// The value that what a source keeps stands for. The error says why it has none, without
+/// showing it when the parameter is hidden.
+pub(super) fn from_raw(
+    param: &Param,
+    facets: &Facets,
+    raw: Option<Raw>,
+    path_of_key: Lookup<'_>,
+) -> Result<Reading, String> {
+    let extra = param.extra.as_deref();
+    let Some(raw) = raw else {
+        let mapped = extra.and_then(|e| e.map.iter().find(|(_, source)| source.is_empty()));
+        return Ok(Reading {
+            value: mapped.map_or_else(|| absent(param, facets), |(shown, _)| shown.to_string()),
+            exact: true,
+        });
+    };
+    if let (Raw::Text(text), Some(extra)) = (&raw, extra)
+        && extra.none.iter().any(|none| **none == *text.trim())
+    {
+        return Ok(Reading {
+            value: absent(param, facets),
+            exact: false,
+        });
+    }
+    if facets.list.is_none() {
+        let text = match raw {
+            Raw::Text(text) => text,
+            Raw::List(items) => items.join(" "),
+        };
+        return item_from(param, facets, extra, &text, path_of_key);
+    }
+    let items = match raw {
+        Raw::List(items) => items,
+        Raw::Text(text) if in_words(param) => text.split_whitespace().map(str::to_owned).collect(),
+        Raw::Text(text) => split_list(&text),
+    };
+    let mut exact = true;
+    let mut values = Vec::with_capacity(items.len());
+    for item in &items {
+        let reading = item_from(param, facets, extra, item, path_of_key)?;
+        exact &= reading.exact;
+        if reading.value.is_empty() {
+            // An item that names nothing has no place in a list.
+            exact = false;
+            continue;
+        }
+        values.push(reading.value);
+    }
+    Ok(Reading {
+        value: join_list(values.iter().map(String::as_str)),
+        exact,
+    })
+}
+
+fn in_words(param: &Param) -> bool {
+    matches!(&param.source, ParamSource::At(b) if matches!(&**b, Binding::Uci(at) if at.words))
+}
+
+fn item_from(
+    param: &Param,
+    facets: &Facets,
+    extra: Option<&Extra>,
+    text: &str,
+    path_of_key: Lookup<'_>,
+) -> Result<Reading, String> {
+    let base = facets.named.base;
+    let done = |value: String, exact: bool| Ok(Reading { value, exact });
+    if let Some(extra) = extra {
+        if !extra.references.is_empty() {
+            return match path_of_key(text) {
+                Some(path) => done(path, true),
+                None => done(String::new(), text.is_empty()),
+            };
+        }
+        if let Some((shown, _)) = extra.map.iter().find(|(_, source)| **source == *text) {
+            return done(shown.to_string(), true);
+        }
+        // OpenWrt takes `yes` for `1`: so does a map that turns a boolean round.
+        if base == ValueType::Boolean && !extra.map.is_empty() {
+            let usual = boolean(text).map(|value| if value == "true" { "1" } else { "0" });
+            let known = extra
+                .map
+                .iter()
+                .find(|(_, source)| usual.as_deref() == Ok(&**source));
+            if let Some((shown, _)) = known {
+                return done(shown.to_string(), true);
+            }
+        }
+        if let Some(otherwise) = &extra.otherwise {
+            return done(otherwise.to_string(), true);
+        }
+        if !extra.map.is_empty()
+            && facets.list.is_none()
+            && let Some(default) = &param.default
+        {
+            return done(default.to_string(), false);
+        }
+    }
+    if base == ValueType::String {
+        return done(text.to_owned(), true);
+    }
+    let text = text.trim();
+    if text.is_empty()
+        && facets.list.is_none()
+        && !matches!(base, ValueType::Base64 | ValueType::HexBinary)
+    {
+        return done(absent(param, facets), false);
+    }
+    let read = match (base, extra.and_then(|e| e.scale)) {
+        (ValueType::Boolean, _) => boolean(text).map(str::to_owned),
+        // The local time keeps its offset; nothing that is set has one of its own.
+        (ValueType::DateTime, _) if !param.writable => {
+            value::canonical(base, text).map(|_| text.to_owned())
+        }
+        (_, Some((top, bottom))) => {
+            scaled(text, top, bottom).and_then(|n| value::canonical(base, &fit(facets, n)))
+        }
+        _ if base.is_number() => match value::decimal(text) {
+            // Only integers wrap; a decimal keeps its fraction.
+            Some(n) if !n.contains('.') => match n.parse::<i128>() {
+                Ok(n) => value::canonical(base, &fit(facets, n)),
+                Err(_) => value::canonical(base, &n),
+            },
+            _ => value::canonical(base, text),
+        },
+        _ => value::canonical(base, text),
+    };
+    match read {
+        Ok(value) => done(value, true),
+        Err(what) if param.hidden => Err(format!("what it holds {what}")),
+        Err(what) => {
+            let shown: String = text.chars().take(40).collect();
+            Err(format!("what it holds, {shown:?}, {what}"))
+        }
+    }
+}
+
+/// Counters wrap where their type ends (TR-106: statistics), whatever the kernel's width.
+fn fit(facets: &Facets, n: i128) -> String {
+    match facets.named.name {
+        "StatsCounter32" if n >= 0 => n.rem_euclid(1 << 32).to_string(),
+        "StatsCounter64" if n >= 0 => n.rem_euclid(1 << 64).to_string(),
+        _ => n.to_string(),
+    }
+}
+
+fn boolean(text: &str) -> Result<&'static str, String> {
+    match text {
+        "1" | "on" | "yes" | "true" | "enabled" => Ok("true"),
+        "0" | "off" | "no" | "false" | "disabled" => Ok("false"),
+        _ => Err("is no boolean; write 1 or 0".to_owned()),
+    }
+}
+
+/// `text` × `top` / `bottom`, rounded towards zero. The text may have a fraction.
+fn scaled(text: &str, top: i64, bottom: i64) -> Result<i128, String> {
+    let number = value::decimal(text).ok_or("is no number")?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((&number, ""));
+    // Nine digits of a fraction are as fine as any clock or meter shows.
+    let fraction = &fraction[..fraction.len().min(9)];
+    let digits: i128 = format!("{whole}{fraction}")
+        .parse()
+        .map_err(|_| "is too large a number")?;
+    // The fraction has nine digits at most.
+    let unit = 10_i128.pow(fraction.len() as u32);
+    digits
+        .checked_mul(i128::from(top))
+        .map(|n| n / (unit * i128::from(bottom)))
+        .ok_or_else(|| "is too large a number".to_owned())
+}
+
+/// Whether a value has no text of its own: it is what every text stands for that is not
+/// in the map, so that nothing can be written for it.
+pub(super) fn follows(param: &Param, value: &str) -> bool {
+    param.extra.as_deref().is_some_and(|extra| {
+        extra.otherwise.as_deref() == Some(value)
+            && !extra.map.iter().any(|(shown, _)| **shown == *value)
+    })
+}
+
+/// What a source is to keep for a canonical value; the error says why it cannot.
+pub(super) fn to_raw(
+    param: &Param,
+    facets: &Facets,
+    canonical: &str,
+    key_of_path: Lookup<'_>,
+) -> Result<Option<Raw>, String> {
+    let extra = param.extra.as_deref();
+    let in_uci = matches!(&param.source, ParamSource::At(b) if matches!(**b, Binding::Uci(_)));
+    let raw = if facets.list.is_some() {
+        let items: Vec<String> = split_list(canonical)
+            .iter()
+            .map(|item| item_to(facets, extra, item, key_of_path))
+            .collect::<Result<_, _>>()?;
+        if in_words(param) {
+            if items
+                .iter()
+                .any(|i| i.is_empty() || i.contains(char::is_whitespace))
+            {
+                return Err("has an item with white space, which cannot be kept here".to_owned());
+            }
+            Raw::Text(items.join(" "))
+        } else if in_uci {
+            Raw::List(items)
+        } else {
+            Raw::Text(join_list(items.iter().map(String::as_str)))
+        }
+    } else {
+        Raw::Text(item_to(facets, extra, canonical, key_of_path)?)
+    };
+    let empty = match &raw {
+        Raw::Text(text) => text.is_empty(),
+        Raw::List(items) => items.is_empty(),
+    };
+    if !(empty && in_uci) {
+        return Ok(Some(raw));
+    }
+    // UCI keeps no empty options: nothing there must mean the same.
+    match param.default.as_deref() {
+        Some(default) if !default.is_empty() => Err(format!(
+            "cannot be empty here, where nothing means {default:?}"
+        )),
+        _ => Ok(None),
+    }
+}
+
+fn item_to(
+    facets: &Facets,
+    extra: Option<&Extra>,
+    item: &str,
+    key_of_path: Lookup<'_>,
+) -> Result<String, String> {
+    if let Some(extra) = extra {
+        if !extra.references.is_empty() {
+            if item.is_empty() {
+                return Ok(String::new());
+            }
+            return key_of_path(item).ok_or_else(|| {
+                "names no existing row; write its path without a dot at the end".to_owned()
+            });
+        }
+        if let Some((_, source)) = extra.map.iter().find(|(shown, _)| **shown == *item) {
+            return Ok(source.to_string());
+        }
+        if let Some((top, bottom)) = extra.scale {
+            return unscaled(item, top, bottom);
+        }
+    }
+    Ok(match (facets.named.base, item) {
+        (ValueType::Boolean, "true") => "1".to_owned(),
+        (ValueType::Boolean, _) => "0".to_owned(),
+        _ => item.to_owned(),
+    })
+}
+
+fn unscaled(item: &str, top: i64, bottom: i64) -> Result<String, String> {
+    let number: i128 = item
+        .parse()
+        .map_err(|_| "cannot be kept here: it has a fraction".to_owned())?;
+    let (top, bottom) = (i128::from(top), i128::from(bottom));
+    match number.checked_mul(bottom) {
+        Some(n) if n % top == 0 => Ok((n / top).to_string()),
+        _ => Err(format!(
+            "cannot be kept here: it is no multiple of {top}/{bottom}"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scaling_is_exact_and_bounded() {
+        assert_eq!(scaled("2048", 1, 1024), Ok(2));
+        assert_eq!(scaled("12.57", 1, 1), Ok(12));
+        assert_eq!(scaled("-12.57", 100, 1), Ok(-1257));
+        assert_eq!(scaled("0.000000001", 1_000_000_000, 1), Ok(1));
+        assert!(scaled(&"9".repeat(40), 1000, 1).is_err());
+        assert!(scaled("x", 1, 1).is_err());
+        assert_eq!(unscaled("5000", 1000, 1).as_deref(), Ok("5"));
+        assert!(unscaled("5001", 1000, 1).is_err());
+    }
+
+    #[test]
+    fn booleans_read_as_openwrt_reads_them() {
+        for (text, want) in [
+            ("on", "true"),
+            ("enabled", "true"),
+            ("0", "false"),
+            ("no", "false"),
+        ] {
+            assert_eq!(boolean(text), Ok(want));
+        }
+        assert!(boolean("maybe").is_err());
+    }
+}

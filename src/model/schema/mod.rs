@@ -1,0 +1,466 @@
+//! The data-model files in checked form: which objects and parameters exist, what their
+//! values may be and where they live.
+//!
+//! ```text
+//! (name, text)… ── load: TOML, one key at a time ──> raw objects ── check: the tree as
+//! a whole ──> Schema
+//! ```
+//!
+//! Strings that come up often are shared and equal facets are kept once, because a
+//! router holds this tree in memory for as long as it runs.
+
+mod bind;
+mod check;
+mod fields;
+mod load;
+mod relate;
+
+use super::binding::{Binding, Rows};
+use super::facets::Facets;
+use super::value::ValueType;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Errors reported at once at most.
+const MAX_ERRORS: usize = 200;
+
+/// One thing wrong in a data-model file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaError {
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// What is wrong; what to write instead.
+    pub what: String,
+}
+
+impl fmt::Display for SchemaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.what)
+    }
+}
+
+impl std::error::Error for SchemaError {}
+
+/// How changes of a parameter are reported by default (`activeNotify` in TR-106).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Notify {
+    /// Off until the ACS asks.
+    #[default]
+    Normal,
+    /// Always active (forceEnabled).
+    Forced,
+    /// Active until the ACS says otherwise (forceDefaultEnabled).
+    Active,
+    /// The CPE may deny active notification (canDeny); this one grants it.
+    CanDeny,
+}
+
+/// An object of a [`Schema`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId(u16);
+
+/// A parameter of a [`Schema`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ParamId(u16);
+
+/// The checked tree of objects and parameters.
+#[derive(Debug)]
+pub struct Schema {
+    objects: Vec<Object>,
+    params: Vec<Param>,
+    facets: Vec<Facets>,
+}
+
+/// A single object or a table (then this is the table and the shape of its rows).
+#[derive(Debug)]
+pub(crate) struct Object {
+    pub name: Arc<str>,
+    pub parent: Option<ObjectId>,
+    /// Rows around a parameter here: the `{i}` in the path, this object's own included.
+    pub depth: u8,
+    params: Range<u16>,
+    /// Sorted by name.
+    pub children: Box<[ObjectId]>,
+    pub table: Option<Box<Table>>,
+    /// Pairs of which the first value must not exceed the second.
+    pub ordered: Box<[(ParamId, ParamId)]>,
+}
+
+/// What makes an object a table.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub rows: Rows,
+    /// AddObject and DeleteObject are allowed.
+    pub writable: bool,
+    /// The instance number is the row's key.
+    pub by_key: bool,
+    pub max_rows: Option<u32>,
+    pub unique: Box<[Box<[ParamId]>]>,
+    pub alias: Option<ParamId>,
+    pub enable: Option<ParamId>,
+    /// What AddObject and DeleteObject make stale.
+    pub reload: Box<[Arc<str>]>,
+}
+
+/// A parameter.
+#[derive(Debug)]
+pub(crate) struct Param {
+    pub name: Arc<str>,
+    pub object: ObjectId,
+    facets: u16,
+    pub writable: bool,
+    pub hidden: bool,
+    pub inform: bool,
+    pub notify: Notify,
+    pub source: ParamSource,
+    /// Canonical.
+    pub default: Option<Arc<str>>,
+    pub extra: Option<Box<Extra>>,
+}
+
+/// Where a parameter's value comes from.
+#[derive(Debug)]
+pub(crate) enum ParamSource {
+    At(Box<Binding>),
+    /// The row's alias, kept with the instance numbers.
+    Alias,
+    /// The number of rows of a table.
+    Entries(ObjectId),
+    /// ManagementServer.ParameterKey, kept by the model.
+    ParameterKey,
+}
+
+/// What few parameters have.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    /// (TR-181 value, source text)
+    pub map: Box<[(Box<str>, Box<str>)]>,
+    /// What every text that is not in `map` stands for.
+    pub otherwise: Option<Box<str>>,
+    /// Texts that stand for no value.
+    pub none: Box<[Box<str>]>,
+    /// Value = source × this ratio.
+    pub scale: Option<(i64, i64)>,
+    /// The tables whose rows the value names.
+    pub references: Box<[ObjectId]>,
+    pub reload: Option<Box<[Arc<str>]>>,
+    pub reads: Option<Box<str>>,
+}
+
+impl Schema {
+    /// Reads data-model files, (name for messages, text) each; a later file overrides an
+    /// earlier one. All errors of all files are returned, in order of file and line.
+    pub fn load(files: &[(String, String)]) -> Result<Schema, Vec<SchemaError>> {
+        let mut objects = BTreeMap::new();
+        let mut errors = Vec::new();
+        for (i, (name, text)) in files.iter().enumerate() {
+            let Ok(file) = u16::try_from(i) else {
+                errors.push(SchemaError {
+                    file: name.clone(),
+                    line: 1,
+                    what: "more than 65535 data-model files; join some".to_owned(),
+                });
+                break;
+            };
+            load::load_file(file, name, text, &mut objects, &mut errors);
+        }
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        let unread = !errors.is_empty();
+        let schema = check::build(objects, &names, unread, &mut errors);
+        match schema {
+            Some(schema) if errors.is_empty() => Ok(schema),
+            _ => {
+                let place = |e: &SchemaError| names.iter().position(|n| *n == e.file);
+                errors.sort_by_key(|a| (place(a), a.line));
+                errors.dedup();
+                errors.truncate(MAX_ERRORS);
+                Err(errors)
+            }
+        }
+    }
+
+    /// All objects, parents before children.
+    pub fn objects(&self) -> impl Iterator<Item = ObjectView<'_>> {
+        // Ids are given out below 65 536 (check::build).
+        (0..self.objects.len()).map(|i| ObjectView {
+            schema: self,
+            id: ObjectId(i as u16),
+        })
+    }
+
+    /// All parameters, those of one object together.
+    pub fn parameters(&self) -> impl Iterator<Item = ParameterView<'_>> {
+        (0..self.params.len()).map(|i| ParameterView {
+            schema: self,
+            id: ParamId(i as u16),
+        })
+    }
+
+    /// The parameter of a schema path (`Device.NAT.PortMapping.{i}.Enable`).
+    pub fn parameter(&self, path: &str) -> Option<ParameterView<'_>> {
+        let (object, name) = path.rsplit_once('.')?;
+        let id = self.param_named(self.object_at(object)?, name)?;
+        Some(ParameterView { schema: self, id })
+    }
+
+    /// The object of a schema path without its last dot.
+    fn object_at(&self, path: &str) -> Option<ObjectId> {
+        let mut parts = path.split('.').peekable();
+        let root = self.root();
+        if parts.next() != Some(&*self.object(root).name) {
+            return None;
+        }
+        let mut at = root;
+        while let Some(part) = parts.next() {
+            at = self.child_named(at, part)?;
+            let marked = parts.next_if_eq(&"{i}").is_some();
+            if marked != self.object(at).table.is_some() {
+                return None;
+            }
+        }
+        Some(at)
+    }
+
+    /// Where the rows of a table come from, by its path with instance numbers
+    /// (`Device.WiFi.Radio.1.Ssid.`).
+    pub(crate) fn rows_at(&self, table: &str) -> Option<&Rows> {
+        let parts = table.strip_suffix('.')?.split('.');
+        let template: Vec<&str> = parts
+            .map(|part| match part.parse::<u32>() {
+                Ok(_) => "{i}",
+                Err(_) => part,
+            })
+            .chain(["{i}"])
+            .collect();
+        let id = self.object_at(&template.join("."))?;
+        self.object(id).table.as_ref().map(|t| &t.rows)
+    }
+
+    pub(crate) fn root(&self) -> ObjectId {
+        ObjectId(0)
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "ids are of this schema, and objects are never taken away"
+    )]
+    pub(crate) fn object(&self, id: ObjectId) -> &Object {
+        // Ids come from this schema only, and objects are never taken away.
+        &self.objects[usize::from(id.0)]
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "ids are of this schema, and parameters are never taken away"
+    )]
+    pub(crate) fn param(&self, id: ParamId) -> &Param {
+        // As for objects.
+        &self.params[usize::from(id.0)]
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "parameters hold places in `facets`, which never shrinks"
+    )]
+    pub(crate) fn facets(&self, id: ParamId) -> &Facets {
+        &self.facets[usize::from(self.param(id).facets)]
+    }
+
+    pub(crate) fn params_of(&self, object: ObjectId) -> impl Iterator<Item = ParamId> + use<> {
+        self.object(object).params.clone().map(ParamId)
+    }
+
+    pub(crate) fn all_params(&self) -> impl Iterator<Item = ParamId> + use<> {
+        (0..self.params.len() as u16).map(ParamId)
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "an object's range lies within `params`"
+    )]
+    pub(crate) fn param_named(&self, object: ObjectId, name: &str) -> Option<ParamId> {
+        let range = self.object(object).params.clone();
+        let params = &self.params[usize::from(range.start)..usize::from(range.end)];
+        let at = params.binary_search_by(|p| (*p.name).cmp(name)).ok()?;
+        Some(ParamId(range.start + at as u16))
+    }
+
+    pub(crate) fn child_named(&self, object: ObjectId, name: &str) -> Option<ObjectId> {
+        let children = &self.object(object).children;
+        let at = children
+            .binary_search_by(|c| (*self.object(*c).name).cmp(name))
+            .ok()?;
+        children.get(at).copied()
+    }
+
+    /// The objects from the root down to this one.
+    pub(crate) fn line_of(&self, id: ObjectId) -> Vec<ObjectId> {
+        let mut line = vec![id];
+        let mut at = id;
+        while let Some(parent) = self.object(at).parent {
+            line.push(parent);
+            at = parent;
+        }
+        line.reverse();
+        line
+    }
+
+    /// The schema path, with `{i}` for rows and a dot at the end.
+    pub(crate) fn path_of(&self, id: ObjectId) -> String {
+        let mut path = String::new();
+        for id in self.line_of(id) {
+            let object = self.object(id);
+            path.push_str(&object.name);
+            path.push_str(if object.table.is_some() { ".{i}." } else { "." });
+        }
+        path
+    }
+
+    /// Packages to reload when this parameter has changed.
+    pub(crate) fn reload_of(&self, id: ParamId) -> Vec<Arc<str>> {
+        let param = self.param(id);
+        if let Some(reload) = param.extra.as_ref().and_then(|e| e.reload.as_ref()) {
+            return reload.to_vec();
+        }
+        match &param.source {
+            ParamSource::At(binding) => match &**binding {
+                Binding::Uci(at) => vec![at.package.as_str().into()],
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// An object as the files describe it, for those who compare or print schemas.
+#[derive(Clone, Copy)]
+pub struct ObjectView<'a> {
+    schema: &'a Schema,
+    id: ObjectId,
+}
+
+impl<'a> ObjectView<'a> {
+    /// `Device.NAT.PortMapping.{i}.`
+    pub fn path(&self) -> String {
+        self.schema.path_of(self.id)
+    }
+
+    pub fn is_table(&self) -> bool {
+        self.schema.object(self.id).table.is_some()
+    }
+
+    /// Whether AddObject and DeleteObject are allowed.
+    pub fn writable(&self) -> bool {
+        self.schema
+            .object(self.id)
+            .table
+            .as_ref()
+            .is_some_and(|t| t.writable)
+    }
+
+    /// Where a table's rows come from.
+    pub fn rows(&self) -> Option<&'a Rows> {
+        self.schema.object(self.id).table.as_ref().map(|t| &t.rows)
+    }
+
+    pub fn max_rows(&self) -> Option<u32> {
+        self.schema.object(self.id).table.as_ref()?.max_rows
+    }
+}
+
+/// A parameter as the files describe it.
+#[derive(Clone, Copy)]
+pub struct ParameterView<'a> {
+    schema: &'a Schema,
+    id: ParamId,
+}
+
+impl<'a> ParameterView<'a> {
+    /// `Device.NAT.PortMapping.{i}.Enable`
+    pub fn path(&self) -> String {
+        let param = self.schema.param(self.id);
+        let mut path = self.schema.path_of(param.object);
+        path.push_str(&param.name);
+        path
+    }
+
+    pub fn name(&self) -> &'a str {
+        &self.schema.param(self.id).name
+    }
+
+    /// The type as written in the file: `Alias`, `unsignedInt`.
+    pub fn type_name(&self) -> &'static str {
+        self.facets().named.name
+    }
+
+    /// The base type of one value or list item.
+    pub fn base_type(&self) -> ValueType {
+        self.facets().named.base
+    }
+
+    /// The type on the wire: `string` for lists.
+    pub fn value_type(&self) -> ValueType {
+        self.facets().value_type()
+    }
+
+    /// Range, lengths, enumeration, pattern, list.
+    pub fn facets(&self) -> &'a Facets {
+        self.schema.facets(self.id)
+    }
+
+    pub fn writable(&self) -> bool {
+        self.schema.param(self.id).writable
+    }
+
+    pub fn hidden(&self) -> bool {
+        self.schema.param(self.id).hidden
+    }
+
+    /// Whether every Inform carries the parameter.
+    pub fn inform(&self) -> bool {
+        self.schema.param(self.id).inform
+    }
+
+    pub fn notify(&self) -> Notify {
+        self.schema.param(self.id).notify
+    }
+
+    pub fn default(&self) -> Option<&'a str> {
+        self.schema.param(self.id).default.as_deref()
+    }
+
+    /// Where the value lives; `None` for aliases, ParameterKey and counts of entries,
+    /// which the model keeps itself.
+    pub fn binding(&self) -> Option<&'a Binding> {
+        match &self.schema.param(self.id).source {
+            ParamSource::At(binding) => Some(binding),
+            _ => None,
+        }
+    }
+
+    /// Whether this is a `…NumberOfEntries` added by the loader.
+    pub fn counts_entries(&self) -> bool {
+        matches!(self.schema.param(self.id).source, ParamSource::Entries(_))
+    }
+
+    /// The value is a command: it always reads this.
+    pub fn reads(&self) -> Option<&'a str> {
+        let extra = self.schema.param(self.id).extra.as_ref()?;
+        extra.reads.as_deref()
+    }
+
+    /// The tables whose rows the value may name, as schema paths.
+    pub fn references(&self) -> Vec<String> {
+        match &self.schema.param(self.id).extra {
+            Some(extra) => extra
+                .references
+                .iter()
+                .map(|id| self.schema.path_of(*id))
+                .collect(),
+            None => Vec::new(),
+        }
+    }
+}

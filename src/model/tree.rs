@@ -1,0 +1,495 @@
+//! The instantiated tree: resolving paths, walking rows, names.
+//!
+//! Rows of a table are asked of its source once a request and kept in a cache that
+//! [`Model::begin`] and every change clear. Walking is iterative; finding a row by number
+//! or by key is a binary search.
+
+use super::api::{
+    Fault, INTERNAL_ERROR, INVALID_ARGUMENTS, INVALID_NAME, Limits, NameEntry, RESOURCES_EXCEEDED,
+};
+use super::attributes::{self, Attributes};
+use super::binding::SourceKind;
+use super::instances::{self, Numbers};
+use super::path::{Path, Segment};
+use super::schema::{ObjectId, ParamId, Schema};
+use super::source::{Journal, Source, Trouble};
+use super::transaction::{KEY_FILE, load_key};
+use super::troubles::Troubles;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The model of one CPE: schema, sources and what the agent itself keeps (instance
+/// numbers, aliases, attributes, ParameterKey).
+///
+/// One request at a time; call [`begin`](Model::begin) first.
+pub struct Model {
+    pub(super) schema: Arc<Schema>,
+    pub(super) sources: Vec<(SourceKind, Box<dyn Source>)>,
+    pub(super) journal: Box<dyn Journal>,
+    pub(super) limits: Limits,
+    pub(super) numbers: Numbers,
+    pub(super) attributes: Attributes,
+    pub(super) key: String,
+    pub(super) troubles: Troubles,
+    /// Rows by table path, of this request.
+    pub(super) cache: HashMap<String, Result<Arc<RowSet>, Trouble>>,
+}
+
+/// The rows of one table.
+#[derive(Debug, Default)]
+pub(super) struct RowSet {
+    /// Number and key, by number.
+    pub rows: Vec<(u32, String)>,
+    /// Places in `rows`, by key.
+    by_key: Vec<u32>,
+}
+
+impl RowSet {
+    #[expect(clippy::indexing_slicing, reason = "`by_key` holds places in `rows`")]
+    fn new(mut rows: Vec<(u32, String)>) -> RowSet {
+        rows.sort_unstable_by_key(|row| row.0);
+        // Bounded by Limits::rows.
+        let mut by_key: Vec<u32> = (0..rows.len() as u32).collect();
+        by_key.sort_by(|a, b| rows[*a as usize].1.cmp(&rows[*b as usize].1));
+        RowSet { rows, by_key }
+    }
+
+    pub fn key_of(&self, number: u32) -> Option<&str> {
+        let at = self.rows.binary_search_by_key(&number, |row| row.0).ok()?;
+        self.rows.get(at).map(|row| row.1.as_str())
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "`by_key` holds places in `rows`")]
+    pub fn number_of(&self, key: &str) -> Option<u32> {
+        let at = self
+            .by_key
+            .binary_search_by(|i| self.rows[*i as usize].1.as_str().cmp(key))
+            .ok()?;
+        Some(self.rows[self.by_key[at] as usize].0)
+    }
+}
+
+/// An object that exists: a single object, a table or a row of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub object: ObjectId,
+    /// With instance numbers and a dot at the end.
+    pub path: String,
+    /// Of the rows around it and of the row itself, outermost first.
+    pub keys: Vec<String>,
+    pub numbers: Vec<u32>,
+    /// The table itself, not a row of it.
+    pub is_table: bool,
+}
+
+impl Place {
+    /// A row of this table.
+    pub fn row(&self, number: u32, key: &str) -> Place {
+        let mut row = Place {
+            path: format!("{}{number}.", self.path),
+            is_table: false,
+            ..self.clone()
+        };
+        row.keys.push(key.to_owned());
+        row.numbers.push(number);
+        row
+    }
+
+    /// The table's path and the number of this row.
+    pub fn split_row(&self) -> Option<(&str, u32)> {
+        let inner = self.path.strip_suffix('.')?;
+        let at = inner.rfind('.')?;
+        Some((&inner[..=at], *self.numbers.last()?))
+    }
+}
+
+/// What a path names.
+#[derive(Debug)]
+pub(super) enum Target {
+    Object(Place),
+    Param(Place, ParamId),
+}
+
+/// A parameter that exists.
+#[derive(Debug, Clone)]
+pub(super) struct Leaf {
+    pub place: Rc<Place>,
+    pub param: ParamId,
+    /// Asked for by its exact name, so that a source in trouble is a fault.
+    pub exact: bool,
+}
+
+/// Walks places in order, parents before children.
+pub(super) struct Walk {
+    frames: Vec<Frame>,
+    start: Option<Rc<Place>>,
+}
+
+struct Frame {
+    place: Rc<Place>,
+    next: usize,
+    rows: Option<Arc<RowSet>>,
+}
+
+impl Walk {
+    pub fn from(place: Place) -> Walk {
+        Walk {
+            frames: Vec::new(),
+            start: Some(Rc::new(place)),
+        }
+    }
+}
+
+impl Model {
+    /// Lays the schema over the sources, one for each kind; state is loaded through the
+    /// journal. A binding whose kind has no source is in trouble when it is asked for.
+    pub fn new(
+        schema: Schema,
+        sources: Vec<(SourceKind, Box<dyn Source>)>,
+        mut journal: Box<dyn Journal>,
+        limits: Limits,
+    ) -> Model {
+        let numbers = Numbers::load(journal.load(instances::FILE));
+        let attributes = Attributes::load(journal.load(attributes::FILE));
+        let key = load_key(journal.load(KEY_FILE));
+        Model {
+            schema: Arc::new(schema),
+            sources,
+            journal,
+            limits,
+            numbers,
+            attributes,
+            key,
+            troubles: Troubles::default(),
+            cache: HashMap::new(),
+        }
+    }
+
+    /// A new request begins: volatile things read before are stale, and the request's
+    /// deadline starts anew.
+    pub fn begin(&mut self) {
+        self.cache.clear();
+        for (_, source) in &mut self.sources {
+            source.begin();
+        }
+    }
+
+    /// The schema.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// ManagementServer.ParameterKey.
+    pub fn parameter_key(&self) -> &str {
+        &self.key
+    }
+
+    /// Sources in trouble at this moment, for `status`.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.troubles.list()
+    }
+
+    /// GetParameterNames (TR-069 A.3.2.3). 9005 for an unknown path, 9003 for a parameter
+    /// with `next_level`.
+    pub fn names(&mut self, path: &str, next_level: bool) -> Result<Vec<NameEntry>, Fault> {
+        let schema = Arc::clone(&self.schema);
+        let parsed = parse(path).map_err(|fault| fault.about(path))?;
+        let mut out = Vec::new();
+        let found = self.resolve(&parsed).map_err(|fault| fault.about(path))?;
+        let place = match found {
+            Target::Param(..) if next_level => {
+                return Err(Fault::new(
+                    INVALID_ARGUMENTS,
+                    format!("{path} is a parameter; NextLevel goes with objects"),
+                ));
+            }
+            Target::Param(place, param) => {
+                out.push(param_name(&schema, &place, param));
+                return Ok(out);
+            }
+            Target::Object(place) => place,
+        };
+        if !next_level {
+            let mut walk = Walk::from(place);
+            while let Some(place) = self.step(&mut walk) {
+                self.list(&schema, &place, &mut out);
+            }
+        } else if parsed.is_root() {
+            out.push(object_name(&schema, &place));
+        } else {
+            if place.is_table {
+                self.rows_of(&place)
+                    .map_err(|t| internal(&place.path, &t))?;
+            } else {
+                out.extend(
+                    schema
+                        .params_of(place.object)
+                        .map(|p| param_name(&schema, &place, p)),
+                );
+            }
+            let depth = place.numbers.len();
+            let path = place.path.clone();
+            let mut walk = Walk::from(place);
+            // The place itself comes first and is not listed.
+            self.step(&mut walk);
+            while let Some(child) = self.step_over(&mut walk) {
+                debug_assert!(child.path.starts_with(&path) && child.numbers.len() <= depth + 1);
+                out.push(object_name(&schema, &child));
+            }
+        }
+        self.save_numbers();
+        Ok(out)
+    }
+
+    fn list(&self, schema: &Schema, place: &Place, out: &mut Vec<NameEntry>) {
+        out.push(object_name(schema, place));
+        if !place.is_table {
+            out.extend(
+                schema
+                    .params_of(place.object)
+                    .map(|p| param_name(schema, place, p)),
+            );
+        }
+    }
+
+    /// What all paths name; the first that names nothing is the fault.
+    pub(super) fn targets(&mut self, paths: &[&str]) -> Result<Vec<Target>, Fault> {
+        if paths.len() > self.limits.items {
+            return Err(Fault::new(
+                RESOURCES_EXCEEDED,
+                format!("more than {} names in one request", self.limits.items),
+            ));
+        }
+        paths.iter().map(|path| self.target(path)).collect()
+    }
+
+    /// What one path names; the fault begins with the path.
+    pub(super) fn target(&mut self, path: &str) -> Result<Target, Fault> {
+        let target = parse(path).and_then(|parsed| self.resolve(&parsed));
+        target.map_err(|fault| fault.about(path))
+    }
+
+    /// Every instance of a parameter.
+    pub(super) fn leaves_of(&mut self, param: ParamId) -> Vec<Leaf> {
+        let schema = Arc::clone(&self.schema);
+        let line = schema.line_of(schema.param(param).object);
+        let mut places = vec![self.root()];
+        for object in line.iter().skip(1) {
+            let mut next = Vec::new();
+            for place in places {
+                let child = child_place(&schema, &place, *object);
+                if !child.is_table {
+                    next.push(child);
+                } else if let Ok(rows) = self.rows_of(&child) {
+                    next.extend(rows.rows.iter().map(|(n, key)| child.row(*n, key)));
+                }
+            }
+            places = next;
+        }
+        places
+            .into_iter()
+            .map(|place| Leaf {
+                place: Rc::new(place),
+                param,
+                exact: false,
+            })
+            .collect()
+    }
+
+    pub(super) fn root(&self) -> Place {
+        let object = self.schema.root();
+        Place {
+            object,
+            path: format!("{}.", self.schema.object(object).name),
+            keys: Vec::new(),
+            numbers: Vec::new(),
+            is_table: false,
+        }
+    }
+
+    /// What a path names, or the fault 9005 (9002 where a table on the way is in trouble),
+    /// whose text leaves it to the caller to name the path.
+    pub(super) fn resolve(&mut self, path: &Path<'_>) -> Result<Target, Fault> {
+        let schema = Arc::clone(&self.schema);
+        let unknown = |what: &str| Fault::new(INVALID_NAME, what);
+        let mut place = self.root();
+        let Some((first, rest)) = path.segments().split_first() else {
+            return Ok(Target::Object(place));
+        };
+        if *first != Segment::Name(&schema.object(place.object).name) {
+            return Err(unknown("there is no such root; paths begin with Device."));
+        }
+        for (i, segment) in rest.iter().enumerate() {
+            let last = i + 1 == rest.len();
+            place = match *segment {
+                Segment::Number(number) if place.is_table => {
+                    let rows = self
+                        .rows_of(&place)
+                        .map_err(|t| Fault::new(INTERNAL_ERROR, t.to_string()))?;
+                    let key = rows
+                        .key_of(number)
+                        .ok_or_else(|| unknown("there is no such instance"))?;
+                    place.row(number, key)
+                }
+                Segment::Name(name) if !place.is_table => {
+                    if last
+                        && !path.is_partial()
+                        && let Some(param) = schema.param_named(place.object, name)
+                    {
+                        return Ok(Target::Param(place, param));
+                    }
+                    let child = schema
+                        .child_named(place.object, name)
+                        .ok_or_else(|| unknown("there is no such name"))?;
+                    child_place(&schema, &place, child)
+                }
+                Segment::Number(_) => return Err(unknown("an instance number after no table")),
+                Segment::Name(_) => return Err(unknown("an instance number must follow a table")),
+            };
+        }
+        if path.is_partial() {
+            Ok(Target::Object(place))
+        } else {
+            Err(unknown("this is an object; write a dot at the end"))
+        }
+    }
+
+    /// The rows of a table, asked once a request.
+    pub(super) fn rows_of(&mut self, table: &Place) -> Result<Arc<RowSet>, Trouble> {
+        if let Some(known) = self.cache.get(&table.path) {
+            return known.clone();
+        }
+        let rows = self.ask_rows(table);
+        match &rows {
+            // A table cut short has noted that itself.
+            Ok(rows) if rows.rows.len() >= self.limits.rows => {}
+            Ok(_) => self.troubles.over(&table.path),
+            Err(trouble) => self.troubles.note(&table.path, trouble),
+        }
+        self.cache.insert(table.path.clone(), rows.clone());
+        rows
+    }
+
+    fn ask_rows(&mut self, place: &Place) -> Result<Arc<RowSet>, Trouble> {
+        let schema = Arc::clone(&self.schema);
+        let Some(table) = &schema.object(place.object).table else {
+            return Ok(Arc::default());
+        };
+        let source = self.source(table.rows.source())?;
+        let mut rows = source.rows(&table.rows, &place.keys)?;
+        if rows.len() > self.limits.rows {
+            rows.truncate(self.limits.rows);
+            let trouble = Trouble {
+                source: format!("table {}", place.path),
+                what: format!("more than {} rows; the rest is left out", self.limits.rows),
+            };
+            self.troubles.note(&place.path, &trouble);
+        }
+        let numbered: Vec<(u32, String)> = if table.by_key {
+            let number = |key: &str| key.parse::<u32>().ok().filter(|n| *n > 0);
+            rows.into_iter()
+                .filter_map(|row| Some((number(&row.key)?, row.key)))
+                .collect()
+        } else {
+            let numbers = self.numbers.assign(&place.path, &rows);
+            let pairs = rows.into_iter().zip(numbers);
+            pairs.filter_map(|(row, n)| Some((n?, row.key))).collect()
+        };
+        Ok(Arc::new(RowSet::new(numbered)))
+    }
+
+    pub(super) fn source(&mut self, kind: SourceKind) -> Result<&mut dyn Source, Trouble> {
+        match self.sources.iter_mut().find(|(k, _)| *k == kind) {
+            Some((_, source)) => Ok(source.as_mut()),
+            None => Err(Trouble {
+                source: format!("{kind:?}").to_lowercase(),
+                what: "this program has no source of this kind".to_owned(),
+            }),
+        }
+    }
+
+    /// The next place of a walk. A table in trouble has no rows here.
+    pub(super) fn step(&mut self, walk: &mut Walk) -> Option<Rc<Place>> {
+        let place = match walk.start.take() {
+            Some(place) => place,
+            None => self.step_over(walk)?,
+        };
+        let rows = match place.is_table {
+            true => Some(self.rows_of(&place).unwrap_or_default()),
+            false => None,
+        };
+        walk.frames.push(Frame {
+            place: Rc::clone(&place),
+            next: 0,
+            rows,
+        });
+        Some(place)
+    }
+
+    /// The next place of a walk; what is below it is passed over.
+    fn step_over(&mut self, walk: &mut Walk) -> Option<Rc<Place>> {
+        let schema = Arc::clone(&self.schema);
+        loop {
+            let frame = walk.frames.last_mut()?;
+            let at = frame.next;
+            frame.next += 1;
+            let found = match &frame.rows {
+                Some(rows) => rows.rows.get(at).map(|(n, key)| frame.place.row(*n, key)),
+                None => schema
+                    .object(frame.place.object)
+                    .children
+                    .get(at)
+                    .map(|child| child_place(&schema, &frame.place, *child)),
+            };
+            match found {
+                Some(place) => return Some(Rc::new(place)),
+                None => walk.frames.pop(),
+            };
+        }
+    }
+}
+
+/// The alias of a row that was given none.
+pub(super) fn default_alias(number: u32) -> String {
+    format!("cpe-{number}")
+}
+
+/// A child object of a single object or a row.
+pub(super) fn child_place(schema: &Schema, place: &Place, child: ObjectId) -> Place {
+    let object = schema.object(child);
+    Place {
+        object: child,
+        path: format!("{}{}.", place.path, object.name),
+        keys: place.keys.clone(),
+        numbers: place.numbers.clone(),
+        is_table: object.table.is_some(),
+    }
+}
+
+/// Parses a path; what is no path is fault 9005, whose text leaves it to the caller to name
+/// the path.
+pub(super) fn parse(text: &str) -> Result<Path<'_>, Fault> {
+    Path::parse(text).map_err(|e| Fault::new(INVALID_NAME, e.to_string()))
+}
+
+/// The fault of a source in trouble.
+pub(super) fn internal(path: &str, trouble: &Trouble) -> Fault {
+    Fault::new(INTERNAL_ERROR, format!("{path}: {trouble}"))
+}
+
+fn param_name(schema: &Schema, place: &Place, param: ParamId) -> NameEntry {
+    let param = schema.param(param);
+    NameEntry {
+        path: format!("{}{}", place.path, param.name),
+        writable: param.writable,
+    }
+}
+
+fn object_name(schema: &Schema, place: &Place) -> NameEntry {
+    let table = &schema.object(place.object).table;
+    NameEntry {
+        path: place.path.clone(),
+        writable: table.as_ref().is_some_and(|t| t.writable),
+    }
+}

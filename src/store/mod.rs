@@ -1,1 +1,18 @@
-//! (to be written)
+//! What survives a power cut: files replaced atomically, the journal that changes
+//! several files together or none, small state files, and the lock that says who owns
+//! them.
+//!
+//! Every effect on the disk goes through [`disk::Disk`], so that a stand-in can cut the
+//! power after any step. Where files lie below `--root` is decided by [`rooted::Root`].
+//! This room knows nothing of what the files mean.
+
+pub mod atomic;
+pub mod disk;
+pub mod journal;
+pub mod lock;
+pub mod rooted;
+pub mod run_dir;
+pub mod state;
+
+pub use disk::{Disk, RealDisk};
+pub use rooted::Root;

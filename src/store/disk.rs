@@ -1,0 +1,163 @@
+//! The disk as `store` sees it: few operations, each of which a stand-in can let fail
+//! or cut the power after.
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// What `stat` tells of a file that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// Permission bits (`0o644`).
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    /// Size in bytes.
+    pub len: u64,
+    pub is_file: bool,
+    pub is_dir: bool,
+}
+
+/// Every way in which `store` touches the disk. Paths are real ones (root included).
+pub trait Disk: Send + Sync {
+    /// The content of a regular file; an error of kind `FileTooLarge` beyond `limit` bytes.
+    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>>;
+    /// What is at `path`, links followed.
+    fn stat(&self, path: &Path) -> io::Result<Stat>;
+    /// The path with all symbolic links resolved; the file must exist.
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf>;
+    /// Creates a file that must not exist yet, writes it whole and fsyncs it. `owner`
+    /// is set when given. The file is readable by nobody else until it is whole.
+    fn create(
+        &self,
+        path: &Path,
+        content: &[u8],
+        mode: u32,
+        owner: Option<(u32, u32)>,
+    ) -> io::Result<()>;
+    /// Renames a file over another one in the same folder.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes the entries of a folder durable.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Makes a folder (with the folders above it) if it is not there.
+    fn make_dir(&self, dir: &Path, mode: u32) -> io::Result<()>;
+    /// The names in a folder.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+}
+
+/// The disk of the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        // O_NONBLOCK: opening a FIFO must not wait for a writer.
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not a regular file",
+            ));
+        }
+        let mut content = Vec::new();
+        // The size is not asked for: procfs and sysfs say 0.
+        file.take(limit.saturating_add(1))
+            .read_to_end(&mut content)?;
+        if content.len() as u64 > limit {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("larger than {limit} bytes"),
+            ));
+        }
+        Ok(content)
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        let m = fs::metadata(path)?;
+        Ok(Stat {
+            mode: m.mode() & 0o7777,
+            uid: m.uid(),
+            gid: m.gid(),
+            len: m.len(),
+            is_file: m.is_file(),
+            is_dir: m.is_dir(),
+        })
+    }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        path.canonicalize()
+    }
+
+    fn create(
+        &self,
+        path: &Path,
+        content: &[u8],
+        mode: u32,
+        owner: Option<(u32, u32)>,
+    ) -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(OFlag::O_NOFOLLOW.bits())
+            .open(path)?;
+        file.write_all(content)?;
+        if let Some((uid, gid)) = owner {
+            let now = file.metadata()?;
+            if (now.uid(), now.gid()) != (uid, gid) {
+                std::os::unix::fs::fchown(&file, Some(uid), Some(gid))?;
+            }
+        }
+        // After the owner: a change of owner takes set-id bits away.
+        file.set_permissions(fs::Permissions::from_mode(mode & 0o7777))?;
+        file.sync_all()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        match File::open(dir)?.sync_all() {
+            // Some filesystems keep folders in order by themselves and refuse to sync them.
+            Err(e) if e.raw_os_error() == Some(Errno::EINVAL as i32) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn make_dir(&self, dir: &Path, mode: u32) -> io::Result<()> {
+        if fs::metadata(dir).is_ok_and(|m| m.is_dir()) {
+            return Ok(());
+        }
+        if let Some(above) = dir.parent() {
+            fs::create_dir_all(above)?;
+        }
+        match fs::DirBuilder::new().mode(mode).create(dir) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+            other => other,
+        }
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            // A name that is no UTF-8 is none of ours.
+            if let Ok(name) = entry?.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+}

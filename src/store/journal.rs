@@ -1,0 +1,563 @@
+//! The journal: several files change together or none, whatever happens in between.
+//!
+//! ```text
+//!  new files beside the old, fsync   power cut: undone, they are swept away
+//!            |
+//!  journal (old and new SHA-256 of each file), fsync
+//!            |                       from here on a power cut is finished by recovery
+//!  rename each new file, fsync
+//!            |                       an error: the same way back, with a journal that
+//!  journal removed                   names the old contents as the new ones
+//! ```
+//!
+//! Recovery goes by hashes: a file that is neither as it was nor as it was to become was
+//! edited by somebody since, and is left alone.
+
+use super::atomic::{Target, beside, is_left_over};
+use super::disk::{Disk, Stat};
+use super::state::{LIMIT, StateDir, hex, seal, sha256, unseal};
+use crate::model::source::{FileChange, Journal, Trouble};
+use log::{error, info, warn};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The journal's name in the state folder.
+const NAME: &str = "journal";
+/// The state file that keeps the folders in which new files were ever written, so that
+/// what a power cut leaves there is swept away.
+const FOLDERS: &str = "folders";
+/// How many folders are remembered.
+const MAX_FOLDERS: usize = 64;
+/// The largest file that is changed, bytes.
+const FILE_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The journal on the disk. Files inside its state folder are sealed with a header
+/// (version and checksum) on the way out and checked in [`Journal::load`].
+pub struct DiskJournal {
+    disk: Arc<dyn Disk>,
+    state: StateDir,
+}
+
+/// What the journal's file holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Record {
+    entries: Vec<Entry>,
+    reload: Vec<String>,
+}
+
+/// One file of a change. Hashes are hexadecimal SHA-256; `None`: there is no file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Entry {
+    path: String,
+    old: Option<String>,
+    new: Option<String>,
+}
+
+/// One file of a change and all that is needed to make it and to undo it.
+struct Step {
+    target: Target,
+    path: String,
+    old: Option<Vec<u8>>,
+    new: Option<Vec<u8>>,
+    mode: u32,
+}
+
+impl DiskJournal {
+    pub fn new(state: StateDir) -> DiskJournal {
+        DiskJournal {
+            disk: state.disk(),
+            state,
+        }
+    }
+
+    fn try_commit(&mut self, files: &[FileChange]) -> Result<(), Trouble> {
+        match self.disk.stat(&self.state.path(NAME)) {
+            Ok(_) => {
+                let settled =
+                    recover(&self.state).map_err(|e| trouble(&self.state.path(NAME), e))?;
+                warn!(
+                    "an interrupted change was settled before the next one; to be reloaded: {:?}",
+                    settled.reload
+                );
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(trouble(&self.state.path(NAME), e)),
+        }
+        let steps = self.steps(files)?;
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let mut reload: Vec<String> = Vec::new();
+        for name in files.iter().flat_map(|f| &f.reload) {
+            if !reload.contains(name) {
+                reload.push(name.clone());
+            }
+        }
+        self.remember_folders(&steps)?;
+        if let Err(e) = self.lay_out(&steps, &reload) {
+            self.sweep(&steps);
+            return Err(e);
+        }
+        let mut done = 0;
+        let failed = loop {
+            let Some(step) = steps.get(done) else {
+                break sync_folders(&*self.disk, &steps).err();
+            };
+            if let Err(e) = replace(&*self.disk, step) {
+                break Some(trouble(&step.target.path, e));
+            }
+            done += 1;
+        };
+        let Some(failed) = failed else {
+            if let Err(e) = self.state.remove(NAME) {
+                // All is in force and durable; recovery finds nothing left to do.
+                warn!(
+                    "{}: cannot be removed: {e}",
+                    self.state.path(NAME).display()
+                );
+            }
+            return Ok(());
+        };
+        self.go_back(&steps, done, failed)
+    }
+
+    /// What is to be done, file by file; files that are already as they should be fall out.
+    fn steps(&self, files: &[FileChange]) -> Result<Vec<Step>, Trouble> {
+        let mut steps: Vec<Step> = Vec::new();
+        for file in files {
+            let target = Target::at(&*self.disk, &file.path).map_err(|e| trouble(&file.path, e))?;
+            let old = match target.stat {
+                None => None,
+                Some(_) => Some(
+                    self.disk
+                        .read(&target.path, FILE_LIMIT)
+                        .map_err(|e| trouble(&file.path, e))?,
+                ),
+            };
+            let state_name = self.state_name(&target.path);
+            let new = file.content.as_ref().map(|content| match state_name {
+                Some(name) => seal(name, content),
+                None => content.clone(),
+            });
+            let mode = if state_name.is_some() {
+                0o600
+            } else {
+                file.mode
+            };
+            let Some(path) = target.path.to_str().map(str::to_owned) else {
+                return Err(trouble(&file.path, "its path is no UTF-8"));
+            };
+            if steps.iter().any(|s| s.path == path) {
+                return Err(trouble(&file.path, "is changed twice in one change"));
+            }
+            if old != new {
+                steps.push(Step {
+                    target,
+                    path,
+                    old,
+                    new,
+                    mode,
+                });
+            }
+        }
+        Ok(steps)
+    }
+
+    /// The name of a state file, for a path directly inside the state folder.
+    fn state_name<'p>(&self, path: &'p Path) -> Option<&'p str> {
+        if path.parent() == Some(self.state.dir()) {
+            path.file_name()?.to_str()
+        } else {
+            None
+        }
+    }
+
+    /// Keeps the folders of a change in mind. Writes only when one is new.
+    fn remember_folders(&self, steps: &[Step]) -> Result<(), Trouble> {
+        let mut known: BTreeSet<String> = self.state.load(FOLDERS).unwrap_or_default();
+        let before = known.len();
+        for dir in steps.iter().map(|s| s.target.dir()) {
+            if dir != self.state.dir() && known.len() < MAX_FOLDERS {
+                known.extend(dir.to_str().map(str::to_owned));
+            }
+        }
+        if known.len() != before {
+            self.state
+                .save(FOLDERS, &known)
+                .map_err(|e| trouble(&self.state.path(FOLDERS), e))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the new files beside the old ones, and then the journal; all durable.
+    fn lay_out(&self, steps: &[Step], reload: &[String]) -> Result<(), Trouble> {
+        for step in steps {
+            if let Some(new) = &step.new {
+                step.target
+                    .create_new(&*self.disk, new, step.mode)
+                    .map_err(|e| trouble(&step.target.path, e))?;
+            }
+        }
+        sync_folders(&*self.disk, steps)?;
+        let record = Record {
+            entries: steps.iter().map(Step::entry).collect(),
+            reload: reload.to_vec(),
+        };
+        match self.state.save(NAME, &record) {
+            Ok(_) => Ok(()),
+            Err(e) => {
+                // It may be there all the same, when only its last fsync failed.
+                if let Err(e) = self.state.remove(NAME) {
+                    warn!(
+                        "{}: cannot be removed: {e}",
+                        self.state.path(NAME).display()
+                    );
+                }
+                Err(trouble(&self.state.path(NAME), e))
+            }
+        }
+    }
+
+    /// Undoes the first `done` steps by a journalled change of its own, so that a power
+    /// cut here, too, leaves all or nothing.
+    fn go_back(&self, steps: &[Step], done: usize, failed: Trouble) -> Result<(), Trouble> {
+        let back: Vec<Step> = steps.iter().take(done).map(Step::inverse).collect();
+        let result = (|| {
+            if back.is_empty() {
+                // First the new files: without them a journal that stays is undone.
+                self.sweep(steps);
+                return self
+                    .state
+                    .remove(NAME)
+                    .map_err(|e| trouble(&self.state.path(NAME), e));
+            }
+            // The renames made so far become durable first: the new files written now take
+            // the names of theirs, and the journal on the disk still counts on those.
+            sync_folders(&*self.disk, &back)?;
+            for step in &back {
+                if let Some(old) = &step.new {
+                    step.target
+                        .create_new(&*self.disk, old, step.mode)
+                        .map_err(|e| trouble(&step.target.path, e))?;
+                }
+            }
+            sync_folders(&*self.disk, &back)?;
+            let record = Record {
+                entries: back.iter().map(Step::entry).collect(),
+                reload: Vec::new(),
+            };
+            self.state
+                .save(NAME, &record)
+                .map_err(|e| trouble(&self.state.path(NAME), e))?;
+            for step in &back {
+                replace(&*self.disk, step).map_err(|e| trouble(&step.target.path, e))?;
+            }
+            sync_folders(&*self.disk, &back)?;
+            self.state
+                .remove(NAME)
+                .map_err(|e| trouble(&self.state.path(NAME), e))
+        })();
+        match result {
+            Ok(()) => {
+                self.sweep(steps);
+                Err(failed)
+            }
+            Err(e) => {
+                error!(
+                    "{failed}; and it cannot be undone now: {e}; recovery will make all files agree"
+                );
+                Err(failed)
+            }
+        }
+    }
+
+    /// Takes away new files that will not be used.
+    fn sweep(&self, steps: &[Step]) {
+        for step in steps {
+            // What stays behind here goes with the next recovery.
+            let _ = self.disk.remove(&step.target.new_path());
+        }
+    }
+}
+
+impl Journal for DiskJournal {
+    fn commit(&mut self, files: &[FileChange]) -> Result<(), Trouble> {
+        self.try_commit(files)
+    }
+
+    fn state_path(&self, name: &str) -> PathBuf {
+        self.state.path(name)
+    }
+
+    fn load(&mut self, name: &str) -> Option<Vec<u8>> {
+        self.state.load_bytes(name)
+    }
+}
+
+impl Step {
+    fn entry(&self) -> Entry {
+        Entry {
+            path: self.path.clone(),
+            old: self.old.as_deref().map(hash),
+            new: self.new.as_deref().map(hash),
+        }
+    }
+
+    /// The same step backwards.
+    fn inverse(&self) -> Step {
+        Step {
+            target: self.target.clone(),
+            path: self.path.clone(),
+            old: self.new.clone(),
+            new: self.old.clone(),
+            mode: self.target.stat.map_or(self.mode, |s: Stat| s.mode),
+        }
+    }
+}
+
+/// Puts the new file in the old one's place, or removes it.
+fn replace(disk: &dyn Disk, step: &Step) -> io::Result<()> {
+    match &step.new {
+        Some(_) => disk.rename(&step.target.new_path(), &step.target.path),
+        None => disk.remove(&step.target.path),
+    }
+}
+
+fn sync_folders(disk: &dyn Disk, steps: &[Step]) -> Result<(), Trouble> {
+    let dirs: BTreeSet<&Path> = steps.iter().map(|s| s.target.dir()).collect();
+    for dir in dirs {
+        disk.sync_dir(dir).map_err(|e| trouble(dir, e))?;
+    }
+    Ok(())
+}
+
+fn hash(content: &[u8]) -> String {
+    hex(&sha256(content))
+}
+
+fn trouble(path: &Path, what: impl std::fmt::Display) -> Trouble {
+    Trouble {
+        source: format!("file {}", path.display()),
+        what: what.to_string(),
+    }
+}
+
+/// What [`recover`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovered {
+    pub outcome: Outcome,
+    /// Packages whose files the interrupted change touched: they are to be reloaded.
+    pub reload: Vec<String>,
+    /// Files that somebody edited since; they were left as they are.
+    pub left: Vec<PathBuf>,
+}
+
+/// What became of an interrupted change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// There was none.
+    #[default]
+    Clean,
+    /// All its files are as they were to become.
+    Finished,
+    /// All its files are as they were.
+    Undone,
+}
+
+/// How a file stands against the journal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stand {
+    Old,
+    New,
+    /// Edited since.
+    Other,
+}
+
+/// Finishes or undoes a change that a power cut or a crash interrupted, and removes what
+/// it left behind. The caller holds the state lock. An error (the disk) leaves the
+/// journal for the next try.
+pub fn recover(state: &StateDir) -> io::Result<Recovered> {
+    let disk = &*state.disk();
+    let mut dirs: BTreeSet<PathBuf> = BTreeSet::from([state.dir().to_owned()]);
+    dirs.extend(
+        state
+            .load::<BTreeSet<String>>(FOLDERS)
+            .unwrap_or_default()
+            .into_iter()
+            .map(PathBuf::from),
+    );
+    let recovered = match read_record(state)? {
+        Found::Nothing => Recovered::default(),
+        Found::Torn(why) => {
+            // The journal is whole before the first rename: nothing was changed yet.
+            state.set_aside(NAME, &why);
+            Recovered {
+                outcome: Outcome::Undone,
+                ..Recovered::default()
+            }
+        }
+        Found::Record(record) => {
+            dirs.extend(
+                record
+                    .entries
+                    .iter()
+                    .filter_map(|e| Path::new(&e.path).parent().map(Path::to_owned)),
+            );
+            let recovered = settle(disk, record)?;
+            for dir in &dirs {
+                match disk.sync_dir(dir) {
+                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                    _ => {}
+                }
+            }
+            state.remove(NAME)?;
+            info!(
+                "an interrupted change was {}",
+                match recovered.outcome {
+                    Outcome::Undone => "undone",
+                    _ => "finished",
+                }
+            );
+            recovered
+        }
+    };
+    for dir in &dirs {
+        sweep_folder(disk, dir);
+    }
+    Ok(recovered)
+}
+
+enum Found {
+    Nothing,
+    Torn(String),
+    Record(Record),
+}
+
+fn read_record(state: &StateDir) -> io::Result<Found> {
+    let bytes = match state.disk().read(&state.path(NAME), LIMIT) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(e) if e.kind() == io::ErrorKind::FileTooLarge => return Ok(Found::Torn(e.to_string())),
+        Err(e) => return Err(e),
+    };
+    Ok(match unseal(NAME, bytes) {
+        Err(why) => Found::Torn(why),
+        Ok(body) => match serde_json::from_slice(&body) {
+            Ok(record) => Found::Record(record),
+            Err(e) => Found::Torn(format!("its content is not understood: {e}")),
+        },
+    })
+}
+
+/// Makes the files of a record agree.
+fn settle(disk: &dyn Disk, record: Record) -> io::Result<Recovered> {
+    let mut stands = Vec::with_capacity(record.entries.len());
+    let mut whole = true;
+    for entry in &record.entries {
+        let path = Path::new(&entry.path);
+        let now = hash_of(disk, path)?;
+        // Asked in this order: the new file may have come to its place and the old
+        // content may be the same as that of an absent file nowhere.
+        let stand = if now == entry.new {
+            Stand::New
+        } else if now == entry.old {
+            Stand::Old
+        } else {
+            Stand::Other
+        };
+        if stand == Stand::Old && entry.new.is_some() && hash_of(disk, &beside(path))? != entry.new
+        {
+            whole = false;
+        }
+        stands.push(stand);
+    }
+    let mut recovered = Recovered {
+        outcome: Outcome::Finished,
+        ..Recovered::default()
+    };
+    let begun = stands.contains(&Stand::New);
+    if !begun && !whole {
+        recovered.outcome = Outcome::Undone;
+        return Ok(recovered);
+    }
+    for (entry, stand) in record.entries.iter().zip(stands) {
+        let path = Path::new(&entry.path);
+        match stand {
+            Stand::New => {}
+            Stand::Other => {
+                warn!(
+                    "{}: edited since the interrupted change; left as it is",
+                    entry.path
+                );
+                recovered.left.push(path.to_owned());
+            }
+            Stand::Old if entry.new.is_none() => disk.remove(path)?,
+            Stand::Old => {
+                let new = beside(path);
+                if hash_of(disk, &new)? == entry.new {
+                    disk.rename(&new, path)?;
+                } else {
+                    error!(
+                        "{}: its new content is gone; it stays as it was",
+                        entry.path
+                    );
+                    recovered.left.push(path.to_owned());
+                }
+            }
+        }
+    }
+    recovered.reload = record.reload;
+    Ok(recovered)
+}
+
+/// The hash of a file's content; `None` where there is no file.
+fn hash_of(disk: &dyn Disk, path: &Path) -> io::Result<Option<String>> {
+    match disk.read(path, FILE_LIMIT) {
+        Ok(content) => Ok(Some(hash(&content))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        // Grown beyond all bounds, or a folder now: it is neither old nor new.
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput
+            ) =>
+        {
+            Ok(Some("neither".to_owned()))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Removes new files that never took their place.
+fn sweep_folder(disk: &dyn Disk, dir: &Path) {
+    let names = match disk.list(dir) {
+        Ok(names) => names,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return,
+        Err(e) => {
+            warn!("{}: cannot be looked through: {e}", dir.display());
+            return;
+        }
+    };
+    for name in names.iter().filter(|n| is_left_over(n)) {
+        if let Err(e) = disk.remove(&dir.join(name)) {
+            warn!("{}: cannot be removed: {e}", dir.join(name).display());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_files_are_hidden_from_libuci_and_known_again() {
+        let new = beside(Path::new("/etc/config/network"));
+        assert_eq!(new, Path::new("/etc/config/.network.cwmp-new"));
+        assert!(is_left_over(".network.cwmp-new"));
+        assert!(!is_left_over("network.cwmp-new"));
+        assert!(!is_left_over(".cwmp-new"));
+    }
+}

@@ -1,0 +1,156 @@
+//! Where files lie when the agent works below another root (`--root`).
+
+use super::disk::{Disk, RealDisk};
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+/// Links followed on one path, as the kernel allows.
+const MAX_LINKS: u32 = 40;
+/// Parts of a path still to be walked.
+const MAX_PARTS: usize = 4096;
+
+/// The root that all paths are taken below. `/` on a router.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    dir: PathBuf,
+}
+
+/// Why a path cannot be taken below the root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathError {
+    /// It is not absolute.
+    Relative(String),
+    /// It holds `..` or a NUL, or leads out of the root through a link.
+    Escapes(String),
+    /// It leads through more than 40 links.
+    Loop(String),
+    /// A folder on the way cannot be looked into.
+    Io(String, io::ErrorKind),
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PathError::Relative(p) => write!(f, "{p}: not an absolute path"),
+            PathError::Escapes(p) => write!(f, "{p}: leads out of the root"),
+            PathError::Loop(p) => write!(f, "{p}: too many symbolic links"),
+            PathError::Io(p, kind) => write!(f, "{p}: {kind}"),
+        }
+    }
+}
+
+impl Root {
+    /// A root; the folder must exist.
+    pub fn new(dir: &Path) -> io::Result<Root> {
+        Ok(Root {
+            dir: dir.canonicalize()?,
+        })
+    }
+    /// Whether this is `/`, the running system itself.
+    pub fn is_system(&self) -> bool {
+        self.dir == Path::new("/")
+    }
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+    /// The real path of an absolute path below the root. Links in it are followed as
+    /// they would be if the root were `/`; one that climbs out is refused. The path
+    /// need not exist.
+    pub fn path(&self, path: &str) -> Result<PathBuf, PathError> {
+        if !path.starts_with('/') {
+            return Err(PathError::Relative(path.to_owned()));
+        }
+        if path.contains('\0') || path.split('/').any(|part| part == "..") {
+            return Err(PathError::Escapes(path.to_owned()));
+        }
+        if self.is_system() {
+            return Ok(PathBuf::from(path));
+        }
+        self.walk(path)
+    }
+
+    /// Follows the links of a path part by part, so that none leads out of the root.
+    fn walk(&self, path: &str) -> Result<PathBuf, PathError> {
+        let mut links = 0;
+        let mut at = self.dir.clone();
+        let mut depth = 0usize;
+        // What is still to be walked, the next part last.
+        let mut parts: Vec<OsString> = path.rsplit('/').map(OsString::from).collect();
+        while let Some(part) = parts.pop() {
+            if part.is_empty() || part == "." {
+                continue;
+            }
+            if part == ".." {
+                if depth == 0 {
+                    return Err(PathError::Escapes(path.to_owned()));
+                }
+                at.pop();
+                depth -= 1;
+                continue;
+            }
+            at.push(&part);
+            depth += 1;
+            let is_link = match at.symlink_metadata() {
+                Ok(m) => m.file_type().is_symlink(),
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                    ) =>
+                {
+                    false
+                }
+                Err(e) => return Err(PathError::Io(path.to_owned(), e.kind())),
+            };
+            if !is_link {
+                continue;
+            }
+            links += 1;
+            if links > MAX_LINKS {
+                return Err(PathError::Loop(path.to_owned()));
+            }
+            let to = at
+                .read_link()
+                .map_err(|e| PathError::Io(path.to_owned(), e.kind()))?;
+            at.pop();
+            depth -= 1;
+            if to.is_absolute() {
+                at.clone_from(&self.dir);
+                depth = 0;
+            }
+            let mut more: Vec<OsString> = to
+                .components()
+                .filter(|c| !matches!(c, Component::RootDir))
+                .map(|c| c.as_os_str().to_owned())
+                .collect();
+            more.reverse();
+            parts.append(&mut more);
+            if parts.len() > MAX_PARTS {
+                return Err(PathError::Loop(path.to_owned()));
+            }
+        }
+        Ok(at)
+    }
+
+    /// Reads a file below the root, at most `limit` bytes; never blocks on a FIFO.
+    /// procfs and sysfs files, whose size is 0, are read whole.
+    pub fn read(&self, path: &str, limit: u64) -> io::Result<Vec<u8>> {
+        let real = self.path(path).map_err(io::Error::from)?;
+        RealDisk.read(&real, limit)
+    }
+}
+
+impl std::error::Error for PathError {}
+
+impl From<PathError> for io::Error {
+    fn from(e: PathError) -> io::Error {
+        let kind = match &e {
+            PathError::Io(_, kind) => *kind,
+            _ => io::ErrorKind::InvalidInput,
+        };
+        io::Error::new(kind, e)
+    }
+}

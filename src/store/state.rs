@@ -1,0 +1,210 @@
+//! Small state files: versioned, checksummed, written only when they change.
+//!
+//! A state file is one line of JSON, `{"version":1,"file":"name","sha256":"…"}`, and the
+//! body after it; the checksum is the body's. A file that does not hold is renamed
+//! aside and reported, never an error: the daemon starts whatever it finds.
+
+use super::atomic;
+use super::disk::{Disk, RealDisk};
+use log::warn;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The version of the header that this program writes, and the newest it reads.
+const VERSION: u32 = 1;
+/// The largest state file that is read, bytes.
+pub(super) const LIMIT: u64 = 4 * 1024 * 1024;
+/// The header line is never longer than this, bytes.
+const HEADER: usize = 512;
+/// How many damaged files of one name are kept.
+const KEPT_BAD: u32 = 4;
+
+/// The folder that survives power loss and sysupgrade (`state_dir` of agent.toml).
+#[derive(Clone)]
+pub struct StateDir {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    version: u32,
+    file: String,
+    sha256: String,
+}
+
+impl StateDir {
+    /// Makes the folder (mode 0700) where it does not exist.
+    pub fn open(dir: &Path) -> io::Result<StateDir> {
+        StateDir::open_on(Arc::new(RealDisk), dir)
+    }
+
+    /// As [`open`](Self::open), on another disk.
+    pub fn open_on(disk: Arc<dyn Disk>, dir: &Path) -> io::Result<StateDir> {
+        disk.make_dir(dir, 0o700)?;
+        let dir = disk.resolve(dir)?;
+        Ok(StateDir { disk, dir })
+    }
+
+    /// The folder itself.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the state file of this name lives.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// The disk it lies on.
+    pub fn disk(&self) -> Arc<dyn Disk> {
+        self.disk.clone()
+    }
+
+    /// A state file's content. `None` where there is none, or where it is torn, foreign
+    /// or newer than this program: then it is set aside as `name.bad-N` with a warning.
+    pub fn load<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let body = self.load_bytes(name)?;
+        match serde_json::from_slice(&body) {
+            Ok(value) => Some(value),
+            Err(e) => {
+                self.set_aside(name, &format!("its content is not understood: {e}"));
+                None
+            }
+        }
+    }
+
+    /// Writes a state file (mode 0600) if its content changes; tells whether it did.
+    pub fn save<T: Serialize>(&self, name: &str, value: &T) -> io::Result<bool> {
+        let body = serde_json::to_vec(value).map_err(io::Error::other)?;
+        self.save_bytes(name, &body)
+    }
+
+    /// As [`load`](Self::load), the bytes.
+    pub fn load_bytes(&self, name: &str) -> Option<Vec<u8>> {
+        match self.disk.read(&self.path(name), LIMIT) {
+            Ok(bytes) => match unseal(name, bytes) {
+                Ok(body) => Some(body),
+                Err(why) => {
+                    self.set_aside(name, &why);
+                    None
+                }
+            },
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            Err(e) if e.kind() == io::ErrorKind::FileTooLarge => {
+                self.set_aside(name, "it is too large");
+                None
+            }
+            Err(e) => {
+                warn!(
+                    "state file {}: cannot be read: {e}",
+                    self.path(name).display()
+                );
+                None
+            }
+        }
+    }
+
+    /// As [`save`](Self::save), the bytes.
+    pub fn save_bytes(&self, name: &str, body: &[u8]) -> io::Result<bool> {
+        atomic::write(&*self.disk, &self.path(name), &seal(name, body), 0o600)
+    }
+
+    /// Removes a state file; no error where there is none.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        match self.disk.remove(&self.path(name)) {
+            Ok(()) => self.disk.sync_dir(&self.dir),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Renames a state file that does not hold, so that it can be looked at and is not
+    /// met again. The last of the kept ones is replaced when there are many.
+    pub(super) fn set_aside(&self, name: &str, why: &str) {
+        let path = self.path(name);
+        let mut n = 1;
+        while n < KEPT_BAD
+            && self
+                .disk
+                .stat(&self.path(&format!("{name}.bad-{n}")))
+                .is_ok()
+        {
+            n += 1;
+        }
+        let aside = self.path(&format!("{name}.bad-{n}"));
+        match self.disk.rename(&path, &aside) {
+            Ok(()) => warn!(
+                "state file {}: {why}; set aside as {}, going on without it",
+                path.display(),
+                aside.display()
+            ),
+            Err(e) => warn!(
+                "state file {}: {why}; it cannot be set aside: {e}",
+                path.display()
+            ),
+        }
+    }
+}
+
+/// Puts the header before a body.
+pub(super) fn seal(name: &str, body: &[u8]) -> Vec<u8> {
+    let header = Header {
+        version: VERSION,
+        file: name.to_owned(),
+        sha256: hex(&sha256(body)),
+    };
+    // A struct of two texts and a number always becomes JSON.
+    let mut out = serde_json::to_vec(&header).unwrap_or_default();
+    out.push(b'\n');
+    out.extend_from_slice(body);
+    out
+}
+
+/// Takes the header away after checking it; the error says what is wrong.
+pub(super) fn unseal(name: &str, mut bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    let end = bytes
+        .iter()
+        .take(HEADER)
+        .position(|&b| b == b'\n')
+        .ok_or("it is torn: no header line")?;
+    let header: Header = serde_json::from_slice(bytes.get(..end).unwrap_or_default())
+        .map_err(|e| format!("its header is not understood: {e}"))?;
+    if header.version > VERSION {
+        return Err(format!(
+            "it is of version {}, newer than this program reads ({VERSION})",
+            header.version
+        ));
+    }
+    if header.file != name {
+        return Err(format!(
+            "it is the file {} under another name",
+            header.file.escape_default()
+        ));
+    }
+    let body = bytes.split_off(end + 1);
+    if hex(&sha256(&body)) != header.sha256 {
+        return Err("it is torn: its checksum does not hold".to_owned());
+    }
+    Ok(body)
+}
+
+/// SHA-256 (FIPS 180-4).
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut s, b| {
+            // Writing to a String does not fail.
+            let _ = write!(s, "{b:02x}");
+            s
+        })
+}

@@ -1,0 +1,209 @@
+//! Who we say we are, and to whom: the client's side of 401 (TR-069 3.4.4).
+//!
+//! Every origin (scheme, host, port) that asked gets its own answer; none gets the answer
+//! that was made for another one. Once a challenge was answered the header goes with every
+//! later POST to that origin.
+
+use super::{AllowBasic, AuthError};
+use crate::net::auth::basic;
+use crate::net::auth::challenge::{self, Challenge};
+use crate::net::auth::digest::Session;
+use crate::net::url::Url;
+
+/// Challenges answered for one POST at most: the first, and some with `stale=true` or after
+/// new connections.
+const MAX_ROUNDS: u32 = 4;
+/// Origins remembered; more are met only by a long chain of redirects.
+const MAX_ORIGINS: usize = 8;
+
+enum Proof {
+    Digest(Session),
+    Basic(String),
+}
+
+struct Origin {
+    url: Url,
+    proof: Proof,
+}
+
+/// What was sent with the latest request.
+enum Sent {
+    Nothing,
+    Basic,
+    Digest {
+        nonce: String,
+        /// The challenge came in this very POST, over this many connections made.
+        fresh: Option<u32>,
+    },
+}
+
+pub(super) struct Authorizer {
+    username: String,
+    password: String,
+    allow_basic: AllowBasic,
+    origins: Vec<Origin>,
+    sent: Sent,
+    /// Connections made when the challenge in use came, if it came during this POST.
+    asked: Option<u32>,
+    rounds: u32,
+}
+
+impl Authorizer {
+    pub(super) fn new(username: String, password: String, allow_basic: AllowBasic) -> Authorizer {
+        Authorizer {
+            username,
+            password,
+            allow_basic,
+            origins: Vec::new(),
+            sent: Sent::Nothing,
+            asked: None,
+            rounds: 0,
+        }
+    }
+
+    /// A new POST, or the same one at a new place.
+    pub(super) fn begin_post(&mut self) {
+        self.sent = Sent::Nothing;
+        self.asked = None;
+        self.rounds = 0;
+    }
+
+    /// The `Authorization` header for the next request.
+    pub(super) fn authorization(
+        &mut self,
+        url: &Url,
+        body: &[u8],
+    ) -> Result<Option<String>, AuthError> {
+        let Some(origin) = self.origins.iter_mut().find(|o| o.url.same_origin(url)) else {
+            self.sent = Sent::Nothing;
+            return Ok(None);
+        };
+        match &mut origin.proof {
+            Proof::Basic(value) => {
+                self.sent = Sent::Basic;
+                Ok(Some(value.clone()))
+            }
+            Proof::Digest(session) => {
+                self.sent = Sent::Digest {
+                    nonce: session.nonce().to_owned(),
+                    fresh: self.asked,
+                };
+                let target = url.target();
+                Ok(Some(session.authorization(
+                    &self.username,
+                    &self.password,
+                    "POST",
+                    target,
+                    body,
+                )))
+            }
+        }
+    }
+
+    /// A 401 came; `made` counts the connections so far. `Ok`: send the POST again.
+    pub(super) fn challenged(
+        &mut self,
+        url: &Url,
+        headers: &[String],
+        made: u32,
+    ) -> Result<(), AuthError> {
+        let challenges = challenge::parse(headers.iter().map(String::as_str));
+        self.rounds += 1;
+        let digest = challenges.iter().find_map(|c| match c {
+            Challenge::Digest(d) => Some(d),
+            _ => None,
+        });
+        let may_repeat = match &self.sent {
+            Sent::Nothing => true,
+            Sent::Basic => false,
+            Sent::Digest { nonce, fresh } => digest.is_some_and(|d| {
+                let new_nonce = d.nonce != *nonce;
+                match fresh {
+                    // A nonce from an earlier POST may have died without a word.
+                    None => new_nonce || d.stale,
+                    // Answered just now: only a nonce that was bound to the connection it
+                    // came over, or one that the server itself calls too old.
+                    Some(then) => d.stale || (new_nonce && *then != made),
+                }
+            }),
+        };
+        if !may_repeat || self.rounds > MAX_ROUNDS {
+            self.origins.retain(|o| !o.url.same_origin(url));
+            return Err(AuthError::Rejected);
+        }
+        if self.username.is_empty() {
+            return Err(AuthError::NoCredentials);
+        }
+        let proof = match digest {
+            Some(d) => Proof::Digest(Session::new(d.clone(), random())),
+            None => self.basic(url, &challenges)?,
+        };
+        self.asked = Some(made);
+        self.origins.retain(|o| !o.url.same_origin(url));
+        if self.origins.len() >= MAX_ORIGINS {
+            self.origins.remove(0);
+        }
+        self.origins.push(Origin {
+            url: url.clone(),
+            proof,
+        });
+        Ok(())
+    }
+
+    fn basic(&self, url: &Url, challenges: &[Challenge]) -> Result<Proof, AuthError> {
+        let offered = challenges
+            .iter()
+            .any(|c| matches!(c, Challenge::Basic { .. }));
+        if !offered {
+            let names: Vec<&str> = challenges
+                .iter()
+                .filter_map(|c| match c {
+                    Challenge::Unknown(name) => Some(name.as_str()),
+                    _ => None,
+                })
+                .collect();
+            let offered = if names.is_empty() {
+                "no challenge at all".to_owned()
+            } else {
+                names.join(", ")
+            };
+            return Err(AuthError::Unknown(offered));
+        }
+        let allowed = match self.allow_basic {
+            AllowBasic::Always => true,
+            AllowBasic::Tls => url.is_https(),
+            AllowBasic::Never => false,
+        };
+        if !allowed {
+            return Err(AuthError::BasicRefused);
+        }
+        basic::authorization(&self.username, &self.password)
+            .map(Proof::Basic)
+            .ok_or(AuthError::BasicColon)
+    }
+
+    /// An `Authentication-Info` header came with a good answer.
+    pub(super) fn informed(&mut self, url: &Url, header: &str) {
+        let Some(nonce) = challenge::next_nonce(header) else {
+            return;
+        };
+        if let Some(origin) = self.origins.iter_mut().find(|o| o.url.same_origin(url))
+            && let Proof::Digest(session) = &mut origin.proof
+        {
+            session.renew(nonce, random());
+        }
+    }
+}
+
+/// A client nonce. Where the kernel has no randomness yet, the time and a counter do: a client
+/// nonce must not repeat, it need not be secret.
+fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    if getrandom::fill(&mut bytes).is_err() {
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |d| d.as_nanos());
+        bytes = now.to_be_bytes();
+    }
+    bytes
+}

@@ -1,0 +1,507 @@
+//! Our connector and resolver below ureq: TCP with our own bounds, rustls with our own
+//! verifier, head and body of a POST in one write, and no thread for a name.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+use rustls::ClientConnection;
+use rustls::pki_types::ServerName;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, ShutdownHandle, Transport,
+};
+use ureq::{Error, Timeout};
+
+use super::{ConnectError, ResolveError, Timeouts, TlsError};
+use crate::net::socket::{Route, connect_tcp};
+use crate::net::tls::{BadCertificate, TlsConfig};
+
+/// Output is gathered up to this size before it goes out without waiting for the rest.
+const GATHER: usize = 64 * 1024;
+/// Holds the largest single header line (a full jar of cookies).
+const OUTPUT: usize = 24 * 1024;
+/// Larger than [`super::MAX_HEAD`], so that a head too large is seen as such.
+const INPUT: usize = super::MAX_HEAD + 8 * 1024;
+
+/// What the client must know about its connections.
+#[derive(Default)]
+pub(super) struct Watch {
+    /// Connections made so far.
+    pub made: AtomicU32,
+    /// Bytes of an answer have come since the latest request went out.
+    pub answered: AtomicBool,
+    /// The client was told to end.
+    pub aborted: AtomicBool,
+    /// Our address on the latest connection.
+    pub local: Mutex<Option<SocketAddr>>,
+}
+
+pub(super) struct Plug {
+    pub tls: Arc<OnceLock<TlsConfig>>,
+    pub route: Route,
+    pub timeouts: Timeouts,
+    pub watch: Arc<Watch>,
+}
+
+impl fmt::Debug for Plug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Plug")
+    }
+}
+
+impl Connector for Plug {
+    type Out = Wire;
+
+    fn connect(&self, to: &ConnectionDetails, _: Option<()>) -> Result<Option<Wire>, Error> {
+        let deadline = Instant::now() + self.timeouts.connect;
+        let stream = Arc::new(self.connect_any(&to.addrs, deadline)?);
+        // From here on another thread can end what we wait for.
+        (to.register_shutdown)(Arc::downgrade(&stream) as Weak<dyn ShutdownHandle>)?;
+        let tls = if to.needs_tls() {
+            let config = self.tls.get().ok_or(Error::TlsRequired)?;
+            Some(Box::new(shake_hands(
+                &stream,
+                config,
+                host_of(to.uri),
+                deadline,
+            )?))
+        } else {
+            None
+        };
+        self.watch.made.fetch_add(1, Ordering::Relaxed);
+        if let (Ok(mut local), Ok(address)) = (self.watch.local.lock(), stream.local_addr()) {
+            *local = Some(address);
+        }
+        Ok(Some(Wire {
+            stream,
+            tls,
+            buffers: LazyBuffers::new(INPUT, OUTPUT),
+            gathered: Vec::new(),
+            answer_by: deadline,
+            timeouts: self.timeouts,
+            watch: self.watch.clone(),
+        }))
+    }
+}
+
+impl Plug {
+    /// Tries the addresses in turn; each gets an equal share of the time that is left.
+    fn connect_any(&self, addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Error> {
+        let mut tried = Vec::new();
+        let wanted = || !self.watch.aborted.load(Ordering::Relaxed);
+        for (i, address) in addresses.iter().enumerate() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let shares = u32::try_from(addresses.len() - i).unwrap_or(u32::MAX);
+            match connect_tcp(*address, &self.route, left / shares, &wanted) {
+                Ok(stream) => return Ok(stream),
+                Err(e) => tried.push((*address, e)),
+            }
+        }
+        Err(Error::Other(Box::new(ConnectError { tried })))
+    }
+}
+
+fn shake_hands(
+    stream: &TcpStream,
+    config: &TlsConfig,
+    host: &str,
+    deadline: Instant,
+) -> Result<ClientConnection, Error> {
+    let fail = |why: rustls::Error| {
+        let host = host.to_owned();
+        Error::Other(Box::new(tls_error(host, why)))
+    };
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| fail(rustls::Error::General("not a host name".to_owned())))?;
+    let mut tls = ClientConnection::new(config.client(), name).map_err(fail)?;
+    let mut timed = Timed { stream, deadline };
+    while tls.is_handshaking() {
+        match tls.complete_io(&mut timed) {
+            Ok(_) => {}
+            Err(e) => {
+                return Err(match inner_rustls(&e) {
+                    Some(why) => fail(why),
+                    None if is_timeout(&e) => Error::Timeout(Timeout::Connect),
+                    None => Error::Other(Box::new(TlsError::Handshake {
+                        host: host.to_owned(),
+                        why: format!("the server ended the connection in the handshake: {e}"),
+                    })),
+                });
+            }
+        }
+    }
+    Ok(tls)
+}
+
+fn inner_rustls(e: &io::Error) -> Option<rustls::Error> {
+    e.get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+        .cloned()
+}
+
+fn tls_error(host: String, why: rustls::Error) -> TlsError {
+    if let rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) = &why
+        && let Some(bad) = other.0.downcast_ref::<BadCertificate>()
+    {
+        return TlsError::Certificate {
+            host,
+            bad: bad.clone(),
+        };
+    }
+    TlsError::Handshake {
+        host,
+        why: why.to_string(),
+    }
+}
+
+fn is_timeout(e: &io::Error) -> bool {
+    matches!(
+        e.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
+/// The peer is gone: what it still sent can perhaps be read, writing is over.
+pub(super) fn is_gone(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+    )
+}
+
+/// The host of a URI, an IPv6 address without its brackets.
+fn host_of(uri: &Uri) -> &str {
+    let host = uri.host().unwrap_or_default();
+    host.strip_prefix('[')
+        .and_then(|h| h.strip_suffix(']'))
+        .unwrap_or(host)
+}
+
+/// A stream whose reads and writes end at a deadline.
+struct Timed<'a> {
+    stream: &'a TcpStream,
+    deadline: Instant,
+}
+
+impl Timed<'_> {
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        // The kernel takes a zero for "for ever".
+        Ok(left.max(Duration::from_millis(1)))
+    }
+}
+
+impl Read for Timed<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.stream.set_read_timeout(Some(self.left()?))?;
+            match self.stream.read(buf) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
+}
+
+impl Write for Timed<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(self.left()?))?;
+        self.stream.write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(self.left()?))?;
+        self.stream.write_vectored(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One connection, plain or TLS.
+pub(super) struct Wire {
+    stream: Arc<TcpStream>,
+    tls: Option<Box<ClientConnection>>,
+    buffers: LazyBuffers,
+    /// Head and body of a request, until ureq wants to read.
+    gathered: Vec<u8>,
+    /// The head of the answer must be here by then.
+    answer_by: Instant,
+    timeouts: Timeouts,
+    watch: Arc<Watch>,
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
+impl Wire {
+    /// Sends what was gathered. A peer that is gone is no error here: reading will tell, and
+    /// perhaps it has answered before it went.
+    fn send(&mut self) -> Result<(), Error> {
+        let mut timed = Timed {
+            stream: &self.stream,
+            deadline: Instant::now() + self.timeouts.send,
+        };
+        let sent = match &mut self.tls {
+            None => timed.write_all(&self.gathered),
+            Some(tls) => send_tls(tls, &mut timed, &self.gathered),
+        };
+        self.gathered.clear();
+        if self.gathered.capacity() > GATHER {
+            self.gathered.shrink_to(GATHER);
+        }
+        match sent {
+            Err(e) if is_timeout(&e) => Err(Error::Timeout(Timeout::SendBody)),
+            Err(e) if !is_gone(e.kind()) => Err(Error::Io(e)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    fn receive(&mut self, deadline: Instant) -> io::Result<usize> {
+        let mut timed = Timed {
+            stream: &self.stream,
+            deadline,
+        };
+        let free = self.buffers.input_append_buf();
+        let Some(tls) = &mut self.tls else {
+            return timed.read(free);
+        };
+        loop {
+            match tls.reader().read(free) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                other => return other,
+            }
+            if tls.wants_write() {
+                match tls.write_tls(&mut timed) {
+                    // An alert may still be there to read.
+                    Err(e) if !is_gone(e.kind()) => return Err(e),
+                    _ => {}
+                }
+            }
+            tls.read_tls(&mut timed)?;
+            if let Err(why) = tls.process_new_packets() {
+                // Tell the peer, as far as it still listens.
+                let _ = tls.write_tls(&mut timed);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+            }
+        }
+    }
+
+    /// True while nothing but TLS housekeeping has come and the peer has not said goodbye.
+    fn is_quiet(&mut self) -> io::Result<bool> {
+        let mut stream: &TcpStream = &self.stream;
+        let Some(tls) = &mut self.tls else {
+            let mut byte = [0];
+            return match stream.read(&mut byte) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(true),
+                _ => Ok(false),
+            };
+        };
+        // Session tickets come after the handshake; a few records at most.
+        for _ in 0..16 {
+            match tls.read_tls(&mut stream) {
+                Ok(0) => return Ok(false),
+                Ok(_) => {
+                    let state = tls.process_new_packets().map_err(io::Error::other)?;
+                    if state.peer_has_closed() || state.plaintext_bytes_to_read() > 0 {
+                        return Ok(false);
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn send_tls(tls: &mut ClientConnection, timed: &mut Timed<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() || tls.wants_write() {
+        let taken = tls.writer().write(bytes)?;
+        bytes = bytes.get(taken..).unwrap_or_default();
+        while tls.wants_write() {
+            tls.write_tls(timed)?;
+        }
+    }
+    Ok(())
+}
+
+impl Transport for Wire {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+        if self.gathered.is_empty() {
+            self.watch.answered.store(false, Ordering::Relaxed);
+        }
+        let output = self.buffers.output();
+        let ready = output.get(..amount).unwrap_or(output);
+        self.gathered.extend_from_slice(ready);
+        if self.gathered.len() >= GATHER {
+            self.send()?;
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        if !self.gathered.is_empty() {
+            self.send()?;
+            self.answer_by = Instant::now() + self.timeouts.response;
+        }
+        // ureq bounds only the body; the answer's head is bounded from the end of the request.
+        let (deadline, reason) = if timeout.after.is_not_happening() {
+            (self.answer_by, Timeout::RecvResponse)
+        } else {
+            (Instant::now() + *timeout.after, timeout.reason)
+        };
+        match self.receive(deadline) {
+            Ok(amount) => {
+                self.buffers.input_appended(amount);
+                if amount > 0 {
+                    self.watch.answered.store(true, Ordering::Relaxed);
+                }
+                Ok(amount > 0)
+            }
+            Err(e) if is_timeout(&e) => Err(Error::Timeout(reason)),
+            Err(e) => match inner_rustls(&e) {
+                Some(why) => Err(Error::Other(Box::new(tls_error(String::new(), why)))),
+                None => Err(Error::Io(e)),
+            },
+        }
+    }
+
+    fn is_open(&mut self) -> bool {
+        if self.stream.set_nonblocking(true).is_err() {
+            return false;
+        }
+        let quiet = self.is_quiet().unwrap_or(false);
+        quiet && self.stream.set_nonblocking(false).is_ok()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            // A goodbye, as far as it goes without waiting.
+            tls.send_close_notify();
+            if self.stream.set_nonblocking(true).is_ok() {
+                let mut stream: &TcpStream = &self.stream;
+                let _ = tls.write_tls(&mut stream);
+            }
+        }
+    }
+}
+
+/// Looks names up on the calling thread; addresses of a family we cannot connect from are
+/// left out.
+pub(super) struct Lookup {
+    pub source: Option<IpAddr>,
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lookup")
+    }
+}
+
+impl Resolver for Lookup {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        _: &ureq::config::Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let host = host_of(uri);
+        let port = uri.port_u16().unwrap_or(match uri.scheme_str() {
+            Some("https") => 443,
+            _ => 80,
+        });
+        let fail = |why: String| {
+            Error::Other(Box::new(ResolveError {
+                host: host.to_owned(),
+                why,
+            }))
+        };
+        let found = (host, port)
+            .to_socket_addrs()
+            .map_err(|e| fail(e.to_string()))?;
+        let fits = |a: &SocketAddr| self.source.is_none_or(|s| s.is_ipv4() == a.is_ipv4());
+        let mut addresses = self.empty();
+        for address in found.filter(fits).take(16) {
+            addresses.push(address);
+        }
+        if addresses.is_empty() {
+            return Err(fail("no address of a family we have".to_owned()));
+        }
+        Ok(addresses)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn plug(route: Route) -> Plug {
+        Plug {
+            tls: Arc::default(),
+            route,
+            timeouts: Timeouts::default(),
+            watch: Arc::new(Watch::default()),
+        }
+    }
+
+    #[test]
+    fn the_addresses_are_tried_in_turn_and_all_failures_are_told() {
+        let open = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let open_at = open.local_addr().expect("an address");
+        let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let closed_at = closed.local_addr().expect("an address");
+        drop(closed);
+        let by = Instant::now() + Duration::from_secs(10);
+        let plug = plug(Route::default());
+        let stream = plug.connect_any(&[closed_at, open_at], by).expect("second");
+        assert_eq!(stream.peer_addr().expect("a peer"), open_at);
+        assert!(stream.nodelay().expect("an option"));
+        match plug.connect_any(&[closed_at, closed_at], by) {
+            Err(Error::Other(e)) => {
+                let e = e.downcast::<ConnectError>().expect("our error");
+                assert_eq!(e.tried.len(), 2);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_device_is_kept_to() {
+        let open = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let to = [open.local_addr().expect("an address")];
+        let by = || Instant::now() + Duration::from_secs(10);
+        let route = |device: &str| Route {
+            device: Some(device.to_owned()),
+            ..Route::default()
+        };
+        plug(route("lo")).connect_any(&to, by()).expect("over lo");
+        assert!(plug(route("absent0")).connect_any(&to, by()).is_err());
+    }
+}

@@ -1,0 +1,548 @@
+//! The HTTP client of one session: POSTs to the ACS (TR-069 3.4).
+//!
+//! What HTTP can settle is settled here: 401 and the credentials of later POSTs, redirects
+//! with the body kept, cookies, a connection that was closed between two POSTs. What is left
+//! is one answer, or one error that ends the session.
+//!
+//! ```text
+//!            ┌────────────── repeat once ◄── closed before an answer (kept connection)
+//!            ▼
+//! post ──► send ──► 401 ──► answer the challenge ──► send again
+//!            │  ──► 301/302/307/308 ──► next URL, same body ──► send again
+//!            └────► anything else ──► Reply
+//! ```
+//!
+//! One request at a time; ureq carries the bytes and does nothing on its own: no redirects,
+//! no cookies, no proxy from the environment, no thread.
+
+mod authorize;
+mod connect;
+mod error;
+
+use std::fmt;
+use std::io::Read;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ureq::config::AutoHeaderValue;
+use ureq::http::{HeaderMap, Response};
+
+use crate::net::cookies::{Jar, Moment};
+use crate::net::socket::Route;
+use crate::net::tls::{Clock, TlsConfig, TlsWhenNeeded};
+use crate::net::url::Url;
+
+use authorize::Authorizer;
+pub use error::{AuthError, ConnectError, HttpError, Phase, RedirectError, ResolveError, TlsError};
+
+/// Redirects followed in a row (TR-069 wants five).
+pub const MAX_REDIRECTS: u32 = 5;
+/// Largest head of an answer, bytes.
+pub(super) const MAX_HEAD: usize = 32 * 1024;
+/// A 401's or redirect's body up to this size is read to keep the connection.
+const MAX_DISCARD: u64 = 64 * 1024;
+
+/// When a Basic challenge is answered (`acs.allow_basic`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AllowBasic {
+    /// Over https only.
+    #[default]
+    Tls,
+    /// Over http too: the password goes over the wire in clear.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+impl FromStr for AllowBasic {
+    type Err = ();
+
+    /// `tls`, `always` or `never`.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "tls" => Ok(AllowBasic::Tls),
+            "always" => Ok(AllowBasic::Always),
+            "never" => Ok(AllowBasic::Never),
+            _ => Err(()),
+        }
+    }
+}
+
+/// How long each step of an exchange may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// TCP and TLS handshake over all addresses together; default 30 s.
+    pub connect: Duration,
+    /// Sending one request; default 30 s.
+    pub send: Duration,
+    /// From the end of the request to the end of the answer's head; default 60 s. TR-069
+    /// wants at least 30 s (SES-023); shorter is for tests.
+    pub response: Duration,
+    /// The body of an answer as a whole; default 120 s.
+    pub body: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts {
+            connect: Duration::from_secs(30),
+            send: Duration::from_secs(30),
+            response: Duration::from_secs(60),
+            body: Duration::from_secs(120),
+        }
+    }
+}
+
+/// Everything a session's client is told at the start.
+#[derive(Clone)]
+pub struct ClientConfig {
+    /// `ManagementServer.URL`.
+    pub url: Url,
+    /// Empty: 401 is not answered.
+    pub username: String,
+    /// The password that goes with it.
+    pub password: String,
+    /// When Basic is good enough.
+    pub allow_basic: AllowBasic,
+    /// Needed for https, be it the URL's or a redirect's; called when the first https URL
+    /// comes up, so that a session over http never reads a bundle of roots.
+    pub tls: Option<TlsWhenNeeded>,
+    /// Refuse a plain http URL (`acs.require_tls`).
+    pub require_tls: bool,
+    /// Limits in time.
+    pub timeouts: Timeouts,
+    /// Largest body of an answer, bytes; default 8 MiB.
+    pub max_response: usize,
+    /// `User-Agent`; empty: none is sent.
+    pub user_agent: String,
+    /// Connect from this address.
+    pub source: Option<IpAddr>,
+    /// Keep to this kernel device (SO_BINDTODEVICE).
+    pub device: Option<String>,
+    /// DSCP of the packets, 0–63.
+    pub dscp: Option<u8>,
+    /// The wall clock, for cookies with a date. Best one that never tells less than the
+    /// floor of the TLS clock rule.
+    pub clock: Clock,
+}
+
+impl ClientConfig {
+    /// The defaults around a URL: no credentials, no TLS, the system's clock.
+    pub fn new(url: Url) -> ClientConfig {
+        ClientConfig {
+            url,
+            username: String::new(),
+            password: String::new(),
+            allow_basic: AllowBasic::default(),
+            tls: None,
+            require_tls: false,
+            timeouts: Timeouts::default(),
+            max_response: 8 * 1024 * 1024,
+            user_agent: concat!("cwmp-agent/", env!("CARGO_PKG_VERSION")).to_owned(),
+            source: None,
+            device: None,
+            dscp: None,
+            clock: Arc::new(system_time),
+        }
+    }
+}
+
+impl fmt::Debug for ClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientConfig({})", self.url)
+    }
+}
+
+/// Seconds since 1970 by the system's clock.
+fn system_time() -> i64 {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        Err(_) => 0,
+    }
+}
+
+/// What kind of message a POST carries: decides over `SOAPAction` and `Content-Type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SoapAction {
+    /// The empty POST: neither header (SES-006).
+    None,
+    /// A request of the CPE, e.g. Inform: `SOAPAction: ""`.
+    Request,
+    /// A response or fault of the CPE: `SOAPAction:` with no value (SES-005).
+    Response,
+}
+
+/// The final answer to a POST: after 401s and redirects were dealt with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status; 200 and 204 are the good ones, the others are the caller's to judge.
+    pub status: u16,
+    /// The whole body, at most [`ClientConfig::max_response`] bytes.
+    pub body: Vec<u8>,
+    /// `Content-Type`, where it was sent.
+    pub content_type: Option<String>,
+}
+
+/// The HTTP client of one session.
+pub struct Client {
+    config: ClientConfig,
+    agent: ureq::Agent,
+    tls: Arc<OnceLock<TlsConfig>>,
+    watch: Arc<connect::Watch>,
+    url: Url,
+    jar: Jar,
+    authorizer: Authorizer,
+    start: Instant,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.url)
+    }
+}
+
+impl Client {
+    /// No connection is made yet.
+    ///
+    /// # Errors
+    /// [`HttpError::PlainRefused`], [`HttpError::NoTls`] and [`HttpError::Unsendable`]: the
+    /// configuration cannot work.
+    pub fn new(config: ClientConfig) -> Result<Client, HttpError> {
+        let has_control = |text: &str| text.chars().any(char::is_control);
+        for (what, text) in [
+            ("username", &config.username),
+            ("password", &config.password),
+            ("user agent", &config.user_agent),
+        ] {
+            if has_control(text) {
+                return Err(HttpError::Unsendable(what));
+            }
+        }
+        let tls = Arc::new(OnceLock::new());
+        check_tls(&config, &tls, &config.url)?;
+        let watch = Arc::new(connect::Watch::default());
+        let settings = ureq::config::Config::builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(AutoHeaderValue::None)
+            .accept(AutoHeaderValue::None)
+            .accept_encoding(AutoHeaderValue::None)
+            .max_response_header_size(MAX_HEAD)
+            .max_idle_connections(1)
+            .max_idle_connections_per_host(1)
+            // The ACS decides how long a connection may idle, not we.
+            .max_idle_age(Duration::from_secs(3600))
+            .timeout_recv_body(Some(config.timeouts.body))
+            .build();
+        let plug = connect::Plug {
+            tls: tls.clone(),
+            route: Route {
+                source: config.source,
+                device: config.device.clone(),
+                dscp: config.dscp,
+            },
+            timeouts: config.timeouts,
+            watch: watch.clone(),
+        };
+        let lookup = connect::Lookup {
+            source: config.source,
+        };
+        Ok(Client {
+            agent: ureq::Agent::with_parts(settings, plug, lookup),
+            tls,
+            watch,
+            url: config.url.clone(),
+            jar: Jar::new(),
+            authorizer: Authorizer::new(
+                config.username.clone(),
+                config.password.clone(),
+                config.allow_basic,
+            ),
+            start: Instant::now(),
+            config,
+        })
+    }
+
+    /// Sends one POST and reads its answer.
+    ///
+    /// # Errors
+    /// [`HttpError`]; the session has failed then. A status that is no success is no error.
+    pub fn post(&mut self, body: &[u8], kind: SoapAction) -> Result<Reply, HttpError> {
+        let mut redirects = 0;
+        let mut seen = vec![(self.url.clone(), self.jar.generation())];
+        self.authorizer.begin_post();
+        loop {
+            let response = self.send(body, kind)?;
+            let status = response.status().as_u16();
+            self.store_cookies(response.headers());
+            match status {
+                401 => {
+                    let made = self.watch.made.load(Ordering::Relaxed);
+                    let challenges = texts(response.headers(), "www-authenticate");
+                    self.authorizer
+                        .challenged(&self.url, &challenges, made)
+                        .map_err(HttpError::Auth)?;
+                    discard(response);
+                }
+                301 | 302 | 307 | 308 => {
+                    redirects += 1;
+                    if redirects > MAX_REDIRECTS {
+                        return Err(HttpError::Redirect(RedirectError::TooMany));
+                    }
+                    let next = self.redirect(response.headers())?;
+                    let step = (next.clone(), self.jar.generation());
+                    if seen.contains(&step) {
+                        return Err(HttpError::Redirect(RedirectError::Loop(next)));
+                    }
+                    log::info!("redirected to {}", next.shown());
+                    seen.push(step);
+                    discard(response);
+                    self.url = next;
+                    self.authorizer.begin_post();
+                }
+                _ => {
+                    for info in texts(response.headers(), "authentication-info") {
+                        self.authorizer.informed(&self.url, &info);
+                    }
+                    let content_type = texts(response.headers(), "content-type").pop();
+                    let body = self.read_body(response)?;
+                    return Ok(Reply {
+                        status,
+                        body,
+                        content_type,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Where the next POST goes: the configured URL, or where a redirect led (SES-014: for
+    /// the rest of this session only).
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Our own address on the latest connection (for `ConnectionRequestURL`).
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.watch.local.lock().ok().and_then(|local| *local)
+    }
+
+    /// Connections made so far.
+    pub fn connections_made(&self) -> u32 {
+        self.watch.made.load(Ordering::Relaxed)
+    }
+
+    /// A handle that ends a running POST from another thread (SIGTERM).
+    pub fn aborter(&self) -> Aborter {
+        Aborter {
+            agent: self.agent.clone(),
+            watch: self.watch.clone(),
+        }
+    }
+
+    /// One exchange; repeated once when a kept connection turns out to be closed.
+    fn send(&mut self, body: &[u8], kind: SoapAction) -> Result<Response<ureq::Body>, HttpError> {
+        let mut repeated = false;
+        loop {
+            let before = self.watch.made.load(Ordering::Relaxed);
+            self.watch.answered.store(false, Ordering::Relaxed);
+            let error = match self.send_once(body, kind)? {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            let kept = before == self.watch.made.load(Ordering::Relaxed);
+            let answered = self.watch.answered.load(Ordering::Relaxed);
+            let gone = matches!(&error, ureq::Error::Io(e) if connect::is_gone(e.kind()));
+            if gone && kept && !answered && !repeated {
+                log::debug!("the ACS had closed the connection; the request is repeated");
+                repeated = true;
+                continue;
+            }
+            return Err(self.translate(error));
+        }
+    }
+
+    /// The outer error: the request could not even be built.
+    #[allow(clippy::result_large_err)]
+    fn send_once(
+        &mut self,
+        body: &[u8],
+        kind: SoapAction,
+    ) -> Result<Result<Response<ureq::Body>, ureq::Error>, HttpError> {
+        let mut request = self
+            .agent
+            .post(self.url.to_string())
+            .header_raw("Host", self.url.host_header().as_bytes())
+            .header_raw("Content-Length", body.len().to_string().as_bytes());
+        let action: Option<&[u8]> = match kind {
+            SoapAction::None => None,
+            SoapAction::Request => Some(b"\"\""),
+            SoapAction::Response => Some(b""),
+        };
+        if let Some(action) = action {
+            request = request
+                .header_raw("Content-Type", b"text/xml; charset=\"utf-8\"")
+                .header_raw("SOAPAction", action);
+        }
+        if !self.config.user_agent.is_empty() {
+            request = request.header_raw("User-Agent", self.config.user_agent.as_bytes());
+        }
+        if let Some(cookies) = self.jar.header(&self.url, self.moment()) {
+            request = request.header_raw("Cookie", cookies.as_bytes());
+        }
+        if let Some(value) = self
+            .authorizer
+            .authorization(&self.url, body)
+            .map_err(HttpError::Auth)?
+        {
+            request = request.header_raw("Authorization", value.as_bytes());
+        }
+        Ok(request.send(body))
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            wall: (self.config.clock)(),
+            now: i64::try_from(self.start.elapsed().as_secs()).unwrap_or(i64::MAX),
+        }
+    }
+
+    fn store_cookies(&mut self, headers: &HeaderMap) {
+        let at = self.moment();
+        for cookie in texts(headers, "set-cookie") {
+            self.jar.store(&cookie, &self.url, at);
+        }
+    }
+
+    fn redirect(&self, headers: &HeaderMap) -> Result<Url, HttpError> {
+        let location = texts(headers, "location")
+            .pop()
+            .ok_or(HttpError::Redirect(RedirectError::NoLocation))?;
+        let next = self
+            .url
+            .join(&location)
+            .map_err(|e| HttpError::Redirect(RedirectError::BadLocation(e)))?;
+        if self.url.is_https() && !next.is_https() {
+            return Err(HttpError::Redirect(RedirectError::Downgrade(next)));
+        }
+        check_tls(&self.config, &self.tls, &next)?;
+        Ok(next)
+    }
+
+    fn read_body(&self, response: Response<ureq::Body>) -> Result<Vec<u8>, HttpError> {
+        let limit = self.config.max_response;
+        let body = response.into_body();
+        if body
+            .content_length()
+            .is_some_and(|length| length > limit as u64)
+        {
+            return Err(HttpError::TooLarge(limit));
+        }
+        let mut bytes = Vec::new();
+        body.into_reader()
+            .take(limit as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|e| match self.translate(ureq::Error::from(e)) {
+                HttpError::Timeout(_) => HttpError::Timeout(Phase::Body),
+                other => other,
+            })?;
+        if bytes.len() > limit {
+            return Err(HttpError::TooLarge(limit));
+        }
+        Ok(bytes)
+    }
+
+    fn translate(&self, error: ureq::Error) -> HttpError {
+        match error {
+            ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
+                HttpError::Timeout(Phase::Connect)
+            }
+            ureq::Error::Timeout(ureq::Timeout::SendRequest | ureq::Timeout::SendBody) => {
+                HttpError::Timeout(Phase::Send)
+            }
+            ureq::Error::Timeout(ureq::Timeout::RecvBody) => HttpError::Timeout(Phase::Body),
+            ureq::Error::Timeout(_) => HttpError::Timeout(Phase::Response),
+            ureq::Error::Io(e) if connect::is_gone(e.kind()) => HttpError::Closed,
+            ureq::Error::Io(e) => HttpError::Io(e),
+            ureq::Error::TlsRequired => HttpError::NoTls(self.url.clone()),
+            ureq::Error::Other(inner) => translate_inner(inner),
+            ureq::Error::LargeResponseHeader(_, limit) => {
+                HttpError::Protocol(format!("a head of more than {limit} bytes"))
+            }
+            other => HttpError::Protocol(other.to_string()),
+        }
+    }
+}
+
+fn translate_inner(inner: Box<dyn std::error::Error + Send + Sync>) -> HttpError {
+    let inner = match inner.downcast::<ConnectError>() {
+        Ok(e) => return HttpError::Connect(*e),
+        Err(other) => other,
+    };
+    let inner = match inner.downcast::<ResolveError>() {
+        Ok(e) => return HttpError::Resolve(*e),
+        Err(other) => other,
+    };
+    match inner.downcast::<TlsError>() {
+        Ok(e) => HttpError::Tls(*e),
+        Err(other) => HttpError::Protocol(other.to_string()),
+    }
+}
+
+/// Sets TLS up when a URL needs it for the first time.
+fn check_tls(config: &ClientConfig, tls: &OnceLock<TlsConfig>, url: &Url) -> Result<(), HttpError> {
+    if url.is_https() && tls.get().is_none() {
+        let Some(make) = &config.tls else {
+            return Err(HttpError::NoTls(url.clone()));
+        };
+        // Only this client sets it, and it has just been found empty.
+        let _ = tls.set(make().map_err(HttpError::TlsSetup)?);
+    }
+    if config.require_tls && !url.is_https() {
+        return Err(HttpError::PlainRefused(url.clone()));
+    }
+    Ok(())
+}
+
+/// All values of a header; bytes that are no UTF-8 are replaced.
+fn texts(headers: &HeaderMap, name: &str) -> Vec<String> {
+    headers
+        .get_all(name)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        .collect()
+}
+
+/// Reads a body nobody needs, so that the connection can be kept; a large one costs it.
+fn discard(response: Response<ureq::Body>) {
+    let mut reader = response.into_body().into_reader().take(MAX_DISCARD);
+    let mut buffer = [0; 2048];
+    while matches!(reader.read(&mut buffer), Ok(n) if n > 0) {}
+}
+
+/// Ends a client's running and later requests from another thread.
+#[derive(Clone)]
+pub struct Aborter {
+    agent: ureq::Agent,
+    watch: Arc<connect::Watch>,
+}
+
+impl fmt::Debug for Aborter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Aborter")
+    }
+}
+
+impl Aborter {
+    /// The running POST returns an error within a fraction of a second; later ones at once.
+    /// Only a name that is being looked up is waited for.
+    pub fn abort(&self) {
+        self.watch.aborted.store(true, Ordering::Relaxed);
+        self.agent.clone().shutdown();
+    }
+}

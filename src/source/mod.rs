@@ -1,1 +1,128 @@
-//! (to be written)
+//! The places where values live, one module each; the model reaches them through
+//! [`Source`].
+//!
+//! A source never decides what a value means: types, ranges and rights are the model's.
+
+pub mod builtin;
+pub mod command;
+pub mod constant;
+pub mod file;
+pub mod memory;
+pub mod native;
+pub mod pick;
+pub mod uci;
+
+pub use native::Runtime;
+
+use crate::model::binding::{Rows, SourceKind, expand};
+use crate::model::source::{Refusal, Source, Trouble};
+use crate::store::Root;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How far sources may go (`[limits]` of agent.toml).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// All sources together in one request; what is asked later is in trouble. 15 s.
+    pub request_deadline: Duration,
+    /// One command. 5 s.
+    pub command_timeout: Duration,
+    /// Standard output of one command, bytes. 64 KiB.
+    pub command_output: usize,
+    /// One file read by the file source, bytes. 256 KiB.
+    pub file_size: u64,
+    /// How long the lock of a UCI file is waited for. 2 s.
+    pub uci_lock_wait: Duration,
+    /// Rows of one table. 10,000, as the model's.
+    pub rows: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            request_deadline: Duration::from_secs(15),
+            command_timeout: Duration::from_secs(5),
+            command_output: 64 * 1024,
+            file_size: 256 * 1024,
+            uci_lock_wait: Duration::from_secs(2),
+            rows: 10_000,
+        }
+    }
+}
+
+/// One source of every kind, working below `root`. `tables` are those of the schema:
+/// see [`UciSource::know`](uci::UciSource::know).
+pub fn all<'t>(
+    root: &Root,
+    limits: Limits,
+    runtime: Runtime,
+    tables: impl IntoIterator<Item = &'t Rows>,
+) -> BTreeMap<SourceKind, Box<dyn Source>> {
+    let mut uci = uci::UciSource::new(root.clone(), limits);
+    tables.into_iter().for_each(|rows| uci.know(rows));
+    let file = file::FileSource::new(root.clone(), limits);
+    let command = command::CommandSource::new(root.clone(), limits);
+    let native = native::NativeSource::new(root.clone(), runtime);
+    let sources: [(SourceKind, Box<dyn Source>); 6] = [
+        (SourceKind::Uci, Box::new(uci)),
+        (SourceKind::File, Box::new(file)),
+        (SourceKind::Command, Box::new(command)),
+        (SourceKind::Native, Box::new(native)),
+        (SourceKind::Constant, Box::new(constant::ConstantSource)),
+        (SourceKind::Memory, Box::<memory::MemorySource>::default()),
+    ];
+    sources.into()
+}
+
+/// When the time of a request is over.
+#[derive(Debug, Clone, Copy)]
+struct Deadline(Instant);
+
+impl Deadline {
+    fn after(time: Duration) -> Deadline {
+        // No request takes a day; a longer time would only overflow somewhere.
+        Deadline(Instant::now() + time.min(Duration::from_secs(86_400)))
+    }
+
+    /// What is left; trouble when nothing is.
+    fn left(self, source: &str) -> Result<Duration, Trouble> {
+        let left = self.0.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Trouble {
+                source: source.to_owned(),
+                what: "not read: the request's time is over (request_deadline in [limits] of agent.toml)"
+                    .to_owned(),
+            });
+        }
+        Ok(left)
+    }
+}
+
+/// Whether a text from outside may be a row's key: it can become part of a path or an
+/// argument without changing its meaning.
+fn is_row_key(key: &str) -> bool {
+    !key.is_empty()
+        && key.len() <= 255
+        && key != "."
+        && key != ".."
+        && !key.contains('/')
+        && !key.chars().any(char::is_control)
+}
+
+/// Puts row keys into a path; a key that would change the path's meaning is refused.
+fn path_with_rows(path: &str, rows: &[String]) -> Result<String, String> {
+    if path.contains("{row")
+        && let Some(bad) = rows.iter().find(|key| !is_row_key(key))
+    {
+        return Err(format!("{}: cannot be part of a path", bad.escape_debug()));
+    }
+    Ok(expand(path, rows))
+}
+
+/// The refusal of a source that cannot be written.
+fn read_only(source: &str, what: &str) -> Refusal {
+    Refusal::Trouble(Trouble {
+        source: source.to_owned(),
+        what: format!("{what} cannot be changed; access must be \"ro\" in the data model"),
+    })
+}

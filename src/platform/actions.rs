@@ -1,0 +1,144 @@
+//! Reboot, factory reset, reload: the commands that `[platform]` of agent.toml names.
+
+use crate::process::{self, Output, Program, RunError};
+use crate::store::Root;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+/// The `[platform]` table of agent.toml: argv arrays, `None` where it says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Actions {
+    /// Default, only where the root is `/`: `/sbin/reboot`.
+    pub reboot: Option<Vec<String>>,
+    /// Default, only where the root is `/`: `/sbin/firstboot -y`.
+    pub factory_reset: Option<Vec<String>>,
+    /// Run once for each changed package, `{package}` replaced by its name. Default,
+    /// only where the root is `/`: `/sbin/reload_config`, once for all.
+    pub apply_config: Option<Vec<String>>,
+}
+
+/// Why an action did not happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActionError {
+    /// No command is configured and the root is not `/`: nothing is run by default.
+    NotConfigured(&'static str),
+    /// The command failed.
+    Run { argv0: String, error: RunError },
+}
+
+impl fmt::Display for ActionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ActionError::NotConfigured(key) => {
+                write!(
+                    f,
+                    "no command for this: name one as `{key}` in [platform] of agent.toml"
+                )
+            }
+            ActionError::Run { argv0, error } => write!(f, "{argv0}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ActionError {}
+
+/// How long a command of the platform may take.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The box.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    root: Root,
+    actions: Actions,
+    timeout: Duration,
+}
+
+impl Platform {
+    /// Commands are run as written, with the root in `CWMP_ROOT`, and may take 120 s.
+    pub fn new(root: Root, actions: Actions) -> Platform {
+        Platform {
+            root,
+            actions,
+            timeout: TIMEOUT,
+        }
+    }
+
+    /// With another time limit for a command.
+    pub fn with_timeout(mut self, timeout: Duration) -> Platform {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Reboots. Returns when the command has ended; the box goes down a little later.
+    pub fn reboot(&self) -> Result<(), ActionError> {
+        self.act("reboot", self.actions.reboot.as_deref(), &["/sbin/reboot"])
+    }
+
+    /// Resets to factory defaults; the caller reboots afterwards.
+    pub fn factory_reset(&self) -> Result<(), ActionError> {
+        let configured = self.actions.factory_reset.as_deref();
+        self.act("factory_reset", configured, &["/sbin/firstboot", "-y"])
+    }
+
+    /// Reloads packages, each once, in the order given; answers those that failed. Below
+    /// another root, without `apply_config`, there is nothing to reload.
+    pub fn reload(&self, packages: &[String]) -> Vec<(String, ActionError)> {
+        let mut seen = BTreeSet::new();
+        let packages = packages.iter().filter(|p| seen.insert(p.as_str()));
+        let Some(argv) = &self.actions.apply_config else {
+            let packages: Vec<&String> = packages.collect();
+            if packages.is_empty() || !self.root.is_system() {
+                return Vec::new();
+            }
+            // It finds out by itself which packages changed.
+            return match self.run(&["/sbin/reload_config".to_owned()]) {
+                Ok(()) => Vec::new(),
+                Err(e) => packages
+                    .into_iter()
+                    .map(|p| (p.clone(), e.clone()))
+                    .collect(),
+            };
+        };
+        packages
+            .filter_map(|package| {
+                let argv: Vec<String> = argv
+                    .iter()
+                    .map(|a| a.replace("{package}", package))
+                    .collect();
+                self.run(&argv).err().map(|e| (package.clone(), e))
+            })
+            .collect()
+    }
+
+    fn act(
+        &self,
+        key: &'static str,
+        configured: Option<&[String]>,
+        default: &[&str],
+    ) -> Result<(), ActionError> {
+        match configured {
+            Some(argv) => self.run(argv),
+            None if self.root.is_system() => {
+                let argv: Vec<String> = default.iter().map(|a| (*a).to_owned()).collect();
+                self.run(&argv)
+            }
+            None => Err(ActionError::NotConfigured(key)),
+        }
+    }
+
+    fn run(&self, argv: &[String]) -> Result<(), ActionError> {
+        let root = self.root.dir().to_string_lossy();
+        process::run(&Program {
+            argv,
+            env: &[("CWMP_ROOT", &*root)],
+            timeout: self.timeout,
+            output: Output::Drop,
+        })
+        .map(|_| ())
+        .map_err(|error| ActionError::Run {
+            argv0: argv.first().cloned().unwrap_or_default(),
+            error,
+        })
+    }
+}

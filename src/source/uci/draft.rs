@@ -1,0 +1,287 @@
+//! A package being changed: a copy with what is staged already in it, and the list of
+//! changes, so that they can be made again to a file that somebody else changed since.
+
+use super::keys::{is_anonymous, keys};
+use crate::uci::file::Stamp;
+use crate::uci::{EditError, Package, Value};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+/// A parsed package and the row keys of its sections, index by index.
+#[derive(Clone, Default)]
+pub struct Content {
+    pub package: Package,
+    pub keys: Vec<String>,
+    /// What the sections without names held when the file was read, index by index; empty
+    /// for those with names.
+    pub prints: Vec<Vec<u32>>,
+    /// Where the sections without names are; the package knows those with.
+    anonymous: HashMap<String, usize>,
+}
+
+/// One staged change. Sections are known by their keys. No `Debug`: values hold
+/// passwords.
+#[derive(Clone)]
+pub enum Change {
+    /// A section that must be there; made if it is not.
+    Section {
+        kind: String,
+        name: String,
+    },
+    Delete {
+        key: String,
+    },
+    Text {
+        key: String,
+        option: String,
+        text: String,
+    },
+    List {
+        key: String,
+        option: String,
+        items: Vec<String>,
+    },
+    /// The n-th item (from 1) of a list; an empty text takes it away.
+    Item {
+        key: String,
+        option: String,
+        n: u32,
+        text: String,
+    },
+}
+
+/// Why a change cannot be made.
+#[derive(Debug)]
+pub enum ChangeError {
+    /// The section is gone, or somebody edited an anonymous one.
+    NoSection {
+        key: String,
+    },
+    /// A section of this name has another type.
+    OtherType {
+        name: String,
+        kind: String,
+    },
+    Edit(EditError),
+}
+
+impl fmt::Display for ChangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ChangeError::NoSection { key } if is_anonymous(key) => f.write_str(
+                "a section without a name was changed or removed by somebody else; try again",
+            ),
+            ChangeError::NoSection { key } => write!(f, "there is no section {key}"),
+            ChangeError::OtherType { name, kind } => {
+                write!(
+                    f,
+                    "section {name} is of type {kind}, not of the one in the data model"
+                )
+            }
+            ChangeError::Edit(e) => e.fmt(f),
+        }
+    }
+}
+
+impl From<EditError> for ChangeError {
+    fn from(e: EditError) -> ChangeError {
+        ChangeError::Edit(e)
+    }
+}
+
+/// Lists being changed item by item, with holes: so that emptying the first item and
+/// setting the second means the same in any order.
+type Holes = BTreeMap<(String, String), Vec<String>>;
+
+/// See the module.
+pub struct Draft {
+    /// The file it was begun from; `None`: there was none.
+    pub base: Option<Stamp>,
+    pub content: Content,
+    holes: Holes,
+    changes: Vec<Change>,
+}
+
+impl Content {
+    pub fn of(package: Package) -> Content {
+        let (keys, prints) = keys(&package);
+        let mut content = Content {
+            package,
+            keys,
+            prints,
+            anonymous: HashMap::new(),
+        };
+        content.index();
+        content
+    }
+
+    fn index(&mut self) {
+        let anonymous = self
+            .keys
+            .iter()
+            .enumerate()
+            .filter(|(_, key)| is_anonymous(key));
+        self.anonymous = anonymous.map(|(index, key)| (key.clone(), index)).collect();
+    }
+
+    /// The index of the section with this key.
+    pub fn by_key(&self, key: &str) -> Option<usize> {
+        if is_anonymous(key) {
+            self.anonymous.get(key).copied()
+        } else {
+            self.package.section(key)
+        }
+    }
+
+    /// The index of a section by its key, or as a data-model file writes it.
+    pub fn find(&self, reference: &str) -> Option<usize> {
+        if reference.starts_with('@') {
+            self.package.find(reference)
+        } else {
+            self.by_key(reference)
+        }
+    }
+}
+
+impl Draft {
+    pub fn new(base: Option<Stamp>, content: Content) -> Draft {
+        Draft {
+            base,
+            content,
+            holes: Holes::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// Makes one change and keeps it.
+    pub fn make(&mut self, change: Change) -> Result<(), ChangeError> {
+        apply(&mut self.content, &mut self.holes, &change)?;
+        self.changes.push(change);
+        Ok(())
+    }
+
+    /// Makes all changes again, on the content that the file has now.
+    pub fn rebase(&mut self, base: Option<Stamp>, content: Content) -> Result<(), ChangeError> {
+        self.base = base;
+        self.content = content;
+        self.holes.clear();
+        for change in &self.changes {
+            apply(&mut self.content, &mut self.holes, change)?;
+        }
+        Ok(())
+    }
+
+    /// The n-th item of a list that is being changed item by item; `None` where it is not.
+    pub fn item(&self, key: &str, option: &str, n: usize) -> Option<Option<&str>> {
+        let items = self.holes.get(&(key.to_owned(), option.to_owned()))?;
+        Some(
+            items
+                .get(n)
+                .map(String::as_str)
+                .filter(|text| !text.is_empty()),
+        )
+    }
+}
+
+fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<(), ChangeError> {
+    let at = |content: &Content, key: &String| {
+        content
+            .by_key(key)
+            .ok_or_else(|| ChangeError::NoSection { key: key.clone() })
+    };
+    match change {
+        Change::Section { kind, name } => {
+            if let Some(section) = content
+                .by_key(name)
+                .and_then(|i| content.package.sections().get(i))
+            {
+                if section.kind() == kind {
+                    return Ok(());
+                }
+                return Err(ChangeError::OtherType {
+                    name: name.clone(),
+                    kind: section.kind().to_owned(),
+                });
+            }
+            let index = content.package.add_section(kind, Some(name))?;
+            content
+                .keys
+                .insert(index.min(content.keys.len()), name.clone());
+            content
+                .prints
+                .insert(index.min(content.prints.len()), Vec::new());
+        }
+        Change::Delete { key } => {
+            let index = at(content, key)?;
+            content.package.delete_section(index)?;
+            content.keys.remove(index);
+            content.prints.remove(index);
+            content.index();
+            holes.retain(|(section, _), _| section != key);
+        }
+        Change::Text { key, option, text } => {
+            let index = at(content, key)?;
+            content.package.set(index, option, text)?;
+            holes.remove(&(key.clone(), option.clone()));
+        }
+        Change::List { key, option, items } => {
+            let index = at(content, key)?;
+            set_list(&mut content.package, index, option, items)?;
+            holes.remove(&(key.clone(), option.clone()));
+        }
+        Change::Item {
+            key,
+            option,
+            n,
+            text,
+        } => {
+            let index = at(content, key)?;
+            let now = content
+                .package
+                .sections()
+                .get(index)
+                .and_then(|s| s.get(option));
+            let was_list = matches!(now, Some(Value::List(_)));
+            let place = (key.clone(), option.clone());
+            let mut items = match holes.get(&place) {
+                Some(items) => items.clone(),
+                None => now.map(|v| v.items().to_vec()).unwrap_or_default(),
+            };
+            let n = usize::try_from(*n).unwrap_or(usize::MAX).saturating_sub(1);
+            match items.get_mut(n) {
+                Some(item) => item.clone_from(text),
+                None if text.is_empty() => {}
+                // Beyond the end: appended, but a later change of an item between counts
+                // from where this one was meant to be.
+                None if n < MAX_ITEMS => {
+                    items.resize(n, String::new());
+                    items.push(text.clone());
+                }
+                None => items.push(text.clone()),
+            }
+            let whole: Vec<String> = items.iter().filter(|i| !i.is_empty()).cloned().collect();
+            match whole.as_slice() {
+                [one] if now.is_some() && !was_list => content.package.set(index, option, one)?,
+                items => set_list(&mut content.package, index, option, items)?,
+            }
+            holes.insert(place, items);
+        }
+    }
+    Ok(())
+}
+
+/// Items of a list with holes.
+const MAX_ITEMS: usize = 256;
+
+fn set_list(
+    package: &mut Package,
+    index: usize,
+    option: &str,
+    items: &[String],
+) -> Result<(), EditError> {
+    let items: Vec<String> = items.iter().filter(|i| !i.is_empty()).cloned().collect();
+    if items.is_empty() {
+        return package.set(index, option, "");
+    }
+    package.set_list(index, option, &items)
+}

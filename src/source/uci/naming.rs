@@ -1,0 +1,133 @@
+//! Names for sections that have none: what AddObject makes, and anonymous sections whose
+//! file is written anyhow.
+
+use super::draft::Content;
+use super::{UciSource, keys, trouble};
+use crate::model::binding::Rows;
+use crate::model::source::{Renamed, Trouble};
+use crate::uci::{Package, Value};
+use std::collections::{BTreeMap, HashMap};
+
+impl UciSource {
+    /// A name for a section of a type, that no section has or had while this runs.
+    pub(super) fn free_name(&mut self, package: &str, kind: &str) -> Result<String, Trouble> {
+        let place = (package.to_owned(), kind.to_owned());
+        let last = self.numbers.get(&place).copied().unwrap_or(0);
+        let (name, n) = Namer::new(&self.content(package)?.package).next(kind, last);
+        self.numbers.insert(place, n);
+        Ok(name)
+    }
+
+    /// Gives names to the anonymous sections of known tables.
+    pub(super) fn name_sections(
+        &mut self,
+        package: &str,
+        content: &mut Content,
+    ) -> Result<Vec<Renamed>, Trouble> {
+        let mut renamed = Vec::new();
+        let mut names: BTreeMap<usize, String> = BTreeMap::new();
+        for (rows, around) in &self.tables {
+            if rows.package != package {
+                continue;
+            }
+            let below = keys::Around::of(around);
+            for (index, section) in content.package.sections().iter().enumerate() {
+                if section.name().is_some() {
+                    continue;
+                }
+                let Some(from) = content.keys.get(index) else {
+                    continue;
+                };
+                let mut places = below.places(section, from, rows);
+                if places.is_empty() {
+                    // Never asked for: the section itself says which row it is below.
+                    let parents: Vec<String> = match rows.parent.as_deref() {
+                        None if around.is_empty() => Vec::new(),
+                        None => continue,
+                        Some(keys::ITSELF) => vec![from.clone()],
+                        Some(option) => match section.get(option).and_then(Value::as_one) {
+                            Some(parent) => vec![parent.to_owned()],
+                            None => continue,
+                        },
+                    };
+                    if !keys::is_row(section, from, rows, &parents) {
+                        continue;
+                    }
+                    places.push(parents);
+                }
+                let to = names.entry(index).or_default().clone();
+                renamed.extend(places.into_iter().map(|parents| Renamed {
+                    rows: Rows::Uci(rows.clone()),
+                    parents,
+                    from: from.clone(),
+                    to: to.clone(),
+                }));
+            }
+        }
+        let mut namer = Namer::new(&content.package);
+        for (index, name) in &mut names {
+            let Some(section) = content.package.sections().get(*index) else {
+                continue;
+            };
+            let place = (package.to_owned(), section.kind().to_owned());
+            let last = self.numbers.entry(place).or_insert(0);
+            (*name, *last) = namer.next(section.kind(), *last);
+        }
+        let new: Vec<(usize, &str)> = names.iter().map(|(i, name)| (*i, name.as_str())).collect();
+        content
+            .package
+            .rename_sections(&new)
+            .map_err(|e| trouble(package, e))?;
+        for one in &mut renamed {
+            if let Some(name) = content.by_key(&one.from).and_then(|i| names.get(&i)) {
+                one.to.clone_from(name);
+            }
+        }
+        Ok(renamed)
+    }
+}
+
+/// Finds free names for sections: `cwmp_<type>_<n>`.
+struct Namer<'a> {
+    package: &'a Package,
+    /// The highest number given so far, by what stands before it.
+    highest: HashMap<String, u32>,
+}
+
+impl Namer<'_> {
+    fn new(package: &Package) -> Namer<'_> {
+        Namer {
+            package,
+            highest: HashMap::new(),
+        }
+    }
+
+    /// The name with the next n that is free, above `last` and above all there are, and n.
+    fn next(&mut self, kind: &str, last: u32) -> (String, u32) {
+        let kind: String = kind
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+            .collect();
+        let prefix = format!("cwmp_{kind}_");
+        let highest = match self.highest.get(&prefix) {
+            Some(&given) => given,
+            None => self
+                .package
+                .sections()
+                .iter()
+                .filter_map(|s| s.name()?.strip_prefix(&prefix)?.parse::<u32>().ok())
+                .max()
+                .unwrap_or(0),
+        };
+        let mut n = last.max(highest);
+        loop {
+            // Wraps only where somebody wrote the highest number there is into the file.
+            n = n.checked_add(1).unwrap_or(1);
+            let name = format!("{prefix}{n}");
+            if self.package.section(&name).is_none() {
+                self.highest.insert(prefix, n);
+                return (name, n);
+            }
+        }
+    }
+}

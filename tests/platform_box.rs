@@ -1,0 +1,270 @@
+//! The box: its commands, its identity, its boots.
+
+mod scratch;
+
+use cwmp_agent::platform::boot::Boot;
+use cwmp_agent::platform::{ActionError, Actions, Identity, Platform};
+use cwmp_agent::process::RunError;
+use cwmp_agent::store::Root;
+use cwmp_agent::store::run_dir::RunDir;
+use cwmp_agent::store::state::StateDir;
+use scratch::Scratch;
+use std::time::Duration;
+
+fn root(t: &Scratch) -> Root {
+    std::fs::create_dir_all(t.path("root")).unwrap();
+    Root::new(&t.path("root")).unwrap()
+}
+
+fn sh(script: &str) -> Option<Vec<String>> {
+    Some(
+        ["/bin/sh", "-c", script, "sh"]
+            .iter()
+            .map(|s| s.to_string())
+            .collect(),
+    )
+}
+
+fn strings(list: &[&str]) -> Vec<String> {
+    list.iter().map(|s| s.to_string()).collect()
+}
+
+#[test]
+fn nothing_runs_by_default_below_another_root() {
+    let t = Scratch::new();
+    let p = Platform::new(root(&t), Actions::default());
+    assert_eq!(p.reboot(), Err(ActionError::NotConfigured("reboot")));
+    assert_eq!(
+        p.factory_reset(),
+        Err(ActionError::NotConfigured("factory_reset"))
+    );
+    assert!(p.reload(&strings(&["network"])).is_empty());
+}
+
+#[test]
+fn configured_commands_run_as_written_with_the_root_in_their_environment() {
+    let t = Scratch::new();
+    let log = t.path("log");
+    let note = |what: &str| sh(&format!("echo {what} $CWMP_ROOT >> {}", log.display()));
+    let actions = Actions {
+        reboot: note("reboot"),
+        factory_reset: note("reset"),
+        apply_config: None,
+    };
+    let p = Platform::new(root(&t), actions);
+    p.factory_reset().unwrap();
+    p.reboot().unwrap();
+    let dir = t.path("root").display().to_string();
+    assert_eq!(t.read("log"), format!("reset {dir}\nreboot {dir}\n"));
+}
+
+#[test]
+fn each_package_is_reloaded_once_and_one_failure_does_not_stop_the_others() {
+    let t = Scratch::new();
+    let mut argv = sh(&format!(
+        "echo \"$1\" >> {}; test \"$1\" != bad",
+        t.path("log").display()
+    ))
+    .unwrap();
+    argv.push("{package}".into());
+    let p = Platform::new(
+        root(&t),
+        Actions {
+            apply_config: Some(argv),
+            ..Actions::default()
+        },
+    );
+    let failed = p.reload(&strings(&["network", "bad", "network", "wireless"]));
+    assert_eq!(t.read("log"), "network\nbad\nwireless\n");
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].0, "bad");
+    assert!(matches!(
+        failed[0].1,
+        ActionError::Run {
+            error: RunError::Status(1),
+            ..
+        }
+    ));
+    assert!(p.reload(&[]).is_empty());
+}
+
+#[test]
+fn a_command_that_hangs_is_ended() {
+    let t = Scratch::new();
+    let actions = Actions {
+        reboot: Some(strings(&["/bin/sleep", "600"])),
+        ..Actions::default()
+    };
+    let p = Platform::new(root(&t), actions).with_timeout(Duration::from_millis(100));
+    assert!(matches!(
+        p.reboot(),
+        Err(ActionError::Run {
+            error: RunError::TimedOut(_),
+            ..
+        })
+    ));
+}
+
+/// A router as OpenWrt describes it.
+fn openwrt(t: &Scratch) -> (Root, StateDir) {
+    t.file("root/etc/board.json", r#"{"model":{"id":"acme,box-1","name":"Acme Box 1"},"network":{"wan":{"macaddr":"00:1a:2b:3c:4d:5e"}}}"#);
+    t.file(
+        "root/etc/openwrt_release",
+        "DISTRIB_ID='OpenWrt'\nDISTRIB_RELEASE='23.05.3'\nDISTRIB_REVISION='r23809'\n",
+    );
+    t.file(
+        "root/etc/device_info",
+        "DEVICE_MANUFACTURER='OpenWrt'\nDEVICE_PRODUCT='Generic'\nDEVICE_REVISION='v0'\n",
+    );
+    (root(t), StateDir::open(&t.path("state")).unwrap())
+}
+
+#[test]
+fn identity_is_derived_from_the_board() {
+    let t = Scratch::new();
+    let (root, state) = openwrt(&t);
+    let id = Identity::find(&root, &state);
+    assert_eq!(id.manufacturer, "OpenWrt");
+    assert_eq!(id.oui, "001A2B");
+    assert_eq!(id.product_class, "acme,box-1", "`Generic` is no product");
+    assert_eq!(id.serial_number, "001A2B3C4D5E");
+    assert_eq!(id.model_name, "Acme Box 1");
+    assert_eq!(id.hardware_version, "acme,box-1");
+    assert_eq!(id.software_version, "23.05.3-r23809");
+}
+
+#[test]
+fn derived_identity_never_changes_but_versions_do() {
+    let t = Scratch::new();
+    let (root, state) = openwrt(&t);
+    let first = Identity::find(&root, &state);
+    t.file("root/etc/board.json", r#"{"model":{"id":"other","name":"Other"},"network":{"wan":{"macaddr":"aa:bb:cc:00:00:01"}}}"#);
+    t.file("root/etc/openwrt_release", "DISTRIB_RELEASE='24.10.0'\n");
+    t.file("root/proc/device-tree/serial-number", "SN123\0");
+    let later = Identity::find(&root, &state);
+    assert_eq!(
+        (&later.oui, &later.product_class, &later.serial_number),
+        (&first.oui, &first.product_class, &first.serial_number)
+    );
+    assert_eq!(later.software_version, "24.10.0");
+    let fresh = StateDir::open(&t.path("state2")).unwrap();
+    assert_eq!(Identity::find(&root, &fresh).serial_number, "SN123");
+}
+
+#[test]
+fn the_configuration_overrides_even_while_it_is_broken() {
+    let t = Scratch::new();
+    let (root, state) = openwrt(&t);
+    let config = "config device 'device'\n\toption oui '00:11:22'\n\toption serial_number 'S-1'\n\
+                  \toption manufacturer 'Maker'\n\toption model_name ''\n";
+    t.file("root/etc/config/cwmp", config);
+    let id = Identity::find(&root, &state);
+    assert_eq!(
+        (id.oui.as_str(), id.serial_number.as_str()),
+        ("001122", "S-1")
+    );
+    assert_eq!(
+        (id.manufacturer.as_str(), id.model_name.as_str()),
+        ("Maker", "Acme Box 1")
+    );
+    t.file(
+        "root/etc/config/cwmp",
+        "config device 'device'\n\toption oui '\n",
+    );
+    assert_eq!(Identity::find(&root, &state), id);
+    t.file(
+        "root/etc/config/cwmp",
+        "config device 'device'\n\toption oui 'nonsense'\n",
+    );
+    let id = Identity::find(&root, &state);
+    assert_eq!(id.oui, "001A2B", "not six digits: the derived one");
+    assert_eq!(id.serial_number, "001A2B3C4D5E", "the override is gone");
+}
+
+#[test]
+fn identity_is_never_empty_and_fits_the_protocol() {
+    let t = Scratch::new();
+    let state = StateDir::open(&t.path("state")).unwrap();
+    let bare = root(&t);
+    let id = Identity::find(&bare, &state);
+    let fields = |id: &Identity| {
+        [
+            id.manufacturer.clone(),
+            id.oui.clone(),
+            id.product_class.clone(),
+            id.serial_number.clone(),
+            id.model_name.clone(),
+            id.hardware_version.clone(),
+            id.software_version.clone(),
+        ]
+    };
+    assert!(fields(&id).iter().all(|f| !f.is_empty()), "{id:?}");
+    assert_eq!(id.oui, "000000");
+    assert_eq!(
+        Identity::find(&bare, &state),
+        id,
+        "the made-up serial number is kept"
+    );
+    let other = StateDir::open(&t.path("state2")).unwrap();
+    assert_ne!(
+        Identity::find(&bare, &other).serial_number,
+        id.serial_number
+    );
+
+    // Hostile and overlong texts.
+    t.file(
+        "root/tmp/sysinfo/model",
+        &format!("A\u{1}\u{7}B {}", "x".repeat(500)),
+    );
+    t.file("root/tmp/sysinfo/board_name", " \u{0}\n");
+    t.file("root/etc/board.json", "{\"model\": [");
+    t.file("root/sys/class/net/lo/address", "00:00:00:00:00:00\n");
+    t.file("root/sys/class/net/aaa0/address", "ff:ff:ff:ff:ff:ff\n");
+    t.file("root/sys/class/net/wan/address", "de:ad:be:ef:00:01\n");
+    let third = StateDir::open(&t.path("state3")).unwrap();
+    let id = Identity::find(&bare, &third);
+    assert_eq!(id.oui, "DEADBE");
+    assert_eq!(id.serial_number, "DEADBEEF0001");
+    assert!(id.model_name.starts_with("AB x"));
+    for field in fields(&id) {
+        assert!(
+            !field.is_empty()
+                && field.chars().count() <= 64
+                && !field.chars().any(char::is_control)
+        );
+    }
+}
+
+#[test]
+fn a_restart_is_no_boot_and_a_new_boot_id_is() {
+    let t = Scratch::new();
+    let root = root(&t);
+    let state = StateDir::open(&t.path("state")).unwrap();
+    let run = RunDir::open(&t.path("run")).unwrap();
+    t.file("root/proc/sys/kernel/random/boot_id", "one\n");
+    let boot = Boot::detect(&root, &state, &run);
+    assert!(boot.is_boot);
+    assert!(
+        Boot::detect(&root, &state, &run).is_boot,
+        "looking changes nothing"
+    );
+    boot.remember(&state, &run).unwrap();
+    assert!(!Boot::detect(&root, &state, &run).is_boot);
+    t.file("root/proc/sys/kernel/random/boot_id", "two\n");
+    assert!(Boot::detect(&root, &state, &run).is_boot);
+}
+
+#[test]
+fn without_a_boot_id_the_marker_in_run_dir_tells() {
+    let t = Scratch::new();
+    let root = root(&t);
+    let state = StateDir::open(&t.path("state")).unwrap();
+    let run = RunDir::open(&t.path("run")).unwrap();
+    let boot = Boot::detect(&root, &state, &run);
+    assert!(boot.is_boot);
+    boot.remember(&state, &run).unwrap();
+    assert!(!Boot::detect(&root, &state, &run).is_boot);
+    std::fs::remove_dir_all(t.path("run")).unwrap();
+    let run = RunDir::open(&t.path("run")).unwrap();
+    assert!(Boot::detect(&root, &state, &run).is_boot);
+}

@@ -1,1 +1,233 @@
-//! (to be written)
+//! The daemon: wires the rooms together and owns the loop.
+//!
+//! ```text
+//! thread       owns                                             waits on
+//! dispatcher   timers, event queue, listener, control socket    poll
+//! session      sessions, reloads, reboot                        the ACS, a child
+//! control      one question of a command, while it lasts        the model
+//! ```
+//!
+//! What they share is in [`world`]. This room decides when a session takes place and what
+//! follows it; what a message means is `cwmp`'s, what a parameter is `model`'s.
+
+pub mod answer;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod daemon;
+mod event_names;
+mod inform;
+mod knock;
+pub mod offline;
+mod operate;
+pub mod owed;
+pub mod recover;
+pub mod session;
+pub mod settings;
+pub mod setup;
+pub mod status;
+mod timers;
+mod worker;
+pub mod world;
+
+use daemon::{Daemon, Mailbox, Message};
+use operate::Effect;
+use owed::{Stage, Start};
+use setup::{Setup, SetupError};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::sync::Arc;
+use world::World;
+
+/// How `run` and `run --once` ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunOutcome {
+    /// As asked.
+    Ended,
+    /// `run --once`: no complete session.
+    NoSession,
+}
+
+/// Begins a run: is it a boot, was a reset interrupted, what is owed?
+fn begin(world: &World) -> Start {
+    if world.owed().reset() == Some(Stage::Started) {
+        log::warn!("a factory reset was interrupted; its rest is done now");
+        worker::forget(world);
+        world.read_settings();
+    }
+    let boot = world.boot();
+    let start = start(world, boot.is_boot);
+    remember(world, &boot);
+    start
+}
+
+fn start(world: &World, boot: bool) -> Start {
+    let url = world.settings().acs.url.clone();
+    let now = clock::unix_seconds();
+    world.owed().start(boot, &url, now, clock::random())
+}
+
+fn remember(world: &World, boot: &crate::platform::boot::Boot) {
+    if let Err(e) = boot.remember(&world.state, &world.run_dir) {
+        log::error!("this boot cannot be noted, 1 BOOT will be told again: {e}");
+    }
+}
+
+/// Notes LAN-side changes of parameters whose changes the ACS wants to hear of. Tells
+/// whether there were any.
+fn note_changes(world: &World, effect: &Effect) -> bool {
+    if effect.changed.is_empty() {
+        return false;
+    }
+    let watched = world.model().notifying();
+    let mut any = false;
+    let mut owed = world.owed();
+    for watched in watched {
+        if effect.changed.contains(&watched.path) {
+            owed.value_changed(&watched.path, watched.level == 2);
+            any = true;
+        }
+    }
+    if any {
+        owed.save();
+    }
+    any
+}
+
+/// A daemon that runs in a thread of this process (`try`, tests).
+pub struct Running {
+    mailbox: Mailbox,
+    thread: std::thread::JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    /// Starts the daemon.
+    pub fn start(setup: Setup) -> Result<Running, SetupError> {
+        let daemon = open(setup)?;
+        let mailbox = daemon.mailbox();
+        let thread = std::thread::Builder::new()
+            .name("dispatcher".to_owned())
+            .stack_size(256 << 10)
+            .spawn(move || daemon.run())
+            .map_err(|e| SetupError::System(format!("cwmp-agent: {e}")))?;
+        Ok(Running { mailbox, thread })
+    }
+
+    /// Reads the configuration again, as SIGHUP does.
+    pub fn reload(&self) {
+        self.mailbox.send(Message::Hangup);
+    }
+
+    /// Ends the daemon, as SIGTERM does, and waits for its end.
+    pub fn stop(self) -> std::io::Result<()> {
+        self.mailbox.send(Message::Terminate);
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(_) => Err(std::io::Error::other("the dispatcher panicked")),
+        }
+    }
+}
+
+/// `cpe.log_level`, where it is given.
+fn set_log_level(settings: &settings::Settings) {
+    if let Some(level) = settings.cpe.log_level {
+        log::set_max_level(level);
+    }
+}
+
+fn open(setup: Setup) -> Result<Daemon, SetupError> {
+    let world = Arc::new(World::open_to_stay(setup)?);
+    set_log_level(&world.settings());
+    Daemon::new(world).map_err(|e| SetupError::System(format!("cwmp-agent: run_dir: {e}")))
+}
+
+/// `cwmp-agent run`: until SIGTERM.
+pub fn run(setup: Setup) -> Result<RunOutcome, SetupError> {
+    let system = |e: std::io::Error| SetupError::System(format!("cwmp-agent: {e}"));
+    // Before anything else: a signal that comes during the start must not kill.
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(system)?;
+    let daemon = open(setup)?;
+    let mailbox = daemon.mailbox();
+    // A thread that only waits: signals reach the loop as messages, and no child inherits
+    // a blocked mask.
+    let handle = signals.handle();
+    let listener = std::thread::Builder::new()
+        .name("signals".to_owned())
+        .stack_size(64 << 10)
+        .spawn(move || {
+            for signal in signals.forever() {
+                mailbox.send(if signal == SIGHUP {
+                    Message::Hangup
+                } else {
+                    Message::Terminate
+                });
+            }
+        })
+        .map_err(system)?;
+    log::info!("cwmp-agent {} runs", env!("CARGO_PKG_VERSION"));
+    let result = daemon.run().map_err(system);
+    handle.close();
+    let _ = listener.join();
+    result.map(|()| RunOutcome::Ended)
+}
+
+/// `cwmp-agent run --once`: counts as a boot; one attempt at one session with what is
+/// due. Accepted reboots and resets stay queued for the next `run`.
+pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
+    let world = Arc::new(World::open_to_stay(setup)?);
+    set_log_level(&world.settings());
+    if world.owed().reset() == Some(Stage::Started) {
+        worker::forget(&world);
+        world.read_settings();
+    }
+    let boot = world.boot();
+    // A reboot that was accepted and has not happened stays for `run`.
+    let queued = if boot.is_boot {
+        None
+    } else {
+        world.owed().take_reboot()
+    };
+    start(&world, true);
+    world.owed().put_reboot_back(queued);
+    remember(&world, &boot);
+    let settings = world.settings();
+    if !settings.cpe.enable || settings.acs.url.is_empty() {
+        log::error!(
+            "no session: {}",
+            if settings.cpe.enable {
+                "no ACS is known (option url of section acs in /etc/config/cwmp)"
+            } else {
+                "CWMP is switched off (option enable of section cpe in /etc/config/cwmp)"
+            }
+        );
+        return Ok(RunOutcome::NoSession);
+    }
+    publish_url(&world, &settings);
+    let device = knock::device(&world, &settings);
+    let worker_world = world.clone();
+    let thread = std::thread::Builder::new()
+        .name("session".to_owned())
+        .stack_size(512 << 10)
+        .spawn(move || {
+            let report = session::run(&worker_world, device.as_deref());
+            let packages: Vec<String> = report.afterwards.reload.iter().cloned().collect();
+            worker_world.reload(&packages);
+            report
+        })
+        .map_err(|e| SetupError::System(format!("cwmp-agent: {e}")))?;
+    match thread.join() {
+        Ok(report) if report.result.is_ok() => Ok(RunOutcome::Ended),
+        Ok(_) => Ok(RunOutcome::NoSession),
+        Err(_) => Err(SetupError::System(
+            "cwmp-agent: the session's thread panicked".to_owned(),
+        )),
+    }
+}
+
+/// The URL that the listener of `run` will have; nothing listens during `run --once`.
+fn publish_url(world: &World, settings: &settings::Settings) {
+    let url = knock::Place::find(world, settings)
+        .map(|place| place.url(world, settings, settings.cpe.port))
+        .unwrap_or_default();
+    world.runtime.set("connection_request_url", &url);
+}

@@ -1,0 +1,439 @@
+//! `/etc/cwmp-agent/agent.toml`: what the firmware builder decides.
+//!
+//! Every key has a default, so an empty file, or none, works on OpenWrt. Unknown keys
+//! are errors with file and line: a typo must not silently change a million routers.
+//! This module reads text and never opens a file itself.
+
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where the file lies unless `--config` says otherwise, below the root.
+pub const DEFAULT_PATH: &str = "/etc/cwmp-agent/agent.toml";
+/// Where the data-model files lie unless `data_model` says otherwise, below the root.
+pub const DEFAULT_DATA_MODEL: &str = "/usr/share/cwmp-agent/data-model";
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Directories of data-model files, in order; files of later ones override earlier
+    /// ones. Taken as written (not below the root). `None`: the default directory below
+    /// the root or, where that does not exist, the files compiled into the program.
+    pub data_model: Option<Vec<PathBuf>>,
+    /// What survives power loss and sysupgrade; below the root.
+    pub state_dir: String,
+    /// Sockets and markers, gone after a reboot; below the root.
+    pub run_dir: String,
+    pub platform: Platform,
+    pub download: Vec<Download>,
+    pub upload: Vec<Upload>,
+    pub software_modules: Vec<SoftwareModules>,
+    pub process_backend: Vec<ProcessBackend>,
+    pub limits: Limits,
+}
+
+/// Commands that act on the box, as argv: no shell is ever involved. Absent ones have
+/// OpenWrt's defaults when the root is `/`, and none otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Platform {
+    #[serde(deserialize_with = "argv")]
+    pub reboot: Option<Vec<String>>,
+    /// Puts the box back to its factory state; the reboot follows.
+    #[serde(deserialize_with = "argv")]
+    pub factory_reset: Option<Vec<String>>,
+    /// Puts a changed UCI package into force; `{package}` is its name.
+    #[serde(deserialize_with = "argv")]
+    pub apply_config: Option<Vec<String>>,
+}
+
+/// What a FileType of the Download RPC does. Read and checked; transfers are not offered
+/// by this version.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Download {
+    pub file_type: String,
+    #[serde(default, deserialize_with = "argv")]
+    pub check: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "argv")]
+    pub apply: Option<Vec<String>>,
+    /// TransferComplete is reported after the next boot.
+    #[serde(default)]
+    pub reboots: bool,
+}
+
+/// What a FileType of the Upload RPC does. Read and checked; transfers are not offered by
+/// this version.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upload {
+    pub file_type: String,
+    #[serde(default, deserialize_with = "argv")]
+    pub produce: Option<Vec<String>>,
+}
+
+/// An execution environment. No key is defined yet: software modules are not offered by
+/// this version, and a file that counts on them must not be half obeyed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SoftwareModules {}
+
+/// A vendor program that serves parameters. No key is defined yet: programs are not
+/// offered as sources by this version.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProcessBackend {}
+
+/// Sizes, counts and times. Times are seconds (`15`, `"15 s"`, `"2 min"`), sizes are
+/// bytes (`8388608`, `"8 MiB"`, `"64 KiB"`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// How long all sources together may take for one request of the ACS (15 s).
+    #[serde(deserialize_with = "seconds")]
+    pub request_deadline: Duration,
+    /// How often watched values are read again at the latest (10 s).
+    #[serde(deserialize_with = "seconds")]
+    pub watch_interval: Duration,
+    /// The largest message taken from, or sent to, the ACS (8 MiB); a larger answer is
+    /// fault 9004.
+    #[serde(deserialize_with = "bytes")]
+    pub response: u32,
+    /// How long to wait for the ACS's reply to a POST (60 s; at least 30 s by TR-069
+    /// section 3.7.1.4 unless the firmware builder knows better).
+    #[serde(deserialize_with = "seconds")]
+    pub response_wait: Duration,
+    /// How long a connection to the ACS may take to come up (20 s).
+    #[serde(deserialize_with = "seconds")]
+    pub connect_wait: Duration,
+    /// How long one configured command or `command` source may run (10 s; the commands of
+    /// `[platform]` have 120 s).
+    #[serde(deserialize_with = "seconds")]
+    pub command: Duration,
+    /// The most bytes taken from a command's output or a text file (256 KiB).
+    #[serde(deserialize_with = "bytes")]
+    pub output: u32,
+    /// How many ScheduleInform requests may wait (64); more: fault 9004.
+    pub schedules: u32,
+    /// How many accepted connection requests a minute (60); more: 503.
+    pub knocks_per_minute: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            data_model: None,
+            state_dir: "/etc/cwmp-agent/state".into(),
+            run_dir: "/var/run/cwmp-agent".into(),
+            platform: Platform::default(),
+            download: Vec::new(),
+            upload: Vec::new(),
+            software_modules: Vec::new(),
+            process_backend: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            request_deadline: Duration::from_secs(15),
+            watch_interval: Duration::from_secs(10),
+            response: 8 << 20,
+            response_wait: Duration::from_secs(60),
+            connect_wait: Duration::from_secs(20),
+            command: Duration::from_secs(10),
+            output: 256 << 10,
+            schedules: 64,
+            knocks_per_minute: 60,
+        }
+    }
+}
+
+/// What is wrong with an agent.toml, ready to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// What is wrong; what to write.
+    pub what: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.what)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads the text of the file called `file` (the name is for messages only).
+    pub fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
+        let config: Config = toml::from_str(text).map_err(|e| ConfigError {
+            file: file.to_owned(),
+            line: line_of(text, e.span().map_or(0, |s| s.start)),
+            what: mend(e.message()),
+        })?;
+        config.check(file, text)?;
+        Ok(config)
+    }
+
+    fn check(&self, file: &str, text: &str) -> Result<(), ConfigError> {
+        let at = |key: &str, what: String| ConfigError {
+            file: file.to_owned(),
+            line: text
+                .lines()
+                .position(|l| l.trim_start().starts_with(key))
+                .map_or(1, |i| i + 1),
+            what,
+        };
+        for (key, dir) in [("state_dir", &self.state_dir), ("run_dir", &self.run_dir)] {
+            if !dir.starts_with('/') || dir.split('/').any(|p| p == "..") {
+                return Err(at(
+                    key,
+                    format!("{key} is {dir:?}; write an absolute path without `..`"),
+                ));
+            }
+        }
+        for download in &self.download {
+            for argv in [&download.check, &download.apply].into_iter().flatten() {
+                if !argv.iter().any(|a| a.contains("{file}")) {
+                    return Err(at(
+                        "[[download]]",
+                        format!(
+                            "a command for file type {:?} never names the file; write `{{file}}` \
+                             where its path belongs",
+                            download.file_type
+                        ),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The line (from 1) of a byte offset.
+pub(crate) fn line_of(text: &str, offset: usize) -> usize {
+    let upto = text.get(..offset.min(text.len())).unwrap_or(text);
+    upto.bytes().filter(|b| *b == b'\n').count() + 1
+}
+
+/// serde's text, with what to write at its end.
+fn mend(message: &str) -> String {
+    let message = message.trim().replace('\n', "; ");
+    if let Some((what, expected)) = message.split_once(", expected ") {
+        let names = expected.trim_start_matches("one of ");
+        if what.starts_with("unknown field") {
+            return format!(
+                "{}; write one of {names}",
+                what.replace("unknown field", "unknown key")
+            );
+        }
+        return format!("{what}; write {expected}");
+    }
+    if let Some((what, _)) = message.split_once(", there are no fields") {
+        return format!(
+            "{}; this version offers no keys here, take the line out",
+            what.replace("unknown field", "unknown key")
+        );
+    }
+    if let Some(field) = message.strip_prefix("missing field ") {
+        return format!("{message}; write {} = …", field.trim_matches('`'));
+    }
+    if message.starts_with("duplicate key") {
+        return format!("{message}; keep one of the two");
+    }
+    if message.contains("; write ") || message.contains("take ") {
+        message
+    } else {
+        format!("{message}; write TOML")
+    }
+}
+
+fn argv<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    let argv = Vec::<String>::deserialize(from).map_err(|_| {
+        serde::de::Error::custom(
+            "no list of texts; write the program and its arguments as a list: [\"/sbin/reboot\"]",
+        )
+    })?;
+    match argv.first() {
+        Some(program) if program.starts_with('/') && !argv.iter().any(|a| a.contains('\0')) => {
+            Ok(Some(argv))
+        }
+        Some(program) => Err(serde::de::Error::custom(format!(
+            "the program {program:?} has no absolute path; write it as [\"/sbin/reboot\"]"
+        ))),
+        None => Err(serde::de::Error::custom(
+            "an empty command; write the program and its arguments, or take the key out",
+        )),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Amount {
+    Number(u64),
+    Text(String),
+}
+
+fn amount(from: Amount, units: &[(&str, u64)], example: &str) -> Result<u64, String> {
+    match from {
+        Amount::Number(n) => Ok(n),
+        Amount::Text(t) => {
+            let t = t.trim();
+            let digits = t.trim_end_matches(|c: char| !c.is_ascii_digit());
+            let unit = t.get(digits.len()..).unwrap_or("").trim();
+            let factor = units.iter().find(|(name, _)| *name == unit);
+            match (digits.parse::<u64>(), factor) {
+                (Ok(n), Some((_, factor))) => n.checked_mul(*factor),
+                _ => None,
+            }
+            .ok_or_else(|| format!("{t:?} is no amount; write {example}"))
+        }
+    }
+}
+
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    const HELP: &str = "seconds, such as 15 or \"15 s\", from 1 to 86400";
+    let given = Amount::deserialize(from)
+        .map_err(|_| serde::de::Error::custom(format!("not an amount of time; write {HELP}")))?;
+    let units = [("", 1), ("s", 1), ("min", 60), ("h", 3600)];
+    match amount(given, &units, HELP) {
+        Ok(s @ 1..=86_400) => Ok(Duration::from_secs(s)),
+        Ok(s) => Err(serde::de::Error::custom(format!(
+            "{s} s is out of range; write {HELP}"
+        ))),
+        Err(e) => Err(serde::de::Error::custom(e)),
+    }
+}
+
+fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    const HELP: &str = "bytes, such as 8388608 or \"8 MiB\", from 32 KiB to 64 MiB";
+    let given = Amount::deserialize(from)
+        .map_err(|_| serde::de::Error::custom(format!("not a size; write {HELP}")))?;
+    let units = [
+        ("", 1),
+        ("B", 1),
+        ("KiB", 1 << 10),
+        ("kB", 1000),
+        ("MiB", 1 << 20),
+        ("MB", 1_000_000),
+    ];
+    match amount(given, &units, HELP) {
+        Ok(n) if (32 << 10..=64 << 20).contains(&n) => u32::try_from(n)
+            .map_err(|_| serde::de::Error::custom(format!("{n} is too large; write {HELP}"))),
+        Ok(n) => Err(serde::de::Error::custom(format!(
+            "{n} bytes is out of range; write {HELP}"
+        ))),
+        Err(e) => Err(serde::de::Error::custom(e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERFACE_EXAMPLE: &str = r#"
+data_model = ["/usr/share/cwmp-agent/data-model"]
+state_dir  = "/etc/cwmp-agent/state"
+run_dir    = "/var/run/cwmp-agent"
+
+[platform]
+reboot        = ["/sbin/reboot"]
+factory_reset = ["/sbin/firstboot", "-y"]
+apply_config  = ["/path", "{package}"]
+
+[[download]]
+file_type = "1 Firmware Upgrade Image"
+check     = ["/sbin/sysupgrade", "--test", "{file}"]
+apply     = ["/sbin/sysupgrade", "{file}"]
+reboots   = true
+
+[[upload]]
+file_type = "1 Vendor Configuration File"
+produce   = ["/sbin/sysupgrade", "--create-backup", "{file}"]
+
+[[software_modules]]
+[[process_backend]]
+[limits]
+request_deadline = "15 s"
+watch_interval = 10
+response = "8 MiB"
+"#;
+
+    #[test]
+    fn the_documented_example_and_an_empty_file_are_read() {
+        let example = Config::parse("agent.toml", INTERFACE_EXAMPLE).expect("example");
+        assert_eq!(example.limits, Limits::default());
+        assert_eq!(example.download.len(), 1);
+        assert_eq!(
+            Config::parse("agent.toml", "").expect("empty"),
+            Config::default()
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_names_file_line_and_the_known_keys() {
+        let error = Config::parse("a.toml", "run_dir = \"/x\"\nstate_dri = \"/y\"\n").unwrap_err();
+        assert_eq!(error.line, 2, "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("a.toml:2: unknown key `state_dri`; write one of")
+        );
+        assert!(error.what.contains("`state_dir`"), "{error}");
+    }
+
+    #[test]
+    fn commands_must_be_argv_lists_with_absolute_programs() {
+        for (text, part) in [
+            ("[platform]\nreboot = \"reboot\"", "as a list"),
+            ("[platform]\nreboot = [\"reboot\"]", "absolute path"),
+            ("[platform]\nreboot = []", "empty command"),
+        ] {
+            let error = Config::parse("a.toml", text).unwrap_err();
+            assert_eq!(error.line, 2, "{error}");
+            assert!(error.what.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn amounts_have_units_and_bounds() {
+        let read = |t: &str| Config::parse("a", &format!("[limits]\n{t}"));
+        assert_eq!(
+            read("command = \"2 min\"")
+                .unwrap()
+                .limits
+                .command
+                .as_secs(),
+            120
+        );
+        assert_eq!(
+            read("response = \"64 KiB\"").unwrap().limits.response,
+            65_536
+        );
+        for bad in [
+            "command = 0",
+            "command = \"x\"",
+            "command = -1",
+            "response = 1",
+            "response = \"9 GiB\"",
+        ] {
+            let error = read(bad).unwrap_err();
+            assert_eq!(error.line, 2, "{error}");
+            assert!(error.what.contains("write"), "{error}");
+        }
+    }
+
+    #[test]
+    fn folders_of_state_must_be_absolute() {
+        assert!(Config::parse("a", "state_dir = \"state\"").is_err());
+        assert!(Config::parse("a", "run_dir = \"/a/../b\"").is_err());
+    }
+}

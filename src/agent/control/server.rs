@@ -1,0 +1,179 @@
+//! The daemon's side of the control socket, without a thread of its own: the dispatcher
+//! polls the descriptors and calls [`ControlServer::ready`].
+
+use super::{Answer, MAX_QUESTION, Question, line, socket_path};
+use nix::poll::{PollFd, PollFlags};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How many clients may be connected without having asked; a further one pushes out the
+/// one that has been idle for longest.
+const MAX_CLIENTS: usize = 64;
+/// How long a client may take to send its question.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A question that came in, and the stream its answer goes to.
+pub struct Asked {
+    pub question: Question,
+    pub reply_to: Reply,
+}
+
+/// Where an answer goes. Answering blocks for at most ten seconds: never on the
+/// dispatcher's thread for more than a small answer.
+pub struct Reply(UnixStream);
+
+impl Reply {
+    /// Sends the answer; a client that has gone is no error.
+    pub fn send(mut self, answer: &Answer) {
+        let _ = self.0.set_nonblocking(false);
+        let _ = self.0.set_write_timeout(Some(PATIENCE));
+        if let Err(e) = self.0.write_all(&line(answer)) {
+            log::debug!("a control client went away before its answer: {e}");
+        }
+    }
+}
+
+struct Client {
+    stream: UnixStream,
+    text: Vec<u8>,
+    since: Instant,
+}
+
+/// The listening socket and the clients that have not finished their question.
+pub struct ControlServer {
+    listener: UnixListener,
+    path: PathBuf,
+    clients: Vec<Client>,
+}
+
+impl ControlServer {
+    /// Listens in `run_dir` (mode 0600). The caller holds the state lock, so a socket
+    /// that is already there is a left-over and goes.
+    pub fn bind(run_dir: &Path) -> io::Result<ControlServer> {
+        let at = socket_path(run_dir)?;
+        match std::fs::remove_file(&at.path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&at.path)?;
+        std::fs::set_permissions(&at.path, std::fs::Permissions::from_mode(0o600))?;
+        listener.set_nonblocking(true)?;
+        Ok(ControlServer {
+            listener,
+            path: run_dir.join(super::SOCKET),
+            clients: Vec::new(),
+        })
+    }
+
+    /// What to poll for.
+    pub fn poll_fds(&self) -> Vec<PollFd<'_>> {
+        let mut fds = Vec::with_capacity(1 + self.clients.len());
+        fds.push(PollFd::new(self.listener.as_fd(), PollFlags::POLLIN));
+        for client in &self.clients {
+            fds.push(PollFd::new(client.stream.as_fd(), PollFlags::POLLIN));
+        }
+        fds
+    }
+
+    /// Serves a descriptor that poll found ready; yields a question once it is whole.
+    pub fn ready(&mut self, fd: RawFd) -> Option<Asked> {
+        if fd == self.listener.as_raw_fd() {
+            self.accept();
+            return None;
+        }
+        let at = self
+            .clients
+            .iter()
+            .position(|c| c.stream.as_raw_fd() == fd)?;
+        let client = self.clients.get_mut(at)?;
+        match client.read() {
+            Progress::More => None,
+            Progress::Gone => {
+                self.clients.remove(at);
+                None
+            }
+            Progress::Whole(question) => {
+                let reply = Reply(self.clients.remove(at).stream);
+                match question {
+                    Ok(question) => Some(Asked {
+                        question,
+                        reply_to: reply,
+                    }),
+                    Err(what) => {
+                        reply.send(&Answer::Failed(what));
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    /// Drops clients that never finish their question.
+    pub fn tick(&mut self) {
+        self.clients.retain(|c| c.since.elapsed() < PATIENCE);
+    }
+
+    fn accept(&mut self) {
+        // Bounded: the loop comes back for those that are left.
+        for _ in 0..MAX_CLIENTS {
+            match self.listener.accept() {
+                Ok((stream, _)) => {
+                    if stream.set_nonblocking(true).is_ok() {
+                        if self.clients.len() >= MAX_CLIENTS {
+                            self.clients.remove(0);
+                        }
+                        self.clients.push(Client {
+                            stream,
+                            text: Vec::new(),
+                            since: Instant::now(),
+                        });
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+    }
+}
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+enum Progress {
+    More,
+    Gone,
+    Whole(Result<Question, String>),
+}
+
+impl Client {
+    fn read(&mut self) -> Progress {
+        let mut piece = [0u8; 4096];
+        loop {
+            match self.stream.read(&mut piece) {
+                Ok(0) => return Progress::Gone,
+                Ok(n) => {
+                    self.text.extend_from_slice(piece.get(..n).unwrap_or(&[]));
+                    if let Some(end) = self.text.iter().position(|b| *b == b'\n') {
+                        let question = serde_json::from_slice(self.text.get(..end).unwrap_or(&[]))
+                            .map_err(|e| format!("not a question: {e}"));
+                        return Progress::Whole(question);
+                    }
+                    if self.text.len() > MAX_QUESTION {
+                        return Progress::Whole(Err(format!(
+                            "the question is longer than {MAX_QUESTION} bytes"
+                        )));
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Progress::More,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Progress::Gone,
+            }
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! The dispatcher: one poll loop that owns timers, signals, the listener and the control
+//! socket, and tells the session worker when a session is due.
+//!
+//! It never resolves names, shakes hands, reads the model or waits for a child: a knock
+//! is answered in milliseconds whatever else happens.
+//!
+//! ```text
+//!              event, knock, timer                    session failed
+//!    [idle] ------------------------> [in session] ----------------> [waiting]
+//!      ^  ^                            |        |                      |
+//!      |  +------ session ended -------+        | reboot accepted      | wait over,
+//!      |                                        v                      | or a new event
+//!      |                                  [going down]                 |
+//!      +---------------------------------------------------------------+
+//! ```
+
+mod commands;
+
+use super::clock;
+use super::control::server::ControlServer;
+use super::knock::{self, Door, Place};
+use super::owed::Start;
+use super::session::Report;
+use super::status::LastSession;
+use super::timers::Timers;
+use super::worker::{self, Order};
+use super::world::World;
+use crate::cwmp::event::EventCode;
+use crate::cwmp::schedule::RetryPolicy;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// The longest the loop sleeps: the settings file and the interface's address are looked
+/// at this often at least.
+const TICK: Duration = Duration::from_secs(2);
+/// How long a reboot may take before sessions go on without it.
+const GOING_DOWN: Duration = Duration::from_secs(300);
+/// How long the end waits for a session that was broken off.
+const LAST_WAIT: Duration = Duration::from_secs(12);
+/// What other threads tell the dispatcher.
+#[derive(Debug)]
+pub enum Message {
+    /// End with exit status 0.
+    Terminate,
+    /// Read the configuration again.
+    Hangup,
+    SessionEnded(Box<Report>),
+    /// A reboot or reset was carried out, or could not be.
+    Acted {
+        going_down: bool,
+    },
+    /// A control question was answered; the tree may have changed.
+    Asked {
+        changed: bool,
+    },
+}
+
+/// The way to the dispatcher, for any thread.
+#[derive(Clone)]
+pub struct Mailbox {
+    sender: Sender<Message>,
+    wake: Arc<UnixStream>,
+}
+
+impl Mailbox {
+    /// Sends, and wakes the loop up. A dispatcher that has ended hears nothing.
+    pub fn send(&self, message: Message) {
+        if self.sender.send(message).is_ok() {
+            // A full pipe wakes the loop just as well.
+            let _ = (&*self.wake).write(&[0]);
+        }
+    }
+}
+
+/// The dispatcher.
+pub struct Daemon {
+    world: Arc<World>,
+    inbox: Receiver<Message>,
+    wake: UnixStream,
+    mailbox: Mailbox,
+    door: Option<Door>,
+    /// What kept the listener from opening, to be logged once.
+    door_trouble: Option<String>,
+    control: ControlServer,
+    control_threads: u32,
+    control_waiting: VecDeque<commands::Job>,
+    timers: Timers,
+    /// A session or action is under way since then.
+    busy: Option<(Instant, i64)>,
+    /// An event asks for a session now, whatever the retry wait.
+    due: bool,
+    /// Failed sessions in a row since the start of the box.
+    failures: u32,
+    going_down: Option<Instant>,
+    terminate: bool,
+    last: Option<LastSession>,
+    /// What a listener that was closed had counted.
+    accepted_knocks: u32,
+}
+
+impl Daemon {
+    /// Opens the sockets. `world` is locked for this process already.
+    pub fn new(world: Arc<World>) -> io::Result<Daemon> {
+        let (sender, inbox) = channel();
+        let (wake, wake_sender) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        wake_sender.set_nonblocking(true)?;
+        let control = ControlServer::bind(world.run_dir.dir())?;
+        let settings = world.settings();
+        Ok(Daemon {
+            timers: Timers::new(&settings, clock::random_u32()),
+            mailbox: Mailbox {
+                sender,
+                wake: Arc::new(wake_sender),
+            },
+            inbox,
+            wake,
+            door: None,
+            door_trouble: None,
+            control,
+            control_threads: 0,
+            control_waiting: VecDeque::new(),
+            busy: None,
+            due: false,
+            failures: 0,
+            going_down: None,
+            terminate: false,
+            last: LastSession::load(&world.run_dir),
+            world,
+            accepted_knocks: 0,
+        })
+    }
+
+    /// The way to this dispatcher.
+    pub fn mailbox(&self) -> Mailbox {
+        self.mailbox.clone()
+    }
+
+    /// Runs until told to end.
+    pub fn run(mut self) -> io::Result<()> {
+        let (orders, worker) = worker::start(self.world.clone(), self.mailbox())?;
+        self.begin(&orders);
+        while !(self.terminate && self.busy.is_none()) {
+            self.housekeeping();
+            self.start_session(&orders);
+            self.wait()?;
+            while let Ok(message) = self.inbox.try_recv() {
+                self.hear(message, &orders);
+            }
+            if worker.is_finished() {
+                // Only where a panic unwinds: better a restart by the service manager than
+                // an agent that answers knocks and never has a session again.
+                return Err(io::Error::other("the session worker has died"));
+            }
+            if let (true, Some((since, _))) = (self.terminate, self.busy)
+                && since.elapsed() > LAST_WAIT
+                && self.timers.asked_to_end_for() > LAST_WAIT
+            {
+                log::warn!("the session does not end; leaving without it");
+                return Ok(());
+            }
+        }
+        drop(orders);
+        let _ = worker.join();
+        log::info!("ended");
+        Ok(())
+    }
+
+    /// Events of the start; an accepted reset or reboot comes before anything else.
+    fn begin(&mut self, orders: &Sender<Order>) {
+        let Start { reboot_now, reset } = super::begin(&self.world);
+        if reboot_now || reset.is_some() {
+            self.order(orders, Order::Act);
+        }
+        self.due = self.world.owed().wants_session();
+        self.place_door();
+    }
+
+    fn order(&mut self, orders: &Sender<Order>, order: Order) {
+        if orders.send(order).is_ok() {
+            self.busy = Some((Instant::now(), clock::unix_seconds()));
+        }
+    }
+
+    // ---- timers and files ----------------------------------------------------------
+
+    fn housekeeping(&mut self) {
+        let now = clock::unix_millis();
+        if let Some(step) = self.timers.clock_step(now) {
+            log::info!("the clock was set by {} s", step / 1000);
+            let (seconds, now) = (step / 1000, now / 1000);
+            self.world.owed().clock_stepped(seconds, now);
+            self.timers
+                .plan_periodic(&self.world.settings(), now * 1000);
+        }
+        if self.timers.settings_changed(&self.world.setup) {
+            self.reconfigure();
+        }
+        if self.world.owed().take_schedules(now / 1000) {
+            self.due = true;
+        }
+        if self.timers.periodic_due(&self.world.settings(), now)
+            && self.world.owed().raise(EventCode::Periodic, "")
+        {
+            self.due = true;
+        }
+        self.control.tick();
+        if let Some(door) = &mut self.door {
+            door.listener().tick(Instant::now());
+        }
+        if self.timers.place_due() {
+            self.place_door();
+        }
+    }
+
+    /// The settings file may have changed: take over what differs.
+    fn reconfigure(&mut self) {
+        let before = self.world.settings();
+        if !self.world.read_settings() {
+            return;
+        }
+        log::info!("settings taken over");
+        let settings = self.world.settings();
+        // Another ACS is not made to wait for the failures of the one before it.
+        if settings.acs.url != before.acs.url && self.timers.retry_waits() {
+            self.due = true;
+        }
+        if self.world.owed().check_url(&settings.acs.url) {
+            self.world.owed().save();
+            self.due = true;
+        }
+        self.timers.plan_periodic(&settings, clock::unix_millis());
+        if let Some(door) = &mut self.door {
+            door.configure(&self.world, &settings);
+        }
+        super::set_log_level(&settings);
+        self.place_door();
+    }
+
+    /// Opens, moves or closes the listener, and tells its URL to the model.
+    fn place_door(&mut self) {
+        let settings = self.world.settings();
+        let place = Place::find(&self.world, &settings);
+        let right = match (&self.door, &place) {
+            (Some(door), Some(place)) => door.stands_at(place),
+            (None, None) => true,
+            _ => false,
+        };
+        if !right {
+            if let Some(door) = self.door.take() {
+                let counted = door.listener_ref().counters().accepted;
+                self.accepted_knocks = self.accepted_knocks.saturating_add(counted);
+            }
+            if let Some(place) = place {
+                match Door::open(&self.world, &settings, place, Instant::now()) {
+                    Ok(door) => {
+                        self.door = Some(door);
+                        self.door_trouble = None;
+                    }
+                    Err(e) => {
+                        let what = e.to_string();
+                        if self.door_trouble.as_ref() != Some(&what) {
+                            log::error!("connection requests cannot be taken: {what}");
+                            self.door_trouble = Some(what);
+                        }
+                    }
+                }
+            }
+        }
+        let url = match &self.door {
+            Some(door) => door.url(&self.world, &settings),
+            None => String::new(),
+        };
+        if self.world.runtime.get("connection_request_url").as_deref() != Some(&url) {
+            log::info!(
+                "connection requests: {}",
+                if url.is_empty() { "none" } else { &url }
+            );
+            self.world.runtime.set("connection_request_url", &url);
+        }
+    }
+
+    // ---- sessions ------------------------------------------------------------------
+
+    fn start_session(&mut self, orders: &Sender<Order>) {
+        if self.busy.is_some() || self.terminate {
+            return;
+        }
+        if let Some(since) = self.going_down {
+            if since.elapsed() < GOING_DOWN {
+                return;
+            }
+            log::error!("the box was told to reboot and did not; sessions go on");
+            self.going_down = None;
+        }
+        if !self.may_have_sessions() {
+            return;
+        }
+        let settings = self.world.settings();
+        let retry = self.timers.retry_due();
+        let wants =
+            self.due || retry || (!self.timers.retry_waits() && self.world.owed().wants_session());
+        if !wants {
+            return;
+        }
+        self.due = false;
+        self.timers.clear_retry();
+        let device = knock::device(&self.world, &settings);
+        self.order(orders, Order::Session { device });
+    }
+
+    /// CWMP is switched on and an ACS is known.
+    fn may_have_sessions(&self) -> bool {
+        let settings = self.world.settings();
+        settings.cpe.enable && !settings.acs.url.is_empty()
+    }
+
+    fn hear(&mut self, message: Message, orders: &Sender<Order>) {
+        match message {
+            Message::Terminate => {
+                self.terminate = true;
+                self.timers.ask_to_end();
+                self.world.stop();
+            }
+            Message::Hangup => {
+                log::info!("reading the configuration again");
+                self.timers.forget_settings_stamp();
+            }
+            Message::SessionEnded(report) => self.session_ended(*report, orders),
+            Message::Acted { going_down } => {
+                self.busy = None;
+                self.going_down = going_down.then(Instant::now);
+                self.timers.forget_settings_stamp();
+                if !going_down {
+                    self.due = self.world.owed().wants_session();
+                }
+            }
+            Message::Asked { changed } => {
+                self.control_threads = self.control_threads.saturating_sub(1);
+                if let Some(job) = self.control_waiting.pop_front() {
+                    self.serve(job);
+                }
+                if changed {
+                    self.timers.forget_settings_stamp();
+                    self.due = self.due || self.world.owed().wants_session();
+                }
+            }
+        }
+    }
+
+    fn session_ended(&mut self, report: Report, orders: &Sender<Order>) {
+        self.busy = None;
+        self.timers.forget_settings_stamp();
+        match &report.result {
+            Ok(()) => self.failures = 0,
+            Err(_) => {
+                self.failures = self.failures.saturating_add(1);
+                let acs = &self.world.settings().acs;
+                let policy = RetryPolicy {
+                    minimum_wait: u16::try_from(acs.retry_min_wait_interval).unwrap_or(u16::MAX),
+                    multiplier: u16::try_from(acs.retry_interval_multiplier).unwrap_or(u16::MAX),
+                };
+                let wait = policy.wait(self.failures, clock::random_u32());
+                log::info!("next attempt in {} s", wait.as_secs());
+                self.timers.retry_in(wait);
+            }
+        }
+        self.last = Some(report.told());
+        let acts = {
+            let owed = self.world.owed();
+            owed.reboot()
+                .is_some_and(|r| r.stage == super::owed::Stage::Queued)
+                || owed.reset() == Some(super::owed::Stage::Queued)
+        };
+        if acts && !self.terminate {
+            self.order(orders, Order::Act);
+        }
+    }
+
+    // ---- waiting -------------------------------------------------------------------
+
+    fn wait(&mut self) -> io::Result<()> {
+        let timeout = self.timeout();
+        let ready: Vec<RawFd> = {
+            let mut fds = self.control.poll_fds();
+            fds.push(PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
+            if let Some(door) = &self.door {
+                for (fd, events) in door.listener_ref().fds() {
+                    fds.push(PollFd::new(fd, events));
+                }
+            }
+            match poll(&mut fds, timeout) {
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(e) => return Err(e.into()),
+            }
+            fds.iter()
+                .filter(|fd| fd.any().unwrap_or(true))
+                .map(|fd| fd.as_fd().as_raw_fd())
+                .collect()
+        };
+        for fd in ready {
+            if fd == self.wake.as_raw_fd() {
+                let mut drain = [0u8; 64];
+                while matches!(self.wake.read(&mut drain), Ok(n) if n > 0) {}
+                continue;
+            }
+            if let Some(door) = &mut self.door
+                && let Some(knock) = door.listener().ready(fd, Instant::now())
+            {
+                log::info!("connection request from {}", knock.peer.ip());
+                self.world.owed().raise(EventCode::ConnectionRequest, "");
+                self.due = true;
+                continue;
+            }
+            if let Some(asked) = self.control.ready(fd) {
+                self.asked(asked);
+            }
+        }
+        Ok(())
+    }
+
+    fn timeout(&self) -> PollTimeout {
+        let mut wait = TICK.min(self.timers.next_in(clock::unix_millis()));
+        if let Some(next) = self.world.owed().next_schedule() {
+            let millis = next
+                .saturating_mul(1000)
+                .saturating_sub(clock::unix_millis());
+            wait = wait.min(Duration::from_millis(u64::try_from(millis).unwrap_or(0)));
+        }
+        if let Some(at) = self
+            .door
+            .as_ref()
+            .and_then(|d| d.listener_ref().next_deadline())
+        {
+            wait = wait.min(at.saturating_duration_since(Instant::now()));
+        }
+        if self.terminate {
+            wait = wait.min(Duration::from_millis(200));
+        }
+        // Rounded up: waking up early would spin until the time has come.
+        let millis = u16::try_from(wait.as_millis().saturating_add(1)).unwrap_or(u16::MAX);
+        PollTimeout::from(millis)
+    }
+}

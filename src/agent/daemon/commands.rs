@@ -1,0 +1,144 @@
+//! The dispatcher's side of the commands: `inform` and `status` are answered here, what
+//! needs the model by a short-lived thread, so that the loop never waits for it.
+
+use super::{Daemon, Message};
+use crate::agent::control::server::Asked;
+use crate::agent::control::{Answer, Question};
+use crate::agent::session::shown_url;
+use crate::agent::status::{self, NextSession, Retry, Status};
+use crate::agent::world::World;
+use crate::agent::{self, clock, event_names, operate};
+use std::thread::Builder;
+
+/// Threads for control questions: little stack, and few at a time.
+const CONTROL_STACK: usize = 256 << 10;
+const MAX_CONTROL_THREADS: u32 = 4;
+/// Control questions that wait for a thread; more are turned away.
+const MAX_WAITING: usize = 64;
+
+/// What answers a control question; tells whether the tree may have changed.
+pub(super) type Job = Box<dyn FnOnce(&World) -> bool + Send>;
+
+impl Daemon {
+    pub(super) fn asked(&mut self, asked: Asked) {
+        match &asked.question {
+            Question::Inform { event } => {
+                let answer = self.inform(event.as_deref());
+                asked.reply_to.send(&answer);
+            }
+            Question::Status => {
+                // The model may be busy for seconds: its troubles are asked for elsewhere.
+                let status = self.status();
+                self.spawn(move |world| {
+                    let mut status = status;
+                    status.sources_in_trouble = status::troubles(&world.model());
+                    asked.reply_to.send(&Answer::Status(Box::new(status)));
+                    false
+                });
+            }
+            _ => self.spawn(move |world| {
+                let answered = operate::operate(&mut world.model(), &asked.question);
+                let Some((answer, effect)) = answered else {
+                    return false;
+                };
+                let changed = agent::note_changes(world, &effect);
+                world.reload(&effect.reload);
+                asked.reply_to.send(&answer);
+                changed || !effect.reload.is_empty()
+            }),
+        }
+    }
+
+    /// A short-lived thread for a question. With as many as there may be it waits for one
+    /// of them; with too many waiting it is dropped, and the client sees its connection
+    /// close.
+    fn spawn(&mut self, job: impl FnOnce(&World) -> bool + Send + 'static) {
+        if self.control_threads < MAX_CONTROL_THREADS {
+            self.serve(Box::new(job));
+        } else if self.control_waiting.len() < MAX_WAITING {
+            self.control_waiting.push_back(Box::new(job));
+        } else {
+            log::warn!("too many commands at once; one is turned away");
+        }
+    }
+
+    pub(super) fn serve(&mut self, job: Job) {
+        let (world, mailbox) = (self.world.clone(), self.mailbox());
+        let thread = Builder::new()
+            .name("control".to_owned())
+            .stack_size(CONTROL_STACK)
+            .spawn(move || {
+                let changed = job(&world);
+                mailbox.send(Message::Asked { changed });
+            });
+        match thread {
+            Ok(_) => self.control_threads += 1,
+            Err(e) => log::error!("a command cannot be served: {e}"),
+        }
+    }
+
+    fn inform(&mut self, event: Option<&str>) -> Answer {
+        let settings = self.world.settings();
+        if settings.acs.url.is_empty() {
+            return Answer::Failed(
+                "no ACS is known; set Device.ManagementServer.URL first".to_owned(),
+            );
+        }
+        if !settings.cpe.enable {
+            return Answer::Failed(
+                "CWMP is switched off; set Device.ManagementServer.EnableCWMP=true first"
+                    .to_owned(),
+            );
+        }
+        match event_names::parse(event.unwrap_or("6 CONNECTION REQUEST")) {
+            Ok(code) => {
+                self.world.owed().raise_by_hand(code);
+                self.due = true;
+                Answer::Done
+            }
+            Err(what) => Answer::Failed(what),
+        }
+    }
+
+    fn status(&self) -> Status {
+        let mut status = status::on_disk(&self.world);
+        status.daemon = true;
+        status.running_since = self.busy.map(|(_, unix)| unix);
+        status.last_session = self.last.clone();
+        status.connection_request_url = self
+            .world
+            .runtime
+            .get("connection_request_url")
+            .unwrap_or_default();
+        status.acs_url = shown_url(&self.world.settings().acs.url);
+        let now = clock::unix_seconds();
+        status.retry = Retry {
+            count: status.retry.count,
+            at: self.timers.retry_at(now),
+        };
+        let next_schedule = self.world.owed().next_schedule();
+        status.next_session = [
+            status.retry.at.map(|at| (at, "retry")),
+            self.timers
+                .periodic_at()
+                .map(|at| (at / 1000, "2 PERIODIC")),
+            next_schedule.map(|at| (at, "3 SCHEDULED")),
+            (self.due && self.may_have_sessions()).then_some((now, "now")),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .map(|(at, reason)| NextSession {
+            at,
+            reason: reason.to_owned(),
+        });
+        let mut accepted = self.accepted_knocks;
+        if let Some(door) = &self.door {
+            let counters = door.listener_ref().counters();
+            accepted = accepted.saturating_add(counters.accepted);
+            status.refused_knocks = status::refused(&counters);
+        }
+        status.accepted_knocks = accepted;
+        status
+    }
+}

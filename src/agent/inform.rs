@@ -1,0 +1,148 @@
+//! The Inform of a session: who we are, what happened, what the ACS must know.
+
+use super::clock;
+use super::world::World;
+use crate::cwmp::datetime::DateTime;
+use crate::cwmp::message::{DeviceId, Event, Inform, ParameterValue};
+use crate::model::Model;
+use crate::platform::Identity;
+use crate::source::Runtime;
+use std::collections::HashSet;
+
+/// Makes the identity visible to the data model (`native = "serial_number"` and the like).
+pub fn publish(identity: &Identity, runtime: &Runtime) {
+    for (name, value) in [
+        ("manufacturer", &identity.manufacturer),
+        ("oui", &identity.oui),
+        ("product_class", &identity.product_class),
+        ("serial_number", &identity.serial_number),
+        ("model_name", &identity.model_name),
+        ("hardware_version", &identity.hardware_version),
+        ("software_version", &identity.software_version),
+    ] {
+        runtime.set(name, value);
+    }
+}
+
+/// Builds the Inform: the forced parameters and the changed ones, each once (INF-010). A
+/// changed parameter that no longer exists drops out (NOT-013).
+pub fn build(
+    world: &World,
+    model: &mut Model,
+    events: Vec<Event>,
+    changed: &[String],
+    retry_count: u32,
+) -> Inform {
+    model.begin();
+    let mut seen = HashSet::new();
+    let mut parameters = Vec::new();
+    let mut add = |entry: crate::model::Entry| {
+        if seen.insert(entry.path.clone()) {
+            parameters.push(ParameterValue {
+                name: entry.path,
+                ty: super::answer::xsd_type(entry.ty),
+                value: entry.value,
+            });
+        }
+    };
+    model.forced_inform().into_iter().for_each(&mut add);
+    for path in changed {
+        if let Ok(entries) = model.get(&[path]) {
+            entries.into_iter().for_each(&mut add);
+        }
+    }
+    Inform {
+        device: DeviceId {
+            manufacturer: world.identity.manufacturer.clone(),
+            oui: world.identity.oui.clone(),
+            product_class: world.identity.product_class.clone(),
+            serial_number: world.identity.serial_number.clone(),
+        },
+        events,
+        current_time: current_time(world),
+        retry_count,
+        parameters,
+    }
+}
+
+/// Local time with its offset, or the time since boot while the clock cannot be right
+/// (TR-106 3.2).
+fn current_time(world: &World) -> DateTime {
+    if clock::is_set() {
+        let seconds = clock::unix_seconds();
+        DateTime::Local {
+            seconds,
+            offset_minutes: crate::source::native::utc_offset_minutes(&world.setup.root, seconds),
+        }
+    } else {
+        DateTime::SinceBoot(uptime(world))
+    }
+}
+
+fn uptime(world: &World) -> u32 {
+    world
+        .setup
+        .root
+        .read("/proc/uptime", 128)
+        .ok()
+        .and_then(|text| {
+            let text = String::from_utf8(text).ok()?;
+            text.split(['.', ' ']).next()?.trim().parse().ok()
+        })
+        .unwrap_or(0)
+}
+
+/// The user name towards the ACS: the configured one, else OUI-ProductClass-SerialNumber
+/// with everything but letters, digits and `_` percent-encoded (TR-069 3.4.4).
+pub fn username(configured: &str, identity: &Identity) -> String {
+    if !configured.is_empty() {
+        return configured.to_owned();
+    }
+    let parts = [
+        &identity.oui,
+        &identity.product_class,
+        &identity.serial_number,
+    ];
+    let mut out = String::new();
+    for part in parts.into_iter().filter(|p| !p.is_empty()) {
+        if !out.is_empty() {
+            out.push('-');
+        }
+        for byte in part.bytes() {
+            if byte.is_ascii_alphanumeric() || byte == b'_' {
+                out.push(char::from(byte));
+            } else {
+                out.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(class: &str, serial: &str) -> Identity {
+        Identity {
+            manufacturer: "Example".into(),
+            oui: "00D09E".into(),
+            product_class: class.into(),
+            serial_number: serial.into(),
+            model_name: "X".into(),
+            hardware_version: "1".into(),
+            software_version: "2".into(),
+        }
+    }
+
+    // T-SES-007
+    #[test]
+    fn the_default_user_name_is_the_escaped_identity() {
+        assert_eq!(
+            username("", &identity("Home Router", "A-1/é_")),
+            "00D09E-Home%20Router-A%2D1%2F%C3%A9_"
+        );
+        assert_eq!(username("", &identity("", "7")), "00D09E-7");
+        assert_eq!(username("given", &identity("x", "7")), "given");
+    }
+}

@@ -1,0 +1,71 @@
+//! The commands while no daemon runs: the state lock is taken for the moment, the model
+//! opened, one question answered, and what changed is reloaded.
+
+use super::control::{Answer, Question, client};
+use super::operate;
+use super::setup::{Setup, SetupError};
+use super::status;
+use super::world::World;
+use std::time::{Duration, Instant};
+
+/// How long another process may hold the state without listening (`run --once`, another
+/// command) before a command gives up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks the running daemon, or answers without one.
+pub fn ask(setup: &Setup, question: &Question) -> Result<Answer, SetupError> {
+    let run_dir = setup.run_path()?;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match client::ask(&run_dir, question) {
+            Ok(Some(answer)) => return Ok(answer),
+            Ok(None) => {}
+            Err(e) => {
+                return Err(SetupError::System(format!(
+                    "cwmp-agent: the daemon cannot be asked: {e}"
+                )));
+            }
+        }
+        match World::open(setup.clone()) {
+            Ok(world) => return Ok(answer(&world, question)),
+            // Somebody holds the state: a daemon that starts, or a command that ends soon.
+            Err(SetupError::System(_)) if Instant::now() < until && is_held(setup) => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+fn is_held(setup: &Setup) -> bool {
+    use crate::store::lock::{LockError, StateLock};
+    let Ok(dir) = setup.state_path() else {
+        return false;
+    };
+    !matches!(StateLock::acquire(&dir), Err(LockError::Io(_)))
+}
+
+fn answer(world: &World, question: &Question) -> Answer {
+    match question {
+        Question::Status => {
+            let mut told = status::on_disk(world);
+            told.sources_in_trouble = status::troubles(&world.model());
+            return Answer::Status(Box::new(told));
+        }
+        Question::Inform { .. } => {
+            return Answer::Failed(
+                "no daemon is running; start one with `cwmp-agent run`".to_owned(),
+            );
+        }
+        _ => {}
+    }
+    let answered = operate::operate(&mut world.model(), question);
+    match answered {
+        Some((answer, effect)) => {
+            super::note_changes(world, &effect);
+            world.reload(&effect.reload);
+            answer
+        }
+        None => Answer::Failed("not a question about the tree".to_owned()),
+    }
+}

@@ -1,0 +1,171 @@
+//! What the commands ask of the model: the same for a running daemon (through the
+//! control socket) and without one.
+
+use super::control::{Answer, Kind, Question, Refused, Value};
+use crate::model::value::JsonClass;
+use crate::model::{Fault, Model, SetError, SetItem};
+
+/// What a question did to the model besides its answer.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// Full paths of the parameters that changed.
+    pub changed: Vec<String>,
+    /// Packages to reload, each once.
+    pub reload: Vec<String>,
+}
+
+impl Effect {
+    fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.reload.is_empty()
+    }
+}
+
+/// Answers a question about the tree. `None` for questions that are none of the model's
+/// (`Inform`, `Status`).
+pub fn operate(model: &mut Model, question: &Question) -> Option<(Answer, Effect)> {
+    model.begin();
+    let writes = matches!(
+        question,
+        Question::Set { .. } | Question::Add { .. } | Question::Delete { .. }
+    );
+    let before = if writes { watched(model) } else { Vec::new() };
+    let (answer, mut effect) = ask(model, question)?;
+    if !before.is_empty() && !effect.is_empty() {
+        // What a change entails changes too: entries counted, other names of an option.
+        model.begin();
+        for (path, value) in before {
+            let now = model.get(&[&path]).ok().and_then(|mut e| e.pop());
+            let differs = now.is_some_and(|entry| entry.value != value);
+            if differs && !effect.changed.contains(&path) {
+                effect.changed.push(path);
+            }
+        }
+    }
+    Some((answer, effect))
+}
+
+/// The parameters with notification and their values, those that can be read.
+fn watched(model: &mut Model) -> Vec<(String, String)> {
+    let paths = model.notifying().into_iter().map(|w| w.path);
+    let paths: Vec<String> = paths.collect();
+    paths
+        .into_iter()
+        .filter_map(|path| {
+            let value = model.get(&[&path]).ok()?.pop()?.value;
+            Some((path, value))
+        })
+        .collect()
+}
+
+fn ask(model: &mut Model, question: &Question) -> Option<(Answer, Effect)> {
+    Some(match question {
+        Question::Get { paths } => (get(model, paths), Effect::default()),
+        Question::Names { path, next_level } => {
+            (names(model, path, *next_level), Effect::default())
+        }
+        Question::Set { items } => set(model, items),
+        Question::Add { object } => match model.add(object, None) {
+            Ok((number, reload)) => {
+                let path = format!("{object}{number}.");
+                let effect = Effect {
+                    changed: Vec::new(),
+                    reload,
+                };
+                (Answer::Added(path), effect)
+            }
+            Err(fault) => (refused(object, &fault), Effect::default()),
+        },
+        Question::Delete { instance } => match model.delete(instance, None) {
+            Ok(reload) => {
+                let effect = Effect {
+                    changed: Vec::new(),
+                    reload,
+                };
+                (Answer::Done, effect)
+            }
+            Err(fault) => (refused(instance, &fault), Effect::default()),
+        },
+        Question::Inform { .. } | Question::Status => return None,
+    })
+}
+
+fn refused(path: &str, fault: &Fault) -> Answer {
+    Answer::Faults(vec![Refused {
+        path: path.to_owned(),
+        code: fault.code,
+        text: fault.text.clone(),
+    }])
+}
+
+fn get(model: &mut Model, paths: &[String]) -> Answer {
+    let mut values = Vec::new();
+    let mut faults = Vec::new();
+    for path in paths {
+        match model.get(&[path]) {
+            Ok(entries) => values.extend(entries.into_iter().map(|e| Value {
+                kind: match e.ty.json_class() {
+                    JsonClass::String => Kind::Text,
+                    JsonClass::Number => Kind::Number,
+                    JsonClass::Boolean => Kind::Boolean,
+                },
+                path: e.path,
+                value: e.value,
+            })),
+            Err(fault) => faults.push(Refused {
+                path: path.clone(),
+                code: fault.code,
+                text: fault.text,
+            }),
+        }
+    }
+    if faults.is_empty() {
+        Answer::Values(values)
+    } else {
+        Answer::Faults(faults)
+    }
+}
+
+fn names(model: &mut Model, path: &str, next_level: bool) -> Answer {
+    match model.names(path, next_level) {
+        Ok(names) => Answer::Names(names.into_iter().map(|n| (n.path, n.writable)).collect()),
+        Err(fault) => refused(path, &fault),
+    }
+}
+
+fn set(model: &mut Model, items: &[(String, String)]) -> (Answer, Effect) {
+    let items: Vec<SetItem<'_>> = items
+        .iter()
+        .map(|(path, value)| SetItem {
+            path,
+            ty: None,
+            value,
+        })
+        .collect();
+    match model.set(&items, None) {
+        Ok(outcome) => {
+            let effect = Effect {
+                changed: outcome.changed,
+                reload: outcome.reload,
+            };
+            (Answer::Done, effect)
+        }
+        Err(SetError::Whole(fault)) => {
+            let path = match items.as_slice() {
+                [only] => only.path,
+                _ => "(all)",
+            };
+            (refused(path, &fault), Effect::default())
+        }
+        Err(SetError::Parameters(faults)) => {
+            let faults = faults
+                .into_iter()
+                .map(|f| Refused {
+                    path: f.path,
+                    code: f.code,
+                    text: f.text,
+                })
+                .collect();
+            (Answer::Faults(faults), Effect::default())
+        }
+    }
+}

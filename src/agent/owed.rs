@@ -1,0 +1,570 @@
+//! What the agent owes the ACS and itself over restarts: pending events, scheduled
+//! Informs, value changes, the retry count, an accepted reboot or factory reset.
+//!
+//! One small state file, written before anything that it records is promised, and only
+//! when it differs from what is on disk: a periodic session that changes nothing writes
+//! nothing. This module decides nothing about when a session starts.
+//!
+//! ```text
+//! reboot:  none --accept--> queued --start--> started --next boot--> M Reboot events
+//! reset:   none --accept--> queued --start--> started --wiped------> none (then reboot)
+//! ```
+//! A *started* reboot that finds the same boot again was not carried out: it is tried
+//! once more at the next start. A *started* reset is finished at the next start.
+
+use crate::cwmp::event::{Delivered, EventCode, EventQueue, EventSnapshot};
+use crate::cwmp::message::Event;
+use crate::cwmp::schedule::{DelayedInforms, Full};
+use crate::cwmp::version::CwmpVersion;
+use crate::store::state::StateDir;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The name of the state file.
+const FILE: &str = "owed";
+/// The most value changes kept; further ones are found by reading, not by this list.
+const MAX_CHANGES: usize = 512;
+/// The most reboots accepted before one happens (each has its M Reboot event).
+const MAX_REBOOTS: usize = 64;
+
+/// How far an accepted action has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Accepted; to be done when the session has ended.
+    Queued,
+    /// Its command was started.
+    Started,
+}
+
+/// Reboots that the ACS asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reboots {
+    pub stage: Stage,
+    /// The CommandKey of each Reboot request.
+    pub keys: Vec<String>,
+}
+
+/// What is on disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Saved {
+    /// The URL whose ACS has answered an Inform with 0 BOOTSTRAP.
+    bootstrapped_url: Option<String>,
+    events: EventSnapshot,
+    /// Due times are Unix seconds of the clock at `schedules_at`.
+    schedules: DelayedInforms,
+    schedules_at: i64,
+    /// RetryCount of the next Inform.
+    retry_count: u32,
+    reboot: Option<Reboots>,
+    factory_reset: Option<Stage>,
+    /// Changed parameters with notification, and whether it is active.
+    value_changes: BTreeMap<String, bool>,
+    /// The listener's random path.
+    knock_path: String,
+}
+
+/// The debts of the agent, in memory and on disk.
+pub struct Owed {
+    saved: Saved,
+    queue: EventQueue,
+    state: StateDir,
+}
+
+/// What [`Owed::start`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Start {
+    /// A reboot was accepted and has not happened.
+    pub reboot_now: bool,
+    /// A factory reset was accepted; where it was started, its command has run.
+    pub reset: Option<Stage>,
+}
+
+impl Owed {
+    /// Reads the state file; without one (or with a damaged one) nothing is owed.
+    pub fn load(state: &StateDir) -> Owed {
+        let saved: Saved = state.load(FILE).unwrap_or_default();
+        Owed {
+            queue: EventQueue::restore(&saved.events),
+            saved,
+            state: state.clone(),
+        }
+    }
+
+    /// Begins a run of the agent: what outlives a boot stays, and `1 BOOT` and its
+    /// companions are raised when this is one. `url` is the ACS to be spoken to, `now` the
+    /// Unix time, `random` 16 random bytes for a listener path if there is none yet.
+    pub fn start(&mut self, boot: bool, url: &str, now: i64, random: [u8; 16]) -> Start {
+        if now < self.saved.schedules_at && !self.saved.schedules.is_empty() {
+            // A box without a battery for its clock: what remained to wait still remains.
+            self.saved
+                .schedules
+                .shift(now.saturating_sub(self.saved.schedules_at));
+            self.saved.schedules_at = now;
+        }
+        if self.saved.knock_path.is_empty() {
+            self.saved.knock_path = random.iter().map(|b| format!("{b:02x}")).collect();
+        }
+        if boot {
+            self.queue.rebooted();
+        }
+        self.check_url(url);
+        let mut reboot_now = false;
+        if boot {
+            self.queue.raise(EventCode::Boot, "");
+            if let Some(reboots) = self.saved.reboot.take() {
+                for key in &reboots.keys {
+                    self.queue.raise(EventCode::MReboot, key);
+                }
+            }
+        } else if self.saved.reboot.is_some() {
+            reboot_now = true;
+        }
+        self.save();
+        Start {
+            reboot_now,
+            reset: self.saved.factory_reset,
+        }
+    }
+
+    /// Raises 0 BOOTSTRAP when `url` is not the one that has been bootstrapped (TR-069
+    /// 3.7.1.5). Tells whether it did.
+    pub fn check_url(&mut self, url: &str) -> bool {
+        if url.is_empty()
+            || self.saved.bootstrapped_url.as_deref() == Some(url)
+            || self.queue.has(&EventCode::Bootstrap)
+        {
+            return false;
+        }
+        self.queue.bootstrap();
+        self.saved.value_changes.clear();
+        true
+    }
+
+    /// Writes what differs from the disk. A failure is logged; what is in memory goes on
+    /// to serve.
+    pub fn save(&mut self) -> bool {
+        self.saved.events = self.queue.snapshot();
+        match self.state.save(FILE, &self.saved) {
+            Ok(_) => true,
+            Err(e) => {
+                log::error!("the state of events cannot be written: {e}");
+                false
+            }
+        }
+    }
+
+    /// Raises an event; `false` when it was pending already. Not written yet.
+    pub fn raise(&mut self, code: EventCode, key: &str) -> bool {
+        self.queue.raise(code, key)
+    }
+
+    /// Raises an event that a person asked for.
+    pub fn raise_by_hand(&mut self, code: EventCode) {
+        if code == EventCode::Bootstrap {
+            self.queue.bootstrap();
+        } else {
+            self.queue.raise(code, "");
+        }
+    }
+
+    /// Whether an event waits that a session would deliver.
+    pub fn wants_session(&self) -> bool {
+        self.queue.wants_session() || self.saved.value_changes.values().any(|active| *active)
+    }
+
+    /// All pending events.
+    pub fn pending(&self) -> Vec<Event> {
+        self.queue.pending().cloned().collect()
+    }
+
+    /// The events and changed parameters for the Inform of a session that begins.
+    pub fn take_for_inform(&mut self, version: CwmpVersion) -> (Vec<Event>, Vec<String>) {
+        let changed: Vec<String> = self.saved.value_changes.keys().cloned().collect();
+        if !changed.is_empty() {
+            self.queue.raise(EventCode::ValueChange, "");
+        }
+        (self.queue.take_for_inform(version), changed)
+    }
+
+    /// The ACS has accepted the Inform that carried these changes, at this URL.
+    pub fn inform_accepted(&mut self, url: &str, events: &[Event], changed: &[String]) {
+        if events.iter().any(|e| e.code == EventCode::Bootstrap) {
+            self.saved.bootstrapped_url = Some(url.to_owned());
+        }
+        for path in changed {
+            self.saved.value_changes.remove(path);
+        }
+        self.queue.delivered(Delivered::Inform);
+        self.save();
+    }
+
+    /// The session has ended well.
+    pub fn session_ended(&mut self) {
+        self.queue.session_ended();
+        self.saved.retry_count = 0;
+        self.save();
+    }
+
+    /// The session has failed; gives how often it has in a row.
+    pub fn session_failed(&mut self) -> u32 {
+        self.queue.session_failed();
+        self.saved.retry_count = self.saved.retry_count.saturating_add(1);
+        self.save();
+        self.saved.retry_count
+    }
+
+    /// The session was given up without being tried (the agent ends): no failure counts.
+    pub fn session_abandoned(&mut self) {
+        self.queue.session_failed();
+        self.save();
+    }
+
+    /// RetryCount of the next Inform.
+    pub fn retry_count(&self) -> u32 {
+        self.saved.retry_count
+    }
+
+    /// A notifying parameter changed without the ACS's doing.
+    pub fn value_changed(&mut self, path: &str, active: bool) {
+        if self.saved.value_changes.len() < MAX_CHANGES
+            || self.saved.value_changes.contains_key(path)
+        {
+            let entry = self.saved.value_changes.entry(path.to_owned()).or_default();
+            *entry = *entry || active;
+        }
+    }
+
+    /// Whether anything waits for 4 VALUE CHANGE.
+    pub fn has_value_changes(&self) -> bool {
+        !self.saved.value_changes.is_empty()
+    }
+
+    /// ScheduleInform: on disk when this returns `Ok`.
+    pub fn schedule(&mut self, now: i64, delay: u32, key: &str) -> Result<(), NotKept> {
+        let before = self.saved.clone();
+        self.saved
+            .schedules
+            .add(now, delay, key)
+            .map_err(|Full| NotKept::Full)?;
+        self.saved.schedules_at = now;
+        self.keep_or_put_back(before)
+    }
+
+    /// When the next scheduled Inform is due, Unix seconds.
+    pub fn next_schedule(&self) -> Option<i64> {
+        self.saved.schedules.next_due()
+    }
+
+    /// Turns schedules that are due into their events; `true` when there were any.
+    pub fn take_schedules(&mut self, now: i64) -> bool {
+        let due = self.saved.schedules.take_due(now);
+        for key in &due {
+            self.queue.raise(EventCode::Scheduled, "");
+            self.queue.raise(EventCode::MScheduleInform, key);
+        }
+        if !due.is_empty() {
+            self.saved.schedules_at = now;
+            self.save();
+        }
+        !due.is_empty()
+    }
+
+    /// The clock was set by `seconds`; what remained to wait still remains.
+    pub fn clock_stepped(&mut self, seconds: i64, now: i64) {
+        if !self.saved.schedules.is_empty() {
+            self.saved.schedules.shift(seconds);
+            self.saved.schedules_at = now;
+            self.save();
+        }
+    }
+
+    /// Reboot: on disk when this returns `Ok`.
+    pub fn accept_reboot(&mut self, key: &str) -> Result<(), NotKept> {
+        let before = self.saved.clone();
+        let reboots = self.saved.reboot.get_or_insert(Reboots {
+            stage: Stage::Queued,
+            keys: Vec::new(),
+        });
+        if reboots.keys.len() >= MAX_REBOOTS {
+            return Err(NotKept::Full);
+        }
+        reboots.keys.push(key.to_owned());
+        self.keep_or_put_back(before)
+    }
+
+    /// FactoryReset: on disk when this returns `Ok`.
+    pub fn accept_reset(&mut self) -> Result<(), NotKept> {
+        let before = self.saved.clone();
+        self.saved.factory_reset = Some(Stage::Queued);
+        self.keep_or_put_back(before)
+    }
+
+    /// Sets the accepted reboots aside, for a run that must not take them for done.
+    pub fn take_reboot(&mut self) -> Option<Reboots> {
+        self.saved.reboot.take()
+    }
+
+    /// Puts back what [`take_reboot`](Self::take_reboot) set aside.
+    pub fn put_reboot_back(&mut self, reboots: Option<Reboots>) {
+        if reboots.is_some() {
+            self.saved.reboot = reboots;
+            self.save();
+        }
+    }
+
+    /// The accepted reboot, if any.
+    pub fn reboot(&self) -> Option<&Reboots> {
+        self.saved.reboot.as_ref()
+    }
+
+    /// The accepted factory reset, if any.
+    pub fn reset(&self) -> Option<Stage> {
+        self.saved.factory_reset
+    }
+
+    /// The reboot command is about to be run.
+    pub fn reboot_starts(&mut self) {
+        if let Some(reboots) = &mut self.saved.reboot {
+            reboots.stage = Stage::Started;
+        }
+        self.save();
+    }
+
+    /// The command that resets the box is about to be run.
+    pub fn reset_starts(&mut self) {
+        self.saved.factory_reset = Some(Stage::Started);
+        self.save();
+    }
+
+    /// The box is reset: everything is forgotten (TR-069 A.4.1.6).
+    pub fn reset_done(&mut self) {
+        self.saved = Saved::default();
+        self.queue.clear();
+        self.save();
+    }
+
+    /// The listener's random path.
+    pub fn knock_path(&self) -> &str {
+        &self.saved.knock_path
+    }
+
+    fn keep_or_put_back(&mut self, before: Saved) -> Result<(), NotKept> {
+        if self.save() {
+            Ok(())
+        } else {
+            self.saved = before;
+            Err(NotKept::Disk)
+        }
+    }
+}
+
+/// Why a promise cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotKept {
+    /// Too many of its kind wait already (9004).
+    Full,
+    /// It cannot be written (9002).
+    Disk,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const URL: &str = "http://acs.example/";
+    const NOW: i64 = 1_800_000_000;
+
+    /// A state folder that goes with its test.
+    struct Folder(std::path::PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let dir = std::env::temp_dir().join(format!("owed-{}-{name}", std::process::id()));
+            let _ = std::fs::remove_dir_all(&dir);
+            Folder(dir)
+        }
+
+        /// What a start of the agent finds.
+        fn load(&self) -> Owed {
+            Owed::load(&StateDir::open(&self.0).expect("a folder"))
+        }
+
+        fn stamp(&self) -> (u64, i64) {
+            use std::os::unix::fs::MetadataExt;
+            let meta = std::fs::metadata(self.0.join(FILE)).expect("the state file");
+            (meta.ino(), meta.mtime_nsec())
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn start(owed: &mut Owed, boot: bool) -> Start {
+        owed.start(boot, URL, NOW, [7; 16])
+    }
+
+    fn codes(owed: &mut Owed) -> Vec<String> {
+        let (events, _) = owed.take_for_inform(CwmpVersion::V1_4);
+        let told = |e: Event| format!("{} {}", e.code.text(), e.command_key);
+        events
+            .into_iter()
+            .map(|e| told(e).trim_end().to_owned())
+            .collect()
+    }
+
+    fn session(owed: &mut Owed) -> Vec<String> {
+        let (events, changed) = owed.take_for_inform(CwmpVersion::V1_4);
+        owed.inform_accepted(URL, &events, &changed);
+        owed.session_ended();
+        events.iter().map(|e| e.code.text().to_owned()).collect()
+    }
+
+    // T-EVT-001, T-EVT-002, T-EVT-003
+    #[test]
+    fn bootstrap_stays_until_it_was_answered_and_boot_comes_with_each_boot() {
+        let folder = Folder::new("bootstrap");
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        assert_eq!(codes(&mut owed), ["0 BOOTSTRAP", "1 BOOT"]);
+        assert_eq!(owed.session_failed(), 1);
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        assert_eq!(owed.retry_count(), 1);
+        assert_eq!(session(&mut owed), ["0 BOOTSTRAP", "1 BOOT"]);
+        assert_eq!(owed.retry_count(), 0);
+        let mut owed = folder.load();
+        start(&mut owed, false);
+        assert!(!owed.wants_session());
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        assert_eq!(session(&mut owed), ["1 BOOT"]);
+    }
+
+    // T-EVT-005, T-EVT-006
+    #[test]
+    fn another_url_bootstraps_and_drops_what_the_old_acs_was_owed() {
+        let folder = Folder::new("url");
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        session(&mut owed);
+        assert!(!owed.check_url(URL));
+        owed.value_changed("Device.X", true);
+        assert!(owed.check_url("http://other.example/"));
+        assert!(!owed.has_value_changes());
+        assert_eq!(codes(&mut owed), ["0 BOOTSTRAP"]);
+    }
+
+    // T-REB-001, T-EVT-018
+    #[test]
+    fn an_accepted_reboot_outlives_a_restart_and_becomes_its_events_at_the_boot() {
+        let folder = Folder::new("reboot");
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        session(&mut owed);
+        owed.accept_reboot("a").expect("kept");
+        owed.accept_reboot("b").expect("kept");
+        let mut owed = folder.load();
+        assert!(start(&mut owed, false).reboot_now);
+        owed.reboot_starts();
+        let mut owed = folder.load();
+        assert!(!start(&mut owed, true).reboot_now);
+        assert_eq!(codes(&mut owed), ["1 BOOT", "M Reboot a", "M Reboot b"]);
+    }
+
+    // T-FRS-001
+    #[test]
+    fn a_reset_forgets_everything_and_an_interrupted_one_is_found() {
+        let folder = Folder::new("reset");
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        session(&mut owed);
+        owed.accept_reboot("a").expect("kept");
+        owed.accept_reset().expect("kept");
+        owed.reset_starts();
+        let mut owed = folder.load();
+        assert_eq!(owed.reset(), Some(Stage::Started));
+        owed.reset_done();
+        let mut owed = folder.load();
+        assert_eq!(start(&mut owed, true).reset, None);
+        assert_eq!(codes(&mut owed), ["0 BOOTSTRAP", "1 BOOT"]);
+    }
+
+    // T-EVT-015, T-EVT-016, T-EVT-017
+    #[test]
+    fn schedules_outlive_a_boot_and_a_clock_that_went_back() {
+        let folder = Folder::new("schedule");
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        session(&mut owed);
+        owed.schedule(NOW, 100, "a").expect("kept");
+        owed.schedule(NOW, 100, "b").expect("kept");
+        assert!(!owed.take_schedules(NOW + 99));
+        let mut owed = folder.load();
+        // A box without a battery for its clock starts in 1970.
+        owed.start(true, URL, 50, [7; 16]);
+        assert_eq!(owed.next_schedule(), Some(150));
+        owed.clock_stepped(NOW, NOW + 50);
+        assert_eq!(owed.next_schedule(), Some(NOW + 150));
+        assert!(owed.take_schedules(NOW + 150));
+        assert_eq!(
+            codes(&mut owed),
+            [
+                "1 BOOT",
+                "3 SCHEDULED",
+                "M ScheduleInform a",
+                "M ScheduleInform b"
+            ]
+        );
+        let refused = (0..1000).find_map(|n| owed.schedule(NOW, 100, &n.to_string()).err());
+        assert_eq!(refused, Some(NotKept::Full));
+    }
+
+    // T-ATT-002, T-ATT-003, T-ATT-025
+    #[test]
+    fn passive_changes_wait_for_the_next_session_and_active_ones_ask_for_it() {
+        let folder = Folder::new("changes");
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        session(&mut owed);
+        owed.value_changed("Device.P", false);
+        assert!(!owed.wants_session());
+        owed.value_changed("Device.A", true);
+        owed.value_changed("Device.A", false);
+        assert!(owed.wants_session());
+        let (events, changed) = owed.take_for_inform(CwmpVersion::V1_4);
+        assert_eq!(changed, ["Device.A", "Device.P"]);
+        assert_eq!(events.len(), 1);
+        owed.session_failed();
+        assert!(owed.has_value_changes(), "nothing was delivered");
+        assert_eq!(session(&mut owed), ["4 VALUE CHANGE"]);
+        assert!(!owed.has_value_changes());
+    }
+
+    #[test]
+    fn a_periodic_session_that_changes_nothing_writes_nothing() {
+        let folder = Folder::new("flash");
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        session(&mut owed);
+        let before = folder.stamp();
+        owed.raise(EventCode::Periodic, "");
+        assert_eq!(session(&mut owed), ["2 PERIODIC"]);
+        assert_eq!(folder.stamp(), before);
+    }
+
+    #[test]
+    fn the_listener_path_is_drawn_once() {
+        let folder = Folder::new("path");
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        assert_eq!(owed.knock_path(), "07".repeat(16));
+        let mut owed = folder.load();
+        owed.start(true, URL, NOW, [9; 16]);
+        assert_eq!(owed.knock_path(), "07".repeat(16));
+    }
+}

@@ -1,0 +1,273 @@
+//! One session with the ACS, from Inform to its end: drives the protocol's state machine
+//! with the HTTP client, the model and what is owed. Runs on the session worker's thread.
+
+use super::answer::{self, Afterwards, METHODS};
+use super::status::LastSession;
+use super::world::World;
+use super::{clock, inform};
+use crate::agent::settings::{AllowBasic, Settings};
+use crate::cwmp::message::Event;
+use crate::cwmp::session::{Options, Outcome, Post, PostKind, Session, Step};
+use crate::cwmp::soap::Limits;
+use crate::cwmp::version::CwmpVersion;
+use crate::net::http::{self, Client, ClientConfig, SoapAction, Timeouts};
+use crate::net::url::Url;
+
+/// The last good time is written again at most this often, seconds: flash wears out.
+const CLOCK_STEP: i64 = 86_400;
+
+/// How a session went.
+#[derive(Debug)]
+pub struct Report {
+    /// Unix seconds.
+    pub started: i64,
+    pub ended: i64,
+    /// The event codes it carried.
+    pub events: Vec<String>,
+    /// `Err`: why it failed.
+    pub result: Result<(), String>,
+    /// What its answers left to be done.
+    pub afterwards: Afterwards,
+}
+
+impl Report {
+    /// What `status` tells of it.
+    pub fn told(&self) -> LastSession {
+        LastSession {
+            started: self.started,
+            ended: self.ended,
+            events: self.events.clone(),
+            failure: self.result.as_ref().err().cloned(),
+        }
+    }
+}
+
+/// Runs one session. Events, retry count and changes are settled when this returns;
+/// `afterwards` is the caller's.
+pub fn run(world: &World, device: Option<&str>) -> Report {
+    let settings = world.settings();
+    let started = clock::unix_seconds();
+    let version = world.offered(&settings.acs.url, version(&settings));
+    let (events, changed) = world.owed().take_for_inform(version);
+    let codes: Vec<String> = events.iter().map(|e| e.code.text().to_owned()).collect();
+    log::info!(
+        "session with {}: {}",
+        shown_url(&settings.acs.url),
+        codes.join(", ")
+    );
+    let mut afterwards = Afterwards::default();
+    let result = exchange(
+        world,
+        &settings,
+        device,
+        version,
+        events,
+        &changed,
+        &mut afterwards,
+    );
+    world.set_aborter(None);
+    let mut owed = world.owed();
+    match &result {
+        Ok(()) => {
+            owed.session_ended();
+            log::info!("session ended");
+        }
+        Err(_) if world.is_stopping() => owed.session_abandoned(),
+        Err(why) => {
+            let count = owed.session_failed();
+            log::warn!("session failed ({count} in a row): {why}");
+        }
+    }
+    drop(owed);
+    let report = Report {
+        started,
+        ended: clock::unix_seconds(),
+        events: codes,
+        result,
+        afterwards,
+    };
+    if let Err(e) = report.told().keep(&world.run_dir) {
+        log::warn!("how the session went cannot be kept for `status`: {e}");
+    }
+    report
+}
+
+fn exchange(
+    world: &World,
+    settings: &Settings,
+    device: Option<&str>,
+    version: CwmpVersion,
+    events: Vec<Event>,
+    changed: &[String],
+    afterwards: &mut Afterwards,
+) -> Result<(), String> {
+    let mut client = client(world, settings, device)?;
+    world.set_aborter(Some(client.aborter()));
+    if world.is_stopping() {
+        return Err("the agent ends".to_owned());
+    }
+    let retry_count = world.owed().retry_count();
+    let inform = inform::build(world, &mut world.model(), events, changed, retry_count);
+    let limit = world.setup.config.limits.response as usize;
+    let options = Options {
+        version,
+        session_timeout: None,
+        methods: METHODS.to_vec(),
+        limits: Limits {
+            bytes: limit,
+            ..Limits::default()
+        },
+        message_cap: limit,
+        ..Options::default()
+    };
+    let (mut session, mut step) = Session::start(options, &inform);
+    loop {
+        step = match step {
+            Step::Post(post) => match client.post(&post.body, soap_action(&post.kind)) {
+                Ok(reply) => {
+                    log::debug!("{} -> HTTP {}", told(&post), reply.status);
+                    session.reply(reply.status, &reply.body)
+                }
+                Err(e) => session.broken(&e.to_string()),
+            },
+            Step::Answer(request) => {
+                log::info!("ACS: {}", request.name());
+                let now = clock::unix_seconds();
+                let answer = {
+                    let mut model = world.model();
+                    answer::answer(&session, &mut model, &world.owed, request, now, afterwards)
+                };
+                session.answer(answer)
+            }
+            Step::InformAccepted { version } => {
+                log::debug!("the ACS speaks CWMP {version}");
+                world
+                    .owed()
+                    .inform_accepted(&settings.acs.url, &inform.events, changed);
+                // Over http anybody may answer, whatever the clock says; a time far ahead
+                // that was kept would make every certificate look expired for good.
+                if client.url().is_https() {
+                    keep_time(world);
+                }
+                session.proceed()
+            }
+            // Nothing of the CPE's own is offered yet that an ACS must be asked for.
+            Step::OwnRequest => session.request(None),
+            Step::RequestDone { request, outcome } => {
+                if let Outcome::Refused(fault) = outcome {
+                    log::warn!("the ACS refused {}: {fault}", request.name());
+                }
+                session.proceed()
+            }
+            Step::Done => return Ok(()),
+            Step::Failed(failure) => {
+                if failure.suggests_older_version() {
+                    world.offer_older(&settings.acs.url, version);
+                }
+                return Err(failure.to_string());
+            }
+        };
+    }
+}
+
+fn told(post: &Post) -> String {
+    match &post.kind {
+        PostKind::Inform => "Inform".to_owned(),
+        PostKind::Request(name) => (*name).to_owned(),
+        PostKind::Empty => "empty POST".to_owned(),
+        PostKind::Response(name) => format!("{name}Response"),
+        PostKind::Fault { method, code } => format!("{method}: fault {code}"),
+        PostKind::NotUnderstood { header } => format!("fault: header {header} not understood"),
+    }
+}
+
+fn soap_action(kind: &PostKind) -> SoapAction {
+    match kind {
+        PostKind::Empty => SoapAction::None,
+        PostKind::Inform | PostKind::Request(_) => SoapAction::Request,
+        PostKind::Response(_) | PostKind::Fault { .. } | PostKind::NotUnderstood { .. } => {
+            SoapAction::Response
+        }
+    }
+}
+
+/// The highest version offered (`acs.cwmp_version`).
+fn version(settings: &Settings) -> CwmpVersion {
+    match settings.acs.cwmp_version {
+        0 => CwmpVersion::V1_0,
+        1 => CwmpVersion::V1_1,
+        2 => CwmpVersion::V1_2,
+        3 => CwmpVersion::V1_3,
+        _ => CwmpVersion::V1_4,
+    }
+}
+
+/// The URL without what may be secret in it: user and query.
+pub fn shown_url(url: &str) -> String {
+    let head = url.split(['?', '#']).next().unwrap_or("");
+    match head.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = match rest.split_once('/') {
+                Some((a, p)) => (a, format!("/{p}")),
+                None => (rest, String::new()),
+            };
+            let host = authority.rsplit('@').next().unwrap_or("");
+            format!("{scheme}://{host}{path}")
+        }
+        None => head.to_owned(),
+    }
+}
+
+fn client(world: &World, settings: &Settings, device: Option<&str>) -> Result<Client, String> {
+    let url = Url::parse(&settings.acs.url).map_err(|e| format!("acs.url: {e}"))?;
+    let limits = &world.setup.config.limits;
+    let mut config = ClientConfig::new(url);
+    config.username = inform::username(&settings.acs.username, &world.identity);
+    config.password = settings.acs.password.reveal().to_owned();
+    config.allow_basic = match settings.acs.allow_basic {
+        AllowBasic::Tls => http::AllowBasic::Tls,
+        AllowBasic::Always => http::AllowBasic::Always,
+        AllowBasic::Never => http::AllowBasic::Never,
+    };
+    config.require_tls = settings.acs.require_tls;
+    config.timeouts = Timeouts {
+        connect: limits.connect_wait,
+        response: limits.response_wait,
+        ..Timeouts::default()
+    };
+    config.max_response = limits.response as usize;
+    config.user_agent = concat!("cwmp-agent/", env!("CARGO_PKG_VERSION")).to_owned();
+    config.device = device.map(str::to_owned);
+    config.tls = Some(world.tls(settings)?);
+    Client::new(config).map_err(|e| e.to_string())
+}
+
+/// Keeps the last good time, for a later boot in 1970.
+fn keep_time(world: &World) {
+    let now = clock::unix_seconds();
+    let kept: i64 = world
+        .state
+        .load(super::world::CLOCK_FILE)
+        .unwrap_or(clock::FLOOR);
+    if now > kept.saturating_add(CLOCK_STEP)
+        && let Err(e) = world.state.save(super::world::CLOCK_FILE, &now)
+    {
+        log::warn!("the time cannot be kept: {e}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown_url;
+
+    // T-SEC-009
+    #[test]
+    fn urls_are_shown_without_user_and_query() {
+        assert_eq!(
+            shown_url("https://u:p@acs.example:7547/a?key=1"),
+            "https://acs.example:7547/a"
+        );
+        assert_eq!(shown_url("http://acs.example"), "http://acs.example");
+        assert_eq!(shown_url(""), "");
+    }
+}

@@ -1,0 +1,426 @@
+//! `/etc/config/cwmp`: what operators and the ACS change (UCI, mode 0600).
+//!
+//! Read at start, on SIGHUP and when the file changes. A value that cannot be used is
+//! warned about and its default holds; unknown options are kept in the file and warned
+//! about once. This module turns a parsed UCI package into [`Settings`]; it never opens
+//! the file and never shows a secret.
+
+use crate::uci::{Package, Section, Value};
+use std::fmt;
+
+/// A text that must not appear in logs or `Debug` output.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret itself; for the one place that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() {
+            "(none)"
+        } else {
+            "(secret)"
+        })
+    }
+}
+
+/// When Basic authentication may answer a challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AllowBasic {
+    /// Over TLS only (the default).
+    #[default]
+    Tls,
+    Always,
+    Never,
+}
+
+/// The whole of `/etc/config/cwmp`, with defaults for what is absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub acs: Acs,
+    pub cpe: Cpe,
+    pub device: Device,
+}
+
+/// `config acs 'acs'`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acs {
+    /// Device.ManagementServer.URL; empty: no ACS is known yet.
+    pub url: String,
+    /// Empty: OUI-ProductClass-SerialNumber is used.
+    pub username: String,
+    pub password: Secret,
+    pub periodic_inform_enable: bool,
+    /// Seconds, at least 1.
+    pub periodic_inform_interval: u32,
+    /// As the ACS wrote it; the Unknown Time when never set.
+    pub periodic_inform_time: String,
+    /// m of the retry table, seconds, 1–65535.
+    pub retry_min_wait_interval: u32,
+    /// k of the retry table, thousandths, 1000–65535.
+    pub retry_interval_multiplier: u32,
+    pub ca_file: Option<String>,
+    pub ca_path: Option<String>,
+    pub client_cert: Option<String>,
+    pub client_key: Option<String>,
+    /// Refuse an ACS without TLS.
+    pub require_tls: bool,
+    pub allow_basic: AllowBasic,
+    /// The highest CWMP version offered: 0 to 4 for 1.0 to 1.4.
+    pub cwmp_version: u8,
+}
+
+/// `config cpe 'cpe'`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cpe {
+    /// Device.ManagementServer.EnableCWMP.
+    pub enable: bool,
+    /// The network (`wan`) or kernel device that ACS traffic and the listener keep to.
+    pub interface: String,
+    /// The listener's port; 0: any free one.
+    pub port: u16,
+    /// The listener's path; empty: a random one, kept.
+    pub path: String,
+    pub username: String,
+    pub password: Secret,
+    pub http_connection_request: bool,
+    pub log_level: Option<log::LevelFilter>,
+}
+
+/// `config device 'device'`: overrides of the derived identity; empty ones are derived.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Device {
+    pub manufacturer: String,
+    pub oui: String,
+    pub product_class: String,
+    pub serial_number: String,
+    pub model_name: String,
+    pub hardware_version: String,
+    pub software_version: String,
+}
+
+/// TR-106 Unknown Time.
+pub const UNKNOWN_TIME: &str = "0001-01-01T00:00:00Z";
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            acs: Acs {
+                url: String::new(),
+                username: String::new(),
+                password: Secret::default(),
+                periodic_inform_enable: true,
+                periodic_inform_interval: 86_400,
+                periodic_inform_time: UNKNOWN_TIME.to_owned(),
+                retry_min_wait_interval: 5,
+                retry_interval_multiplier: 2000,
+                ca_file: None,
+                ca_path: None,
+                client_cert: None,
+                client_key: None,
+                require_tls: false,
+                allow_basic: AllowBasic::Tls,
+                cwmp_version: 4,
+            },
+            cpe: Cpe {
+                enable: true,
+                interface: String::new(),
+                port: 7547,
+                path: String::new(),
+                username: String::new(),
+                password: Secret::default(),
+                http_connection_request: true,
+                log_level: None,
+            },
+            device: Device::default(),
+        }
+    }
+}
+
+/// Options of `acs` and `cpe` that are part of the interface but that this version does
+/// nothing with; they are no typos.
+const KNOWN_WITHOUT_EFFECT: &[&str] = &[
+    "dhcp_discovery",
+    "compression",
+    "notify_throttle",
+    "instance_mode",
+    "auto_create",
+    "dscp",
+    "provisioning_code",
+    "upgrades_managed",
+    "config_version",
+];
+/// Sections that belong to the interface; what they hold is read elsewhere or not yet.
+const KNOWN_SECTIONS: &[&str] = &[
+    "acs",
+    "cpe",
+    "device",
+    "stun",
+    "xmpp",
+    "lwn",
+    "heartbeat",
+    "bulkdata",
+    "inform_parameter",
+];
+
+impl Settings {
+    /// What the package says, and warnings about what could not be used.
+    pub fn read(package: &Package) -> (Settings, Vec<String>) {
+        let mut settings = Settings::default();
+        let mut warnings = Vec::new();
+        for section in package.sections() {
+            let name = section.name().unwrap_or_else(|| section.kind());
+            match name {
+                "acs" => settings.acs.read(section, &mut warnings),
+                "cpe" => settings.cpe.read(section, &mut warnings),
+                "device" => settings.device.read(section, &mut warnings),
+                _ if KNOWN_SECTIONS.contains(&section.kind()) => {}
+                _ => warnings.push(format!(
+                    "unknown section {:?} of type {:?} in /etc/config/cwmp; it is kept",
+                    name,
+                    section.kind()
+                )),
+            }
+        }
+        (settings, warnings)
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::One(v) => v.clone(),
+        Value::List(items) => items.join(" "),
+    }
+}
+
+/// Tells what is wrong with an option, or reads it into its place.
+fn put<T>(place: &mut T, option: &str, value: Result<T, &'static str>, warnings: &mut Vec<String>) {
+    match value {
+        Ok(v) => *place = v,
+        Err(want) => warnings.push(format!(
+            "option {option} in /etc/config/cwmp cannot be used; write {want}"
+        )),
+    }
+}
+
+fn boolean(v: &str) -> Result<bool, &'static str> {
+    match v {
+        "1" | "true" | "yes" | "on" | "enabled" => Ok(true),
+        "0" | "false" | "no" | "off" | "disabled" => Ok(false),
+        _ => Err("1 or 0"),
+    }
+}
+
+fn number(v: &str, least: u32, most: u32, want: &'static str) -> Result<u32, &'static str> {
+    match v.parse() {
+        Ok(n) if (least..=most).contains(&n) => Ok(n),
+        _ => Err(want),
+    }
+}
+
+fn some(v: String) -> Option<String> {
+    (!v.is_empty()).then_some(v)
+}
+
+fn unknown(section: &str, option: &str, warnings: &mut Vec<String>) {
+    if !KNOWN_WITHOUT_EFFECT.contains(&option) && !option.starts_with("autonomous_") {
+        warnings.push(format!(
+            "unknown option {section}.{option} in /etc/config/cwmp; it is kept"
+        ));
+    }
+}
+
+impl Acs {
+    fn read(&mut self, section: &Section, warnings: &mut Vec<String>) {
+        for (option, value) in section.options() {
+            let v = text(value);
+            match option {
+                "url" => self.url = v.trim().to_owned(),
+                "username" => self.username = v,
+                "password" => self.password = Secret(v),
+                "periodic_inform_enable" => {
+                    put(
+                        &mut self.periodic_inform_enable,
+                        option,
+                        boolean(&v),
+                        warnings,
+                    );
+                }
+                "periodic_inform_interval" => {
+                    let n = number(&v, 1, u32::MAX, "seconds, at least 1");
+                    put(&mut self.periodic_inform_interval, option, n, warnings);
+                }
+                "periodic_inform_time" => self.periodic_inform_time = v,
+                "retry_min_wait_interval" => {
+                    let n = number(&v, 1, 65_535, "seconds from 1 to 65535");
+                    put(&mut self.retry_min_wait_interval, option, n, warnings);
+                }
+                "retry_interval_multiplier" => {
+                    let n = number(&v, 1000, 65_535, "a number from 1000 to 65535");
+                    put(&mut self.retry_interval_multiplier, option, n, warnings);
+                }
+                "ca_file" => self.ca_file = some(v),
+                "ca_path" => self.ca_path = some(v),
+                "client_cert" => self.client_cert = some(v),
+                "client_key" => self.client_key = some(v),
+                "require_tls" => put(&mut self.require_tls, option, boolean(&v), warnings),
+                "allow_basic" => {
+                    let basic = match v.as_str() {
+                        "tls" => Ok(AllowBasic::Tls),
+                        "always" => Ok(AllowBasic::Always),
+                        "never" => Ok(AllowBasic::Never),
+                        _ => Err("tls, always or never"),
+                    };
+                    put(&mut self.allow_basic, option, basic, warnings);
+                }
+                "cwmp_version" => {
+                    let minor = v
+                        .strip_prefix("1.")
+                        .and_then(|m| m.parse().ok())
+                        .filter(|m| *m <= 4)
+                        .ok_or("1.0, 1.1, 1.2, 1.3 or 1.4");
+                    put(&mut self.cwmp_version, option, minor, warnings);
+                }
+                _ => unknown("acs", option, warnings),
+            }
+        }
+    }
+}
+
+impl Cpe {
+    fn read(&mut self, section: &Section, warnings: &mut Vec<String>) {
+        for (option, value) in section.options() {
+            let v = text(value);
+            match option {
+                "enable" => put(&mut self.enable, option, boolean(&v), warnings),
+                "interface" => self.interface = v,
+                "port" => {
+                    let port = v.parse().map_err(|_| "a port from 0 to 65535");
+                    put(&mut self.port, option, port, warnings);
+                }
+                "path" => {
+                    let path = v.trim_start_matches('/').to_owned();
+                    let usable = path.len() <= 128
+                        && path
+                            .bytes()
+                            .all(|b| b.is_ascii_alphanumeric() || b"-._~/".contains(&b));
+                    let path = if usable {
+                        Ok(path)
+                    } else {
+                        Err("letters, digits and -._~/")
+                    };
+                    put(&mut self.path, option, path, warnings);
+                }
+                "username" => self.username = v,
+                "password" => self.password = Secret(v),
+                "http_connection_request" => {
+                    put(
+                        &mut self.http_connection_request,
+                        option,
+                        boolean(&v),
+                        warnings,
+                    );
+                }
+                "log_level" => {
+                    let level = log_level(&v).ok_or("error, warning, info, debug, or 0 to 7");
+                    put(&mut self.log_level, option, level.map(Some), warnings);
+                }
+                _ => unknown("cpe", option, warnings),
+            }
+        }
+    }
+}
+
+/// Names and syslog numbers (0 emergency … 7 debug).
+fn log_level(v: &str) -> Option<log::LevelFilter> {
+    Some(match v {
+        "0" | "1" | "2" | "3" | "error" | "err" => log::LevelFilter::Error,
+        "4" | "warn" | "warning" => log::LevelFilter::Warn,
+        "5" | "6" | "notice" | "info" => log::LevelFilter::Info,
+        "7" | "debug" => log::LevelFilter::Debug,
+        _ => return None,
+    })
+}
+
+impl Device {
+    fn read(&mut self, section: &Section, warnings: &mut Vec<String>) {
+        for (option, value) in section.options() {
+            let v = text(value);
+            match option {
+                "manufacturer" => self.manufacturer = v,
+                "oui" => self.oui = v,
+                "product_class" => self.product_class = v,
+                "serial_number" => self.serial_number = v,
+                "model_name" => self.model_name = v,
+                "hardware_version" => self.hardware_version = v,
+                "software_version" => self.software_version = v,
+                _ => unknown("device", option, warnings),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (Settings, Vec<String>) {
+        Settings::read(&Package::parse(text.as_bytes()).expect("a UCI file"))
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        let (settings, warnings) = read("");
+        assert_eq!(settings, Settings::default());
+        assert_eq!(warnings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn options_are_read_and_a_bad_one_keeps_its_default_with_a_warning() {
+        let (settings, warnings) = read(
+            "config acs 'acs'\n\toption url 'https://acs.example/'\n\toption periodic_inform_interval '0'\n\
+             \toption retry_min_wait_interval '7'\n\toption allow_basic 'never'\n\toption cwmp_version '1.2'\n\
+             config cpe 'cpe'\n\toption port '0'\n\toption path '/a/b'\n\toption log_level '7'\n",
+        );
+        assert_eq!(settings.acs.url, "https://acs.example/");
+        assert_eq!(settings.acs.periodic_inform_interval, 86_400);
+        assert_eq!(settings.acs.retry_min_wait_interval, 7);
+        assert_eq!(settings.acs.allow_basic, AllowBasic::Never);
+        assert_eq!(settings.acs.cwmp_version, 2);
+        assert_eq!(settings.cpe.port, 0);
+        assert_eq!(settings.cpe.path, "a/b");
+        assert_eq!(settings.cpe.log_level, Some(log::LevelFilter::Debug));
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("periodic_inform_interval"));
+    }
+
+    #[test]
+    fn unknown_options_are_warned_about_and_known_ones_are_not() {
+        let (_, warnings) = read(
+            "config acs acs\n\toption urll x\n\toption compression Disabled\nconfig stun stun\n\toption enable 1\nconfig x y\n",
+        );
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings[0].contains("acs.urll"));
+        assert!(warnings[1].contains("\"y\""));
+    }
+
+    // T-SEC-009
+    #[test]
+    fn secrets_do_not_show_in_debug_output() {
+        let (settings, _) = read(
+            "config acs acs\n\toption password hunter2\nconfig cpe cpe\n\toption password geheim\n",
+        );
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("hunter2") && !shown.contains("geheim"));
+        assert_eq!(settings.acs.password.reveal(), "hunter2");
+    }
+}

@@ -1,0 +1,324 @@
+//! Opens what the agent works with: the root, agent.toml, the folders of state, the data
+//! model and its sources. The daemon and the commands that work without one share it.
+
+use super::config::{Config, ConfigError, DEFAULT_DATA_MODEL, DEFAULT_PATH};
+use super::settings::Settings;
+use crate::model::binding::{Binding, Rows};
+use crate::model::source::{Source, Trouble};
+use crate::model::{Limits as ModelLimits, Model, Schema};
+use crate::platform::{Actions, Platform};
+use crate::source::{self, Runtime};
+use crate::store::Root;
+use crate::store::journal::DiskJournal;
+use crate::store::run_dir::RunDir;
+use crate::store::state::StateDir;
+use crate::uci::Package;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Largest agent.toml and data-model file taken, bytes.
+const MAX_FILE: u64 = 1 << 20;
+/// Most files taken from one data-model directory.
+const MAX_FILES: usize = 512;
+/// Where operators and the ACS keep their settings, below the root.
+pub const SETTINGS_PATH: &str = "/etc/config/cwmp";
+/// The last good copy of the settings, in state_dir.
+pub const GOOD_SETTINGS: &str = "settings.good";
+
+/// Why the agent cannot start. Each is one line or several, ready for stderr.
+#[derive(Debug)]
+pub enum SetupError {
+    /// The configuration is wrong (exit status 2).
+    Configuration(Vec<String>),
+    /// The system refuses (exit status 1).
+    System(String),
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SetupError::Configuration(lines) => f.write_str(&lines.join("\n")),
+            SetupError::System(what) => f.write_str(what),
+        }
+    }
+}
+
+impl From<ConfigError> for SetupError {
+    fn from(e: ConfigError) -> Self {
+        SetupError::Configuration(vec![e.to_string()])
+    }
+}
+
+/// The root and what the firmware builder decided.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub root: Root,
+    pub config: Config,
+}
+
+impl Setup {
+    /// Opens the root and reads agent.toml: `config`, which must exist, or the default
+    /// one below the root, which need not.
+    pub fn open(root: &Path, config: Option<&Path>) -> Result<Setup, SetupError> {
+        let root = Root::new(root)
+            .map_err(|e| SetupError::Configuration(vec![format!("--root {root:?}: {e}")]))?;
+        let (name, text) = match config {
+            Some(path) => {
+                let name = path.display().to_string();
+                let text = read_text(path)
+                    .map_err(|e| SetupError::Configuration(vec![unreadable(path, &e)]))?;
+                (name, text)
+            }
+            None => {
+                let path = root
+                    .path(DEFAULT_PATH)
+                    .map_err(|e| SetupError::Configuration(vec![format!("{DEFAULT_PATH}: {e}")]))?;
+                match read_text(&path) {
+                    Ok(text) => (path.display().to_string(), text),
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                        (DEFAULT_PATH.to_owned(), String::new())
+                    }
+                    Err(e) => {
+                        return Err(SetupError::Configuration(vec![unreadable(&path, &e)]));
+                    }
+                }
+            }
+        };
+        let config = Config::parse(&name, &text)?;
+        Ok(Setup { root, config })
+    }
+
+    /// The folder of what survives power loss; made where it does not exist.
+    pub fn state(&self) -> Result<StateDir, SetupError> {
+        let dir = self.below_root(&self.config.state_dir)?;
+        StateDir::open(&dir)
+            .map_err(|e| SetupError::System(format!("state_dir {}: {e}", dir.display())))
+    }
+
+    /// The real path of state_dir.
+    pub fn state_path(&self) -> Result<PathBuf, SetupError> {
+        self.below_root(&self.config.state_dir)
+    }
+
+    /// The folder of sockets and markers; made where it does not exist.
+    pub fn run_dir(&self) -> Result<RunDir, SetupError> {
+        let dir = self.below_root(&self.config.run_dir)?;
+        RunDir::open(&dir)
+            .map_err(|e| SetupError::System(format!("run_dir {}: {e}", dir.display())))
+    }
+
+    /// The real path of run_dir.
+    pub fn run_path(&self) -> Result<PathBuf, SetupError> {
+        self.below_root(&self.config.run_dir)
+    }
+
+    /// A path of agent.toml as a real one.
+    pub fn below_root(&self, path: &str) -> Result<PathBuf, SetupError> {
+        self.root
+            .path(path)
+            .map_err(|e| SetupError::Configuration(vec![e.to_string()]))
+    }
+
+    /// The commands that act on the box.
+    pub fn platform(&self) -> Platform {
+        let p = &self.config.platform;
+        Platform::new(
+            self.root.clone(),
+            Actions {
+                reboot: p.reboot.clone(),
+                factory_reset: p.factory_reset.clone(),
+                apply_config: p.apply_config.clone(),
+            },
+        )
+    }
+
+    /// The data-model files in use, in order: name and text. Without any directory: the
+    /// ones compiled into the program.
+    pub fn data_model_files(&self) -> Result<Vec<(String, String)>, SetupError> {
+        let mut files = Vec::new();
+        match &self.config.data_model {
+            Some(dirs) => {
+                for dir in dirs {
+                    if !dir.is_dir() {
+                        return Err(SetupError::Configuration(vec![format!(
+                            "data_model: {} is no directory; name existing ones",
+                            dir.display()
+                        )]));
+                    }
+                    files.extend(toml_files(dir)?);
+                }
+            }
+            None => {
+                let dir = self.below_root(DEFAULT_DATA_MODEL)?;
+                if dir.is_dir() {
+                    files.extend(toml_files(&dir)?);
+                } else {
+                    let built_in = source::builtin::FILES.iter();
+                    files.extend(built_in.map(|(n, t)| ((*n).to_owned(), (*t).to_owned())));
+                }
+            }
+        }
+        Ok(files)
+    }
+
+    /// The checked schema of the data-model files in use.
+    pub fn schema(&self) -> Result<Schema, SetupError> {
+        load_schema(&self.data_model_files()?)
+    }
+
+    /// The model over the real sources. The caller holds the state lock.
+    pub fn model(&self, state: &StateDir, runtime: &Runtime) -> Result<Model, SetupError> {
+        let schema = self.schema()?;
+        let limits = &self.config.limits;
+        let sources = source::all(
+            &self.root,
+            source::Limits {
+                request_deadline: limits.request_deadline,
+                command_timeout: limits.command,
+                command_output: limits.output as usize,
+                file_size: u64::from(limits.output),
+                ..source::Limits::default()
+            },
+            runtime.clone(),
+            schema.objects().filter_map(|object| object.rows()),
+        );
+        let sources: Vec<(_, Box<dyn Source>)> = sources.into_iter().collect();
+        let journal = Box::new(DiskJournal::new(state.clone()));
+        Ok(Model::new(schema, sources, journal, ModelLimits::default()))
+    }
+
+    /// The settings of `/etc/config/cwmp`. A broken file: the last good copy kept in
+    /// `state`, and what is wrong. No file: the defaults.
+    pub fn settings(&self, state: &StateDir) -> (Settings, Vec<String>, Option<Trouble>) {
+        let trouble = |what: String| {
+            Some(Trouble {
+                source: SETTINGS_PATH.to_owned(),
+                what,
+            })
+        };
+        let text = match self.root.read(SETTINGS_PATH, MAX_FILE) {
+            Ok(text) => text,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(e) => {
+                let (settings, warnings) = last_good(state);
+                return (settings, warnings, trouble(e.to_string()));
+            }
+        };
+        match Package::parse(&text) {
+            Ok(package) => {
+                if let Err(e) = state.save_bytes(GOOD_SETTINGS, &text) {
+                    log::warn!("the good copy of {SETTINGS_PATH} cannot be kept: {e}");
+                }
+                let (settings, warnings) = Settings::read(&package);
+                (settings, warnings, None)
+            }
+            Err(e) => {
+                let (settings, warnings) = last_good(state);
+                (settings, warnings, trouble(e.to_string()))
+            }
+        }
+    }
+}
+
+fn last_good(state: &StateDir) -> (Settings, Vec<String>) {
+    let good = state.load_bytes(GOOD_SETTINGS).unwrap_or_default();
+    match Package::parse(&good) {
+        Ok(package) => Settings::read(&package),
+        Err(_) => (Settings::default(), Vec::new()),
+    }
+}
+
+/// Parses and checks data-model files; every error becomes a line.
+pub fn load_schema(files: &[(String, String)]) -> Result<Schema, SetupError> {
+    let schema = Schema::load(files).map_err(|errors| {
+        SetupError::Configuration(errors.iter().map(ToString::to_string).collect())
+    })?;
+    let unknown = unknown_natives(&schema, files);
+    if unknown.is_empty() {
+        Ok(schema)
+    } else {
+        Err(SetupError::Configuration(unknown))
+    }
+}
+
+/// `native` names that nothing serves. The model does not know what the sources offer, so
+/// this is checked where both are known.
+fn unknown_natives(schema: &Schema, files: &[(String, String)]) -> Vec<String> {
+    let of_parameters = schema.parameters().filter_map(|p| match p.binding() {
+        Some(Binding::Native(name)) if !source::native::is_value(name) => Some((p.path(), name)),
+        _ => None,
+    });
+    let of_tables = schema.objects().filter_map(|o| match o.rows() {
+        Some(Rows::Native(name)) if !source::native::is_table(name) => Some((o.path(), name)),
+        _ => None,
+    });
+    let place = |name: &str| {
+        let quoted = [format!("\"{name}\""), format!("'{name}'")];
+        files.iter().rev().find_map(|(file, text)| {
+            let line = text.lines().position(|line| {
+                line.contains("native") && quoted.iter().any(|quoted| line.contains(quoted))
+            })?;
+            Some(format!("{file}:{}: ", line + 1))
+        })
+    };
+    of_parameters
+        .chain(of_tables)
+        .map(|(path, name)| {
+            format!(
+                "{}{path}: native: {name:?} is unknown; write a name that data-model/README.md lists",
+                place(name).unwrap_or_default()
+            )
+        })
+        .collect()
+}
+
+/// The `*.toml` files of a directory, sorted by name.
+pub fn toml_files(dir: &Path) -> Result<Vec<(String, String)>, SetupError> {
+    let bad = |path: &Path, e: io::Error| SetupError::Configuration(vec![unreadable(path, &e)]);
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(|e| bad(dir, e))? {
+        let path = entry.map_err(|e| bad(dir, e))?.path();
+        if path.extension().is_some_and(|e| e == "toml") && path.is_file() {
+            paths.push(path);
+        }
+        if paths.len() > MAX_FILES {
+            return Err(SetupError::Configuration(vec![format!(
+                "{}: more than {MAX_FILES} files; use fewer",
+                dir.display()
+            )]));
+        }
+    }
+    paths.sort();
+    paths
+        .into_iter()
+        .map(|path| match read_text(&path) {
+            Ok(text) => Ok((path.display().to_string(), text)),
+            Err(e) => Err(bad(&path, e)),
+        })
+        .collect()
+}
+
+/// What to say of a file that [`read_text`] could not read.
+pub fn unreadable(path: &Path, error: &io::Error) -> String {
+    let mend = match error.kind() {
+        io::ErrorKind::InvalidData => "write it in UTF-8",
+        io::ErrorKind::NotFound => "name a file or folder that exists",
+        _ => "name a file that can be read",
+    };
+    format!("{}:1: {error}; {mend}", path.display())
+}
+
+/// A whole text file, bounded.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-8 text"))?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(io::Error::other(format!("larger than {MAX_FILE} bytes")));
+    }
+    Ok(text)
+}

@@ -1,0 +1,217 @@
+//! What `cwmp-agent status` tells.
+
+use super::session::shown_url;
+use super::world::World;
+use crate::model::Model;
+use crate::store::run_dir::RunDir;
+use crate::wake::http::Counters;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::io;
+
+/// The state of the agent at one moment. Times are seconds since 1970 (UTC).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// A daemon answered; otherwise the state on disk is told.
+    pub daemon: bool,
+    /// Device.ManagementServer.EnableCWMP.
+    pub enabled: bool,
+    /// Without credentials it may hold.
+    pub acs_url: String,
+    pub connection_request_url: String,
+    /// A session is running since then.
+    pub running_since: Option<i64>,
+    pub last_session: Option<LastSession>,
+    /// When the next session is due, and why.
+    pub next_session: Option<NextSession>,
+    /// Events not yet delivered: code and CommandKey.
+    pub pending_events: Vec<(String, String)>,
+    /// Transfers that wait or run. This version offers none.
+    pub transfers: Vec<String>,
+    pub retry: Retry,
+    /// Sources that cannot be read: which, and why.
+    pub sources_in_trouble: Vec<(String, String)>,
+    /// Refused connection requests by reason.
+    pub refused_knocks: Vec<(String, u32)>,
+    pub accepted_knocks: u32,
+    /// What is wrong with /etc/config/cwmp while its last good copy serves.
+    pub configuration_trouble: Option<String>,
+}
+
+/// How the last session went.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSession {
+    pub started: i64,
+    pub ended: i64,
+    pub events: Vec<String>,
+    /// `None`: it was completed.
+    pub failure: Option<String>,
+}
+
+/// The file in run_dir that keeps the last session for commands without a daemon.
+const LAST: &str = "last_session";
+/// It is not longer than this, bytes.
+const LAST_LIMIT: u64 = 64 << 10;
+
+impl LastSession {
+    /// Keeps it until the box is booted; nothing of it is worth wearing flash out.
+    pub fn keep(&self, run_dir: &RunDir) -> io::Result<()> {
+        run_dir.write(LAST, &serde_json::to_vec(self)?)
+    }
+
+    /// What was kept; `None` where there is nothing that can be read.
+    pub fn load(run_dir: &RunDir) -> Option<LastSession> {
+        let text = run_dir.read(LAST, LAST_LIMIT).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextSession {
+    pub at: i64,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// RetryCount of the next Inform (TR-069 A.3.3.1).
+    pub count: u32,
+    /// When the next attempt is due.
+    pub at: Option<i64>,
+}
+
+/// What the disk and the settings tell, without a dispatcher.
+pub fn on_disk(world: &World) -> Status {
+    let settings = world.settings();
+    let owed = world.owed();
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        enabled: settings.cpe.enable,
+        acs_url: shown_url(&settings.acs.url),
+        last_session: LastSession::load(&world.run_dir),
+        pending_events: owed
+            .pending()
+            .into_iter()
+            .map(|e| (e.code.text().to_owned(), e.command_key))
+            .collect(),
+        retry: Retry {
+            count: owed.retry_count(),
+            at: None,
+        },
+        next_session: owed.next_schedule().map(|at| NextSession {
+            at,
+            reason: "3 SCHEDULED".to_owned(),
+        }),
+        configuration_trouble: world.settings_trouble().map(|t| t.to_string()),
+        ..Status::default()
+    }
+}
+
+/// The model's sources in trouble.
+pub fn troubles(model: &Model) -> Vec<(String, String)> {
+    model
+        .troubles()
+        .into_iter()
+        .map(|t| (t.source, t.what))
+        .collect()
+}
+
+/// Refused connection requests by reason, those that happened.
+pub fn refused(counters: &Counters) -> Vec<(String, u32)> {
+    counters
+        .named()
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(reason, count)| (reason.to_owned(), count))
+        .collect()
+}
+
+/// Seconds since 1970 as `2026-01-31T12:00:00Z`.
+pub fn utc(seconds: i64) -> String {
+    match time::OffsetDateTime::from_unix_timestamp(seconds) {
+        Ok(t) => format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+            t.year(),
+            u8::from(t.month()),
+            t.day(),
+            t.hour(),
+            t.minute(),
+            t.second()
+        ),
+        Err(_) => seconds.to_string(),
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let yes = |b: bool| if b { "yes" } else { "no" };
+        let or_none = |s: &str| {
+            if s.is_empty() {
+                "(none)".to_owned()
+            } else {
+                s.to_owned()
+            }
+        };
+        writeln!(f, "version             {}", self.version)?;
+        writeln!(f, "daemon running      {}", yes(self.daemon))?;
+        writeln!(f, "enabled             {}", yes(self.enabled))?;
+        writeln!(f, "ACS                 {}", or_none(&self.acs_url))?;
+        writeln!(
+            f,
+            "connection request  {}",
+            or_none(&self.connection_request_url)
+        )?;
+        if let Some(since) = self.running_since {
+            writeln!(f, "session             running since {}", utc(since))?;
+        }
+        match &self.last_session {
+            Some(last) => {
+                let how = match &last.failure {
+                    None => "completed".to_owned(),
+                    Some(why) => format!("failed: {why}"),
+                };
+                writeln!(f, "last session        {} {how}", utc(last.ended))?;
+                writeln!(f, "  events            {}", last.events.join(", "))?;
+            }
+            None => writeln!(f, "last session        (none)")?,
+        }
+        match &self.next_session {
+            Some(next) => writeln!(f, "next session        {} {}", utc(next.at), next.reason)?,
+            None => writeln!(f, "next session        (none due)")?,
+        }
+        writeln!(f, "retries             {}", self.retry.count)?;
+        let events: Vec<String> = self
+            .pending_events
+            .iter()
+            .map(|(code, key)| {
+                if key.is_empty() {
+                    code.clone()
+                } else {
+                    format!("{code} ({key})")
+                }
+            })
+            .collect();
+        writeln!(f, "pending events      {}", or_none(&events.join(", ")))?;
+        writeln!(
+            f,
+            "transfers           {}",
+            or_none(&self.transfers.join(", "))
+        )?;
+        writeln!(f, "connection requests {} accepted", self.accepted_knocks)?;
+        for (reason, count) in &self.refused_knocks {
+            writeln!(f, "  refused           {count} {reason}")?;
+        }
+        if let Some(what) = &self.configuration_trouble {
+            writeln!(f, "configuration       {what}; the last good copy serves")?;
+        }
+        if self.sources_in_trouble.is_empty() {
+            writeln!(f, "sources in trouble  (none)")?;
+        }
+        for (source, what) in &self.sources_in_trouble {
+            writeln!(f, "source in trouble   {source}: {what}")?;
+        }
+        Ok(())
+    }
+}

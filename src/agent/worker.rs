@@ -1,0 +1,133 @@
+//! The session worker: one thread that runs sessions and whatever acts on the box, one
+//! thing after the other, so that nothing is reloaded or rebooted in the middle of a
+//! session.
+
+use super::answer::Afterwards;
+use super::daemon::{Mailbox, Message};
+use super::owed::Stage;
+use super::session::{self, Report};
+use super::world::World;
+use crate::platform::ActionError;
+use crate::platform::boot::Boot;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+
+/// Enough for TLS, XML and a data model; given explicitly because musl's default is small.
+const STACK: usize = 512 << 10;
+
+/// What the dispatcher orders.
+#[derive(Debug)]
+pub enum Order {
+    /// Run a session with what is due; traffic keeps to this device.
+    Session { device: Option<String> },
+    /// Carry out an accepted reboot or factory reset.
+    Act,
+}
+
+/// Starts the worker. It ends when the sender of orders is dropped.
+pub fn start(world: Arc<World>, mailbox: Mailbox) -> io::Result<(Sender<Order>, JoinHandle<()>)> {
+    let (orders, inbox) = channel();
+    let thread = Builder::new()
+        .name("session".to_owned())
+        .stack_size(STACK)
+        .spawn(move || work(&world, &inbox, &mailbox))?;
+    Ok((orders, thread))
+}
+
+fn work(world: &World, inbox: &Receiver<Order>, mailbox: &Mailbox) {
+    while let Ok(order) = inbox.recv() {
+        match order {
+            Order::Session { device } => {
+                let mut report = session::run(world, device.as_deref());
+                settle(world, &mut report);
+                mailbox.send(Message::SessionEnded(Box::new(report)));
+            }
+            Order::Act => {
+                let going_down = act(world);
+                mailbox.send(Message::Acted { going_down });
+            }
+        }
+    }
+}
+
+/// Reloads what a session changed, unless the box reboots anyway.
+pub fn settle(world: &World, report: &mut Report) {
+    let Afterwards { reload } = std::mem::take(&mut report.afterwards);
+    let reboots = {
+        let owed = world.owed();
+        owed.reboot().is_some() || owed.reset().is_some()
+    };
+    if !reboots {
+        let packages: Vec<String> = reload.into_iter().collect();
+        world.reload(&packages);
+    }
+}
+
+/// Carries out an accepted reset and reboot. Tells whether the box goes down now.
+fn act(world: &World) -> bool {
+    let _one_at_a_time = super::world::lock(&world.acting);
+    let (reset, reboot) = {
+        let owed = world.owed();
+        (owed.reset(), owed.reboot().is_some())
+    };
+    if let Some(stage) = reset {
+        if !reset_box(world, stage) {
+            return false;
+        }
+    } else if reboot {
+        world.owed().reboot_starts();
+    } else {
+        return false;
+    }
+    log::info!("rebooting");
+    match world.platform.reboot() {
+        Ok(()) => true,
+        Err(e) => {
+            log::error!("reboot: {e}");
+            false
+        }
+    }
+}
+
+/// The factory reset without its reboot. A command that fails leaves the request queued
+/// for the next start.
+fn reset_box(world: &World, stage: Stage) -> bool {
+    if stage == Stage::Queued {
+        log::info!("resetting to factory defaults");
+        world.owed().reset_starts();
+        match world.platform.factory_reset() {
+            // Without a command (another root) the agent's own state is all there is to
+            // reset.
+            Ok(()) | Err(ActionError::NotConfigured(_)) => {}
+            Err(e) => {
+                log::error!("factory reset: {e}");
+                if let Err(why) = world.owed().accept_reset() {
+                    log::error!("the factory reset cannot be kept for later: {why:?}");
+                }
+                return false;
+            }
+        }
+    }
+    forget(world);
+    true
+}
+
+/// Wipes what a factory reset wipes: everything but the derived identity and the clock.
+pub fn forget(world: &World) {
+    // The box's own reset may have taken the folder away.
+    if let Err(e) = world.setup.state() {
+        log::warn!("{e}");
+    }
+    if let Err(fault) = world.model().factory_reset() {
+        log::error!("the model's state cannot be wiped: {fault}");
+    }
+    if let Err(e) = world.state.remove(super::setup::GOOD_SETTINGS) {
+        log::warn!("the kept settings cannot be wiped: {e}");
+    }
+    if let Err(e) = Boot::forget(&world.state, &world.run_dir) {
+        log::warn!("the known boot cannot be wiped: {e}");
+    }
+    world.owed().reset_done();
+}

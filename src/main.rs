@@ -1,3 +1,7 @@
 //! The program: hands its arguments to [`cwmp_agent::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cwmp_agent::cli::main(std::env::args_os().skip(1))
+}

@@ -1,0 +1,55 @@
+//! Log lines on stderr: `<level>: <text>`, without colours and without the time, which
+//! procd and journald add themselves.
+
+use super::arguments::Command;
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use std::io::Write;
+
+struct Stderr;
+
+impl Log for Stderr {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        // Libraries below us log what may hold an address or a header: ours only, unless
+        // something is wrong.
+        metadata.target().starts_with("cwmp_agent") || metadata.level() <= Level::Warn
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let level = match record.level() {
+                Level::Error => "error",
+                Level::Warn => "warning",
+                Level::Info => "info",
+                Level::Debug => "debug",
+                Level::Trace => "trace",
+            };
+            // One write a line, so that lines of threads do not mix.
+            let line = format!("cwmp-agent {level}: {}\n", record.args());
+            let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+static LOGGER: Stderr = Stderr;
+
+/// Starts logging: the daemon tells what it does (info), other commands only what is
+/// wrong; `-v` and `-q` shift that.
+pub fn start(command: &Command, verbosity: i8) {
+    let base: i8 = match command {
+        Command::Run { .. } => 3,
+        _ => 2,
+    };
+    let level = match base.saturating_add(verbosity) {
+        ..=0 => LevelFilter::Off,
+        1 => LevelFilter::Error,
+        2 => LevelFilter::Warn,
+        3 => LevelFilter::Info,
+        4 => LevelFilter::Debug,
+        _ => LevelFilter::Trace,
+    };
+    if log::set_logger(&LOGGER).is_ok() {
+        log::set_max_level(level);
+    }
+}

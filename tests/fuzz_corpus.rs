@@ -1,0 +1,58 @@
+//! Every seed of the fuzz targets, and every input that ever broke one, still passes.
+//!
+//! `tests/fuzz/run` looks for new ones.
+
+use std::fs;
+use std::path::Path;
+
+#[path = "fuzz/targets.rs"]
+mod targets;
+
+fn replay(name: &str, target: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
+    let folder = folder.join(name);
+    let mut count = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let data = fs::read(&path).unwrap();
+        // Shown by the test harness only if the target panics.
+        println!("{}", path.display());
+        target(&data);
+        // Every beginning of a seed is an input that was cut off.
+        for end in (0..data.len()).step_by(1 + data.len() / 64) {
+            target(&data[..end]);
+        }
+        count += 1;
+    }
+    assert!(count > 0, "no seeds in {}", folder.display());
+}
+
+#[test]
+fn uci_files_survive_any_bytes_and_edits() {
+    replay("uci_parse_edit", targets::uci_parse_edit);
+}
+
+#[test]
+fn soap_survives_any_bytes() {
+    replay("soap_read", targets::soap_read);
+}
+
+#[test]
+fn paths_values_lists_and_patterns_survive_any_text() {
+    replay("path_and_value", targets::path_and_value);
+}
+
+#[test]
+fn data_model_files_are_taken_or_refused_with_reasons() {
+    replay("data_model_toml", targets::data_model_toml);
+}
+
+#[test]
+fn response_headers_of_an_acs_survive_any_text() {
+    replay("http_fields", targets::http_fields);
+}
+
+#[test]
+fn the_listener_survives_any_head() {
+    replay("listener_head", targets::listener_head);
+}

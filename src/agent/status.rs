@@ -68,12 +68,14 @@ impl LastSession {
     }
 }
 
+/// The session that comes next.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextSession {
     pub at: i64,
     pub reason: String,
 }
 
+/// Where the retry policy stands (TR-069 3.2.1.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
     /// RetryCount of the next Inform (TR-069 A.3.3.1).

@@ -3,19 +3,33 @@
 use super::version::CwmpVersion;
 use std::fmt;
 
+/// Method not supported: any RPC that is not offered.
 pub const METHOD_NOT_SUPPORTED: u16 = 9000;
+/// Request denied, no reason given.
 pub const REQUEST_DENIED: u16 = 9001;
+/// Internal error: a source is in trouble, something cannot be stored.
 pub const INTERNAL_ERROR: u16 = 9002;
+/// Invalid arguments; also the outer code of a SetParameterValues with bad parameters.
 pub const INVALID_ARGUMENTS: u16 = 9003;
+/// Resources exceeded; never inside a SetParameterValuesFault.
 pub const RESOURCES_EXCEEDED: u16 = 9004;
+/// Invalid parameter name: no such parameter, object or instance.
 pub const INVALID_PARAMETER_NAME: u16 = 9005;
+/// Invalid parameter type (SetParameterValues).
 pub const INVALID_PARAMETER_TYPE: u16 = 9006;
+/// Invalid parameter value (SetParameterValues).
 pub const INVALID_PARAMETER_VALUE: u16 = 9007;
+/// Attempt to set a parameter that is not writable (SetParameterValues).
 pub const NOT_WRITABLE: u16 = 9008;
+/// Notification request rejected (SetParameterAttributes).
 pub const NOTIFICATION_REJECTED: u16 = 9009;
+/// A download failed; in CWMP 1.0 the code of every reason.
 pub const DOWNLOAD_FAILURE: u16 = 9010;
+/// An upload failed; in CWMP 1.0 the code of every reason.
 pub const UPLOAD_FAILURE: u16 = 9011;
+/// The file server refused the credentials.
 pub const TRANSFER_AUTHENTICATION: u16 = 9012;
+/// The URL's scheme is not supported for transfers.
 pub const TRANSFER_PROTOCOL: u16 = 9013;
 /// ACS: method not supported.
 pub const ACS_METHOD_NOT_SUPPORTED: u32 = 8000;

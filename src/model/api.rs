@@ -32,6 +32,7 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// A fault of this code with this text.
     pub fn new(code: u16, text: impl Into<String>) -> Fault {
         Fault {
             code,

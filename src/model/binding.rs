@@ -124,6 +124,7 @@ pub enum Rows {
     Native(String),
 }
 
+/// The rows of a table that is a kind of UCI section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UciRows {
     pub package: String,
@@ -136,6 +137,7 @@ pub struct UciRows {
     pub parent: Option<String>,
 }
 
+/// The rows of a table that is a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirRows {
     pub path: String,
@@ -149,6 +151,7 @@ pub struct DirRows {
     pub except: Vec<String>,
 }
 
+/// The rows of a table that is a text file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineRows {
     pub path: String,

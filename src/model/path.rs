@@ -64,6 +64,7 @@ impl<'a> Path<'a> {
         Ok(Path { segments, partial })
     }
 
+    /// The parts between the dots, the root first.
     pub fn segments(&self) -> &[Segment<'a>] {
         &self.segments
     }

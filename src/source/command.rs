@@ -21,6 +21,7 @@ pub struct CommandSource {
 }
 
 impl CommandSource {
+    /// Programs run with `CWMP_ROOT` set to this root.
     pub fn new(root: Root, limits: Limits) -> CommandSource {
         CommandSource {
             root,

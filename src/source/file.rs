@@ -41,6 +41,7 @@ struct Staged {
 }
 
 impl FileSource {
+    /// Files are taken below this root.
     pub fn new(root: Root, limits: Limits) -> FileSource {
         FileSource {
             root,

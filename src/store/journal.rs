@@ -66,6 +66,7 @@ struct Step {
 }
 
 impl DiskJournal {
+    /// A journal in this folder of state.
     pub fn new(state: StateDir) -> DiskJournal {
         DiskJournal {
             disk: state.disk(),

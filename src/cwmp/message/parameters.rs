@@ -18,6 +18,7 @@ pub enum XsdType {
 }
 
 impl XsdType {
+    /// All ten, in the order of TR-106.
     pub const ALL: [XsdType; 10] = [
         XsdType::String,
         XsdType::Int,

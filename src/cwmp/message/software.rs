@@ -50,6 +50,7 @@ pub enum UnitState {
 }
 
 impl UnitState {
+    /// The word in `CurrentState`.
     pub fn name(self) -> &'static str {
         match self {
             UnitState::Installed => "Installed",
@@ -68,6 +69,7 @@ pub enum OperationPerformed {
 }
 
 impl OperationPerformed {
+    /// The word in `OperationPerformed`.
     pub fn name(self) -> &'static str {
         match self {
             OperationPerformed::Install => "Install",

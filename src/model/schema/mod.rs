@@ -348,6 +348,7 @@ impl<'a> ObjectView<'a> {
         self.schema.path_of(self.id)
     }
 
+    /// Whether the object is a table (its path ends in `{i}.`).
     pub fn is_table(&self) -> bool {
         self.schema.object(self.id).table.is_some()
     }
@@ -366,6 +367,7 @@ impl<'a> ObjectView<'a> {
         self.schema.object(self.id).table.as_ref().map(|t| &t.rows)
     }
 
+    /// How many rows AddObject may make; beyond: 9004.
     pub fn max_rows(&self) -> Option<u32> {
         self.schema.object(self.id).table.as_ref()?.max_rows
     }
@@ -387,6 +389,7 @@ impl<'a> ParameterView<'a> {
         path
     }
 
+    /// The last part of the path.
     pub fn name(&self) -> &'a str {
         &self.schema.param(self.id).name
     }
@@ -411,10 +414,12 @@ impl<'a> ParameterView<'a> {
         self.schema.facets(self.id)
     }
 
+    /// Whether SetParameterValues is allowed.
     pub fn writable(&self) -> bool {
         self.schema.param(self.id).writable
     }
 
+    /// Whether it always reads as "" (passwords).
     pub fn hidden(&self) -> bool {
         self.schema.param(self.id).hidden
     }
@@ -424,10 +429,12 @@ impl<'a> ParameterView<'a> {
         self.schema.param(self.id).inform
     }
 
+    /// What the ACS may ask for in notifications.
     pub fn notify(&self) -> Notify {
         self.schema.param(self.id).notify
     }
 
+    /// The value where the source has none, in canonical form.
     pub fn default(&self) -> Option<&'a str> {
         self.schema.param(self.id).default.as_deref()
     }

@@ -105,6 +105,7 @@ pub struct NativeSource {
 }
 
 impl NativeSource {
+    /// Computes from files below this root; `runtime` holds what the agent hands in.
     pub fn new(root: Root, runtime: Runtime) -> NativeSource {
         NativeSource {
             root,

@@ -59,6 +59,7 @@ struct Cached {
 }
 
 impl UciSource {
+    /// UCI files are those of `/etc/config` below this root.
     pub fn new(root: Root, limits: Limits) -> UciSource {
         UciSource {
             root,

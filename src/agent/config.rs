@@ -94,7 +94,8 @@ pub struct Limits {
     /// How long all sources together may take for one request of the ACS (15 s).
     #[serde(deserialize_with = "seconds")]
     pub request_deadline: Duration,
-    /// How often watched values are read again at the latest (10 s).
+    /// How often watched values are read again at the latest (10 s). Read and checked;
+    /// nothing is watched by this version.
     #[serde(deserialize_with = "seconds")]
     pub watch_interval: Duration,
     /// The largest message taken from, or sent to, the ACS (8 MiB); a larger answer is
@@ -115,7 +116,8 @@ pub struct Limits {
     /// The most bytes taken from a command's output or a text file (256 KiB).
     #[serde(deserialize_with = "bytes")]
     pub output: u32,
-    /// How many ScheduleInform requests may wait (64); more: fault 9004.
+    /// How many ScheduleInform requests may wait (64). Read and checked; this version
+    /// always takes 64, and answers more with fault 9004.
     pub schedules: u32,
     /// How many accepted connection requests a minute (60); more: 503.
     pub knocks_per_minute: u32,
@@ -235,6 +237,14 @@ fn mend(message: &str) -> String {
                 what.replace("unknown field", "unknown key")
             );
         }
+        // serde's words are those of Rust.
+        let expected = match expected {
+            "a sequence" => "a list: [\"…\", \"…\"]",
+            "a string" => "a text in quotes",
+            "u32" => "a whole number from 0 to 4294967295",
+            "a boolean" => "true or false",
+            other => other,
+        };
         return format!("{what}; write {expected}");
     }
     if let Some((what, _)) = message.split_once(", there are no fields") {
@@ -388,6 +398,22 @@ response = "8 MiB"
                 .starts_with("a.toml:2: unknown key `state_dri`; write one of")
         );
         assert!(error.what.contains("`state_dir`"), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_told_in_words_of_the_file() {
+        for (text, mend) in [
+            ("data_model = \"/x\"", "write a list"),
+            ("state_dir = 3", "write a text in quotes"),
+            ("limits.schedules = \"x\"", "write a whole number"),
+            (
+                "[[download]]\nfile_type = \"x\"\nreboots = 1",
+                "write true or false",
+            ),
+        ] {
+            let error = Config::parse("a.toml", text).unwrap_err();
+            assert!(error.what.contains(mend), "{error}");
+        }
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl Setup {
                 for dir in dirs {
                     if !dir.is_dir() {
                         return Err(SetupError::Configuration(vec![format!(
-                            "data_model: {} is no directory; name existing ones",
+                            "data_model in agent.toml: {} is no directory; make it, or take it out of the list",
                             dir.display()
                         )]));
                     }

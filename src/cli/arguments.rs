@@ -93,7 +93,8 @@ pub const TOPICS: &[Topic] = &[
         name: "run",
         arguments: "[--once]",
         line: "be the agent, in the foreground, with logs on stderr",
-        text: "SIGHUP reads the configuration again; SIGTERM ends with exit status 0.\n\
+        text: "SIGHUP reads /etc/config/cwmp again (agent.toml and data-model files are read at start\n\
+               only); SIGTERM ends with exit status 0.\n\
                --once  counts as a boot: one attempt at one session with what is due, no retry;\n        \
                exit status 3 when no session was completed.",
     },
@@ -148,7 +149,9 @@ pub const TOPICS: &[Topic] = &[
         arguments: "[FILE or DIR…]",
         line: "validate agent.toml and data-model files",
         text: "Prints file:line: what is wrong; what to write. Without arguments: the agent.toml in\n\
-               use, the data model it names, and /etc/config/cwmp.",
+               use, the data model it names, and /etc/config/cwmp. A named file or folder of the data\n\
+               model is held against the files compiled into the program. Exit status 2 when\n\
+               something is wrong.",
     },
     Topic {
         name: "recover",

@@ -116,9 +116,6 @@ pub struct Limits {
     /// The most bytes taken from a command's output or a text file (256 KiB).
     #[serde(deserialize_with = "bytes")]
     pub output: u32,
-    /// How many ScheduleInform requests may wait (64). Read and checked; this version
-    /// always takes 64, and answers more with fault 9004.
-    pub schedules: u32,
     /// How many accepted connection requests a minute (60); more: 503.
     pub knocks_per_minute: u32,
 }
@@ -149,7 +146,6 @@ impl Default for Limits {
             connect_wait: Duration::from_secs(20),
             command: Duration::from_secs(10),
             output: 256 << 10,
-            schedules: 64,
             knocks_per_minute: 60,
         }
     }
@@ -405,7 +401,7 @@ response = "8 MiB"
         for (text, mend) in [
             ("data_model = \"/x\"", "write a list"),
             ("state_dir = 3", "write a text in quotes"),
-            ("limits.schedules = \"x\"", "write a whole number"),
+            ("limits.knocks_per_minute = \"x\"", "write a whole number"),
             (
                 "[[download]]\nfile_type = \"x\"\nreboots = 1",
                 "write true or false",

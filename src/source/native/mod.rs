@@ -33,9 +33,8 @@ const COMPUTED: [&str; 11] = [
 ];
 
 /// Names of values that the agent sets in [`Runtime`], or the model keeps itself.
-const GIVEN: [&str; 10] = [
+const GIVEN: [&str; 9] = [
     "connection_request_url",
-    "first_use_date",
     "hardware_version",
     "manufacturer",
     "model_name",

@@ -372,13 +372,7 @@ impl Daemon {
             }
         }
         self.last = Some(report.told());
-        let acts = {
-            let owed = self.world.owed();
-            owed.reboot()
-                .is_some_and(|r| r.stage == super::owed::Stage::Queued)
-                || owed.reset() == Some(super::owed::Stage::Queued)
-        };
-        if acts && !self.terminate {
+        if self.world.owed().must_act() && !self.terminate {
             self.order(orders, Order::Act);
         }
     }

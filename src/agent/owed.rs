@@ -290,6 +290,8 @@ impl Owed {
         if reboots.keys.len() >= MAX_REBOOTS {
             return Err(NotKept::Full);
         }
+        // One that was started and did not take the box down does not stand for this one.
+        reboots.stage = Stage::Queued;
         reboots.keys.push(key.to_owned());
         self.keep_or_put_back(before)
     }
@@ -322,6 +324,12 @@ impl Owed {
     /// The accepted factory reset, if any.
     pub fn reset(&self) -> Option<Stage> {
         self.saved.factory_reset
+    }
+
+    /// Whether the box is still to be rebooted or reset: accepted, and not started yet.
+    pub fn must_act(&self) -> bool {
+        let queued = Some(Stage::Queued);
+        self.saved.reboot.as_ref().map(|r| r.stage) == queued || self.saved.factory_reset == queued
     }
 
     /// The reboot command is about to be run.
@@ -473,6 +481,25 @@ mod tests {
         owed.reboot_starts();
         let mut owed = folder.load();
         assert!(!start(&mut owed, true).reboot_now);
+        assert_eq!(codes(&mut owed), ["1 BOOT", "M Reboot a", "M Reboot b"]);
+    }
+
+    #[test]
+    fn a_reboot_that_never_happened_does_not_stand_for_one_asked_for_later() {
+        let folder = Folder::new("again");
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        session(&mut owed);
+        owed.accept_reboot("a").expect("kept");
+        assert!(owed.must_act());
+        owed.reboot_starts();
+        assert!(!owed.must_act(), "its command was run");
+        session(&mut owed);
+        owed.accept_reboot("b").expect("kept");
+        assert!(owed.must_act());
+        owed.reboot_starts();
+        let mut owed = folder.load();
+        start(&mut owed, true);
         assert_eq!(codes(&mut owed), ["1 BOOT", "M Reboot a", "M Reboot b"]);
     }
 

@@ -52,13 +52,11 @@ fn work(world: &World, inbox: &Receiver<Order>, mailbox: &Mailbox) {
     }
 }
 
-/// Reloads what a session changed, unless the box reboots anyway.
+/// Reloads what a session changed, unless the box reboots next anyway. (A reboot that was
+/// started earlier and never happened puts nothing in force.)
 pub fn settle(world: &World, report: &mut Report) {
     let Afterwards { reload } = std::mem::take(&mut report.afterwards);
-    let reboots = {
-        let owed = world.owed();
-        owed.reboot().is_some() || owed.reset().is_some()
-    };
+    let reboots = world.owed().must_act();
     if !reboots {
         let packages: Vec<String> = reload.into_iter().collect();
         world.reload(&packages);

@@ -18,11 +18,11 @@ use crate::cwmp::schedule::{DelayedInforms, Full};
 use crate::cwmp::version::CwmpVersion;
 use crate::store::state::StateDir;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The name of the state file.
 const FILE: &str = "owed";
-/// The most value changes kept; further ones are found by reading, not by this list.
+/// The most parameters whose changes are kept; those of further ones are not told.
 const MAX_CHANGES: usize = 512;
 /// The most reboots accepted before one happens (each has its M Reboot event).
 const MAX_REBOOTS: usize = 64;
@@ -70,6 +70,9 @@ pub struct Owed {
     saved: Saved,
     queue: EventQueue,
     state: StateDir,
+    /// Value changes since the running session's Inform was put together: it may carry an
+    /// older value, so its answer does not settle them.
+    changed_since: BTreeSet<String>,
 }
 
 /// What [`Owed::start`] found.
@@ -89,6 +92,7 @@ impl Owed {
             queue: EventQueue::restore(&saved.events),
             saved,
             state: state.clone(),
+            changed_since: BTreeSet::new(),
         }
     }
 
@@ -181,6 +185,7 @@ impl Owed {
 
     /// The events and changed parameters for the Inform of a session that begins.
     pub fn take_for_inform(&mut self, version: CwmpVersion) -> (Vec<Event>, Vec<String>) {
+        self.changed_since.clear();
         let changed: Vec<String> = self.saved.value_changes.keys().cloned().collect();
         if !changed.is_empty() {
             self.queue.raise(EventCode::ValueChange, "");
@@ -194,7 +199,9 @@ impl Owed {
             self.saved.bootstrapped_url = Some(url.to_owned());
         }
         for path in changed {
-            self.saved.value_changes.remove(path);
+            if !self.changed_since.contains(path) {
+                self.saved.value_changes.remove(path);
+            }
         }
         self.queue.delivered(Delivered::Inform);
         self.save();
@@ -233,12 +240,8 @@ impl Owed {
         {
             let entry = self.saved.value_changes.entry(path.to_owned()).or_default();
             *entry = *entry || active;
+            self.changed_since.insert(path.to_owned());
         }
-    }
-
-    /// Whether anything waits for 4 VALUE CHANGE.
-    pub fn has_value_changes(&self) -> bool {
-        !self.saved.value_changes.is_empty()
     }
 
     /// ScheduleInform: on disk when this returns `Ok`.
@@ -349,6 +352,7 @@ impl Owed {
     /// The box is reset: everything is forgotten (TR-069 A.4.1.6).
     pub fn reset_done(&mut self) {
         self.saved = Saved::default();
+        self.changed_since.clear();
         self.queue.clear();
         self.save();
     }
@@ -463,7 +467,7 @@ mod tests {
         assert!(!owed.check_url(URL));
         owed.value_changed("Device.X", true);
         assert!(owed.check_url("http://other.example/"));
-        assert!(!owed.has_value_changes());
+        assert!(owed.saved.value_changes.is_empty());
         assert_eq!(codes(&mut owed), ["0 BOOTSTRAP"]);
     }
 
@@ -567,9 +571,29 @@ mod tests {
         assert_eq!(changed, ["Device.A", "Device.P"]);
         assert_eq!(events.len(), 1);
         owed.session_failed();
-        assert!(owed.has_value_changes(), "nothing was delivered");
+        assert!(!owed.saved.value_changes.is_empty(), "nothing was delivered");
         assert_eq!(session(&mut owed), ["4 VALUE CHANGE"]);
-        assert!(!owed.has_value_changes());
+        assert!(owed.saved.value_changes.is_empty());
+    }
+
+    #[test]
+    fn a_change_during_the_inform_is_told_once_more() {
+        let folder = Folder::new("meanwhile");
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        session(&mut owed);
+        owed.value_changed("Device.A", true);
+        owed.value_changed("Device.B", true);
+        let (events, changed) = owed.take_for_inform(CwmpVersion::V1_4);
+        owed.value_changed("Device.A", true);
+        owed.inform_accepted(URL, &events, &changed);
+        owed.session_ended();
+        assert!(owed.wants_session());
+        let (_, changed) = owed.take_for_inform(CwmpVersion::V1_4);
+        assert_eq!(changed, ["Device.A"]);
+        owed.session_failed();
+        assert_eq!(session(&mut owed), ["4 VALUE CHANGE"]);
+        assert!(!owed.wants_session());
     }
 
     #[test]

@@ -420,7 +420,12 @@ impl Daemon {
     }
 
     fn timeout(&self) -> PollTimeout {
-        let mut wait = TICK.min(self.timers.next_in(clock::unix_millis()));
+        let held_back = self.busy.is_some()
+            || self.terminate
+            || self.going_down.is_some()
+            || !self.may_have_sessions();
+        let next = self.timers.next_in(clock::unix_millis(), !held_back);
+        let mut wait = TICK.min(next);
         if let Some(next) = self.world.owed().next_schedule() {
             let millis = next
                 .saturating_mul(1000)

@@ -170,13 +170,15 @@ impl Timers {
     }
 
     /// How long until the next of these timers, given the wall clock in milliseconds.
-    pub fn next_in(&self, now: i64) -> Duration {
+    /// `retries`: whether a retry that is due would be made; one that is held back must
+    /// not keep the loop awake.
+    pub fn next_in(&self, now: i64, retries: bool) -> Duration {
         let mut wait = PLACE_INTERVAL.saturating_sub(self.place.elapsed());
         if let Some(at) = self.periodic {
             let millis = u64::try_from(at.saturating_sub(now)).unwrap_or(0);
             wait = wait.min(Duration::from_millis(millis));
         }
-        if let Some(at) = self.retry {
+        if let (true, Some(at)) = (retries, self.retry) {
             wait = wait.min(at.saturating_duration_since(Instant::now()));
         }
         wait
@@ -256,9 +258,11 @@ mod tests {
         assert!(timers.retry_waits() && !timers.retry_due());
         let at = timers.retry_at(1_000).expect("a time");
         assert!((1_098..=1_100).contains(&at), "{at}");
-        assert!(timers.next_in(clock::unix_millis()) <= Duration::from_secs(100));
         timers.retry_in(Duration::ZERO);
         assert!(timers.retry_due());
+        let now = clock::unix_millis();
+        assert_eq!(timers.next_in(now, true), Duration::ZERO);
+        assert!(timers.next_in(now, false) > Duration::from_secs(1));
         timers.clear_retry();
         assert!(!timers.retry_waits() && !timers.retry_due());
     }

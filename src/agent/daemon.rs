@@ -338,6 +338,7 @@ impl Daemon {
                 self.going_down = going_down.then(Instant::now);
                 self.timers.forget_settings_stamp();
                 if !going_down {
+                    self.begin_anew();
                     self.due = self.world.owed().wants_session();
                 }
             }
@@ -352,6 +353,19 @@ impl Daemon {
                 }
             }
         }
+    }
+
+    /// After a reset that no reboot has followed: the agent goes on as one that the ACS
+    /// does not know, with a listener path of its own.
+    fn begin_anew(&mut self) {
+        if !self.world.owed().knock_path().is_empty() {
+            return;
+        }
+        super::start(&self.world, false);
+        if let Some(door) = &mut self.door {
+            door.configure(&self.world, &self.world.settings());
+        }
+        self.place_door();
     }
 
     fn session_ended(&mut self, report: Report, orders: &Sender<Order>) {
@@ -372,7 +386,17 @@ impl Daemon {
             }
         }
         self.last = Some(report.told());
-        if self.world.owed().must_act() && !self.terminate {
+        // The URL may have been changed while the ACS before it still had 0 BOOTSTRAP to
+        // answer.
+        let url = &self.world.settings().acs.url;
+        let mut owed = self.world.owed();
+        if owed.check_url(url) {
+            owed.save();
+            self.due = true;
+        }
+        let acts = owed.must_act();
+        drop(owed);
+        if acts && !self.terminate {
             self.order(orders, Order::Act);
         }
     }

@@ -471,6 +471,19 @@ mod tests {
         assert_eq!(codes(&mut owed), ["0 BOOTSTRAP"]);
     }
 
+    #[test]
+    fn a_url_that_changes_before_its_predecessor_has_answered_is_bootstrapped_afterwards() {
+        let folder = Folder::new("late");
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        let (events, changed) = owed.take_for_inform(CwmpVersion::V1_4);
+        assert!(!owed.check_url("http://other.example/"), "one is pending");
+        owed.inform_accepted(URL, &events, &changed);
+        owed.session_ended();
+        assert!(owed.check_url("http://other.example/"));
+        assert_eq!(codes(&mut owed), ["0 BOOTSTRAP"]);
+    }
+
     // T-REB-001, T-EVT-018
     #[test]
     fn an_accepted_reboot_outlives_a_restart_and_becomes_its_events_at_the_boot() {

@@ -5,6 +5,7 @@
 //! the session.
 
 use super::owed::{NotKept, Owed};
+use super::world::lock;
 use crate::cwmp::fault::{self, Fault};
 use crate::cwmp::message::{
     AcsRequest, ApplyStatus, CpeResponse, Method, ParameterAttributes, ParameterInfo, SetValue,
@@ -146,13 +147,6 @@ pub fn answer(
 
 fn whole(fault: model::Fault) -> Fault {
     Fault::new(fault.code, fault.text)
-}
-
-/// The lock on what is owed; a thread that panicked with it left plain data behind.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn with(

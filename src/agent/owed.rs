@@ -584,7 +584,10 @@ mod tests {
         assert_eq!(changed, ["Device.A", "Device.P"]);
         assert_eq!(events.len(), 1);
         owed.session_failed();
-        assert!(!owed.saved.value_changes.is_empty(), "nothing was delivered");
+        assert!(
+            !owed.saved.value_changes.is_empty(),
+            "nothing was delivered"
+        );
         assert_eq!(session(&mut owed), ["4 VALUE CHANGE"]);
         assert!(owed.saved.value_changes.is_empty());
     }

@@ -5,12 +5,12 @@ use super::answer::{self, Afterwards, METHODS};
 use super::status::LastSession;
 use super::world::World;
 use super::{clock, inform};
-use crate::agent::settings::{AllowBasic, Settings};
+use crate::agent::settings::Settings;
 use crate::cwmp::message::Event;
 use crate::cwmp::session::{Options, Outcome, Post, PostKind, Session, Step};
 use crate::cwmp::soap::Limits;
 use crate::cwmp::version::CwmpVersion;
-use crate::net::http::{self, Client, ClientConfig, SoapAction, Timeouts};
+use crate::net::http::{Client, ClientConfig, SoapAction, Timeouts};
 use crate::net::url::Url;
 
 /// The last good time is written again at most this often, seconds: flash wears out.
@@ -224,11 +224,7 @@ fn client(world: &World, settings: &Settings, device: Option<&str>) -> Result<Cl
     let mut config = ClientConfig::new(url);
     config.username = inform::username(&settings.acs.username, &world.identity);
     config.password = settings.acs.password.reveal().to_owned();
-    config.allow_basic = match settings.acs.allow_basic {
-        AllowBasic::Tls => http::AllowBasic::Tls,
-        AllowBasic::Always => http::AllowBasic::Always,
-        AllowBasic::Never => http::AllowBasic::Never,
-    };
+    config.allow_basic = settings.acs.allow_basic;
     config.require_tls = settings.acs.require_tls;
     config.timeouts = Timeouts {
         connect: limits.connect_wait,

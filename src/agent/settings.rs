@@ -5,6 +5,7 @@
 //! about once. This module turns a parsed UCI package into [`Settings`]; it never opens
 //! the file and never shows a secret.
 
+use crate::net::http::AllowBasic;
 use crate::uci::{Package, Section, Value};
 use std::fmt;
 
@@ -32,16 +33,6 @@ impl fmt::Debug for Secret {
             "(secret)"
         })
     }
-}
-
-/// When Basic authentication may answer a challenge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AllowBasic {
-    /// Over TLS only (the default).
-    #[default]
-    Tls,
-    Always,
-    Never,
 }
 
 /// The whole of `/etc/config/cwmp`, with defaults for what is absent.
@@ -275,12 +266,7 @@ impl Acs {
                 "client_key" => self.client_key = some(v),
                 "require_tls" => put(&mut self.require_tls, option, boolean(&v), warnings),
                 "allow_basic" => {
-                    let basic = match v.as_str() {
-                        "tls" => Ok(AllowBasic::Tls),
-                        "always" => Ok(AllowBasic::Always),
-                        "never" => Ok(AllowBasic::Never),
-                        _ => Err("tls, always or never"),
-                    };
+                    let basic = v.parse().map_err(|()| "tls, always or never");
                     put(&mut self.allow_basic, option, basic, warnings);
                 }
                 "cwmp_version" => {

@@ -87,12 +87,14 @@ pub struct Retry {
 /// What the disk and the settings tell, without a dispatcher.
 pub fn on_disk(world: &World) -> Status {
     let settings = world.settings();
+    let last_session = LastSession::load(&world.run_dir);
+    let configuration_trouble = world.settings_trouble().map(|t| t.to_string());
     let owed = world.owed();
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         enabled: settings.cpe.enable,
         acs_url: shown_url(&settings.acs.url),
-        last_session: LastSession::load(&world.run_dir),
+        last_session,
         pending_events: owed
             .pending()
             .into_iter()
@@ -106,7 +108,7 @@ pub fn on_disk(world: &World) -> Status {
             at,
             reason: "3 SCHEDULED".to_owned(),
         }),
-        configuration_trouble: world.settings_trouble().map(|t| t.to_string()),
+        configuration_trouble,
         ..Status::default()
     }
 }

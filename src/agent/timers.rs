@@ -8,16 +8,13 @@ use super::settings::Settings;
 use super::setup::{SETTINGS_PATH, Setup};
 use crate::cwmp::datetime::DateTime;
 use crate::cwmp::schedule::{Phase, next_periodic};
-use std::os::unix::fs::MetadataExt;
+use crate::uci::file::Stamp;
 use std::time::{Duration, Instant};
 
 /// A difference between the two clocks that counts as "the clock was set".
 const STEP: i64 = 2_000;
 /// How often the listener's place is looked at.
 const PLACE_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Device, inode, size and mtime of a file; `None`: there is none.
-type Stamp = Option<(u64, u64, u64, i64, i64)>;
 
 /// See the module.
 pub struct Timers {
@@ -31,7 +28,8 @@ pub struct Timers {
     started: Instant,
     /// Wall clock at `started`, milliseconds, corrected by every step seen.
     epoch: i64,
-    settings: Option<Stamp>,
+    /// The settings file when it was last looked at; the inner `None`: there was none.
+    settings: Option<Option<Stamp>>,
     place: Instant,
     end_asked: Option<Instant>,
 }
@@ -139,8 +137,7 @@ impl Timers {
             .root
             .path(SETTINGS_PATH)
             .ok()
-            .and_then(|p| std::fs::metadata(p).ok())
-            .map(|m| (m.dev(), m.ino(), m.size(), m.mtime(), m.mtime_nsec()));
+            .and_then(|path| Stamp::of(&path).ok().flatten());
         let changed = self.settings != Some(stamp);
         self.settings = Some(stamp);
         changed

@@ -1,7 +1,9 @@
 //! Everything the agent's threads share, each thing behind its own lock.
 //!
 //! A lock is held for one request or one small change, never while waiting for the
-//! network or a child process. No function takes a second lock while it holds one, but
+//! network. A request may run programs (`command` sources), so the dispatcher never takes
+//! `model` once its loop runs. `acting` is held while a program acts on the box, `model`
+//! and `owed` within it. Otherwise no function takes a second lock while it holds one, but
 //! `model` before `owed` where an answer makes a promise.
 
 use super::clock;
@@ -245,11 +247,6 @@ impl World {
         for (package, error) in self.platform.reload(packages) {
             log::warn!("reload of {package}: {error}");
         }
-    }
-
-    /// Unix seconds; here so that callers need not know the clock's module.
-    pub fn now(&self) -> i64 {
-        clock::unix_seconds()
     }
 }
 

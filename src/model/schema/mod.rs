@@ -399,11 +399,6 @@ impl<'a> ParameterView<'a> {
         self.facets().named.name
     }
 
-    /// The base type of one value or list item.
-    pub fn base_type(&self) -> ValueType {
-        self.facets().named.base
-    }
-
     /// The type on the wire: `string` for lists.
     pub fn value_type(&self) -> ValueType {
         self.facets().value_type()

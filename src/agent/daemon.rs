@@ -41,7 +41,8 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_secs(2);
 /// How long a reboot may take before sessions go on without it.
 const GOING_DOWN: Duration = Duration::from_secs(300);
-/// How long the end waits for a session that was broken off.
+/// How long the end waits for a session that was broken off, and for commands: one that
+/// has changed the tree still has its packages to reload and its client to answer.
 const LAST_WAIT: Duration = Duration::from_secs(12);
 /// What other threads tell the dispatcher.
 #[derive(Debug)]
@@ -146,7 +147,7 @@ impl Daemon {
     pub fn run(mut self) -> io::Result<()> {
         let (orders, worker) = worker::start(self.world.clone(), self.mailbox())?;
         self.begin(&orders);
-        while !(self.terminate && self.busy.is_none()) {
+        while !(self.terminate && self.busy.is_none() && self.control_threads == 0) {
             self.housekeeping();
             self.start_session(&orders);
             self.wait()?;
@@ -158,11 +159,8 @@ impl Daemon {
                 // an agent that answers knocks and never has a session again.
                 return Err(io::Error::other("the session worker has died"));
             }
-            if let (true, Some((since, _))) = (self.terminate, self.busy)
-                && since.elapsed() > LAST_WAIT
-                && self.timers.asked_to_end_for() > LAST_WAIT
-            {
-                log::warn!("the session does not end; leaving without it");
+            if self.terminate && self.timers.asked_to_end_for() > LAST_WAIT {
+                log::warn!("a session or command does not end; leaving without it");
                 return Ok(());
             }
         }

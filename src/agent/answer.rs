@@ -54,9 +54,7 @@ pub fn answer(
     model.begin();
     let version = session.version();
     let response = match request {
-        AcsRequest::GetRpcMethods => Ok(CpeResponse::GetRpcMethods(
-            METHODS.iter().map(|m| m.name().to_owned()).collect(),
-        )),
+        AcsRequest::GetRpcMethods => Ok(session.rpc_methods()),
         AcsRequest::GetParameterValues(paths) => return values(session, model, &paths),
         AcsRequest::SetParameterValues {
             list,

@@ -1,5 +1,5 @@
-//! Log lines on stderr: `<level>: <text>`, without colours and without the time, which
-//! procd and journald add themselves.
+//! Log lines on stderr: `cwmp-agent <level>: <text>`, without colours and without the
+//! time, which procd and journald add themselves.
 
 use super::arguments::Command;
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -24,12 +24,27 @@ impl Log for Stderr {
                 Level::Trace => "trace",
             };
             // One write a line, so that lines of threads do not mix.
-            let line = format!("cwmp-agent {level}: {}\n", record.args());
+            let text = on_one_line(&record.args().to_string());
+            let line = format!("cwmp-agent {level}: {text}\n");
             let _ = std::io::stderr().lock().write_all(line.as_bytes());
         }
     }
 
     fn flush(&self) {}
+}
+
+/// Texts of an ACS or of a file may hold anything: control characters are escaped, so that
+/// none passes for another line or reaches a terminal.
+fn on_one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 static LOGGER: Stderr = Stderr;
@@ -51,5 +66,18 @@ pub fn start(command: &Command, verbosity: i8) {
     };
     if log::set_logger(&LOGGER).is_ok() {
         log::set_max_level(level);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::on_one_line;
+
+    #[test]
+    fn what_an_acs_says_stays_on_its_line() {
+        assert_eq!(
+            on_one_line("fault 8001: é\ncwmp-agent info: all is well\u{9b}2J\u{7f}"),
+            "fault 8001: é\\ncwmp-agent info: all is well\\u{9b}2J\\u{7f}"
+        );
     }
 }

@@ -181,16 +181,15 @@ pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
         world.read_settings();
     }
     let boot = world.boot();
-    // A reboot that was accepted and has not happened stays for `run`.
-    let queued = if boot.is_boot {
-        None
-    } else {
-        world.owed().take_reboot()
-    };
-    start(&world, true);
-    world.owed().put_reboot_back(queued);
-    remember(&world, &boot);
     let settings = world.settings();
+    // A reboot that was accepted and has not happened stays for `run`.
+    world.owed().start_once(
+        boot.is_boot,
+        &settings.acs.url,
+        clock::unix_seconds(),
+        clock::random(),
+    );
+    remember(&world, &boot);
     if !settings.cpe.enable || settings.acs.url.is_empty() {
         log::error!(
             "no session: {}",

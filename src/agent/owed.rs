@@ -100,6 +100,23 @@ impl Owed {
     /// companions are raised when this is one. `url` is the ACS to be spoken to, `now` the
     /// Unix time, `random` 16 random bytes for a listener path if there is none yet.
     pub fn start(&mut self, boot: bool, url: &str, now: i64, random: [u8; 16]) -> Start {
+        self.begin(boot, boot, url, now, random)
+    }
+
+    /// As [`start`](Self::start) with a boot, for a run that only counts as one: unless
+    /// the box was really `rebooted`, accepted reboots stay accepted.
+    pub fn start_once(&mut self, rebooted: bool, url: &str, now: i64, random: [u8; 16]) {
+        self.begin(true, rebooted, url, now, random);
+    }
+
+    fn begin(
+        &mut self,
+        boot: bool,
+        rebooted: bool,
+        url: &str,
+        now: i64,
+        random: [u8; 16],
+    ) -> Start {
         if now < self.saved.schedules_at && !self.saved.schedules.is_empty() {
             // A box without a battery for its clock: what remained to wait still remains.
             self.saved
@@ -117,6 +134,8 @@ impl Owed {
         let mut reboot_now = false;
         if boot {
             self.queue.raise(EventCode::Boot, "");
+        }
+        if rebooted {
             if let Some(reboots) = self.saved.reboot.take() {
                 for key in &reboots.keys {
                     self.queue.raise(EventCode::MReboot, key);
@@ -304,19 +323,6 @@ impl Owed {
         let before = self.saved.clone();
         self.saved.factory_reset = Some(Stage::Queued);
         self.keep_or_put_back(before)
-    }
-
-    /// Sets the accepted reboots aside, for a run that must not take them for done.
-    pub fn take_reboot(&mut self) -> Option<Reboots> {
-        self.saved.reboot.take()
-    }
-
-    /// Puts back what [`take_reboot`](Self::take_reboot) set aside.
-    pub fn put_reboot_back(&mut self, reboots: Option<Reboots>) {
-        if reboots.is_some() {
-            self.saved.reboot = reboots;
-            self.save();
-        }
     }
 
     /// The accepted reboot, if any.
@@ -518,6 +524,23 @@ mod tests {
         let mut owed = folder.load();
         start(&mut owed, true);
         assert_eq!(codes(&mut owed), ["1 BOOT", "M Reboot a", "M Reboot b"]);
+    }
+
+    #[test]
+    fn a_run_that_counts_as_a_boot_never_drops_a_reboot_that_has_not_happened() {
+        let folder = Folder::new("once");
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        session(&mut owed);
+        owed.accept_reboot("a").expect("kept");
+        let mut owed = folder.load();
+        owed.start_once(false, URL, NOW, [7; 16]);
+        assert_eq!(codes(&mut owed), ["1 BOOT"]);
+        // The power goes before anything else is written.
+        let mut owed = folder.load();
+        assert!(owed.must_act());
+        owed.start_once(true, URL, NOW, [7; 16]);
+        assert_eq!(codes(&mut owed), ["1 BOOT", "M Reboot a"]);
     }
 
     // T-FRS-001

@@ -30,10 +30,14 @@ pub fn parse(text: &str) -> Result<EventCode, String> {
         Some(code) if code.rule().delivered_by != DeliveredBy::InformResponse => Err(format!(
             "{code} belongs to a request of the agent's own and cannot be raised by hand"
         )),
-        _ => Err(format!(
-            "{text:?} is no event that can be raised by hand; write one of {}",
-            all.map(|c| format!("{:?}", c.text())).join(", ")
-        )),
+        _ => {
+            // The dispatcher sends this: it must fit a socket's buffer.
+            let shown: String = text.chars().take(64).collect();
+            Err(format!(
+                "{shown:?} is no event that can be raised by hand; write one of {}",
+                all.map(|c| format!("{:?}", c.text())).join(", ")
+            ))
+        }
     }
 }
 
@@ -66,5 +70,7 @@ mod tests {
             let error = parse(text).unwrap_err();
             assert!(error.contains("by hand"), "{error}");
         }
+        let error = parse(&"x".repeat(200_000)).unwrap_err();
+        assert!(error.len() < 1000, "{}", error.len());
     }
 }

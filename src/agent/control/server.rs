@@ -145,6 +145,13 @@ impl Drop for ControlServer {
     }
 }
 
+/// What the dispatcher itself answers: short enough for the socket's buffer, although the
+/// parser repeats what it was sent.
+fn not_a_question(error: &serde_json::Error) -> String {
+    let what: String = error.to_string().chars().take(200).collect();
+    format!("not a question: {what}")
+}
+
 enum Progress {
     More,
     Gone,
@@ -161,7 +168,7 @@ impl Client {
                     self.text.extend_from_slice(piece.get(..n).unwrap_or(&[]));
                     if let Some(end) = self.text.iter().position(|b| *b == b'\n') {
                         let question = serde_json::from_slice(self.text.get(..end).unwrap_or(&[]))
-                            .map_err(|e| format!("not a question: {e}"));
+                            .map_err(|e| not_a_question(&e));
                         return Progress::Whole(question);
                     }
                     if self.text.len() > MAX_QUESTION {
@@ -175,5 +182,18 @@ impl Client {
                 Err(_) => return Progress::Gone,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonsense_of_any_length_has_a_short_answer() {
+        let text = format!("{{{:?}:{{}}}}", "x".repeat(MAX_QUESTION - 16));
+        let error = serde_json::from_slice::<Question>(text.as_bytes()).expect_err("no question");
+        assert!(error.to_string().len() > 1000, "the parser repeats it all");
+        assert!(not_a_question(&error).len() < 1000);
     }
 }

@@ -1,6 +1,6 @@
-//! The session worker: one thread that runs sessions and whatever acts on the box, one
-//! thing after the other, so that nothing is reloaded or rebooted in the middle of a
-//! session.
+//! The session worker: one thread that runs sessions and what follows them, one thing
+//! after the other: nothing that a session asked for is reloaded or rebooted before that
+//! session has ended. (What a command changes is reloaded by the thread that serves it.)
 
 use super::answer::Afterwards;
 use super::daemon::{Mailbox, Message};

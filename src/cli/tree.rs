@@ -91,7 +91,12 @@ pub fn status(common: &Common, json: bool) -> u8 {
                 FAILED
             }
         },
-        Ok(Answer::Status(status)) => out(&status.to_string()),
+        Ok(Answer::Status(status)) => {
+            // Texts of an ACS are in it: they must not steer a terminal.
+            let lines = status.to_string();
+            let lines: Vec<String> = lines.lines().map(print::escape).collect();
+            out(&format!("{}\n", lines.join("\n")))
+        }
         Ok(other) => failed(other),
         Err(status) => status,
     }

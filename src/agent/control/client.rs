@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-/// Longer than the daemon may take for its sources and its disk.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// Longer than the daemon may take for its sources, its disk and a reload.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Whether a daemon listens in `run_dir`.
 pub fn somebody_listens(run_dir: &Path) -> bool {

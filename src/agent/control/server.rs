@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 const MAX_CLIENTS: usize = 64;
 /// How long a client may take to send its question.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long no client is taken after the system could not give a descriptor.
+const DEAF: Duration = Duration::from_secs(1);
 
 /// A question that came in, and the stream its answer goes to.
 pub struct Asked {
@@ -48,6 +50,9 @@ pub struct ControlServer {
     listener: UnixListener,
     path: PathBuf,
     clients: Vec<Client>,
+    /// No connection is taken before this moment: the system has no descriptor left, and
+    /// the listener would be ready again at once.
+    deaf_until: Option<Instant>,
 }
 
 impl ControlServer {
@@ -66,13 +71,16 @@ impl ControlServer {
             listener,
             path: run_dir.join(super::SOCKET),
             clients: Vec::new(),
+            deaf_until: None,
         })
     }
 
     /// What to poll for.
     pub fn poll_fds(&self) -> Vec<PollFd<'_>> {
         let mut fds = Vec::with_capacity(1 + self.clients.len());
-        fds.push(PollFd::new(self.listener.as_fd(), PollFlags::POLLIN));
+        if self.deaf_until.is_none() {
+            fds.push(PollFd::new(self.listener.as_fd(), PollFlags::POLLIN));
+        }
         for client in &self.clients {
             fds.push(PollFd::new(client.stream.as_fd(), PollFlags::POLLIN));
         }
@@ -115,6 +123,7 @@ impl ControlServer {
     /// Drops clients that never finish their question.
     pub fn tick(&mut self) {
         self.clients.retain(|c| c.since.elapsed() < PATIENCE);
+        self.deaf_until = self.deaf_until.filter(|until| Instant::now() < *until);
     }
 
     fn accept(&mut self) {
@@ -133,7 +142,12 @@ impl ControlServer {
                         });
                     }
                 }
-                Err(_) => break,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) => {
+                    log::warn!("commands are not heard for a moment: {e}");
+                    self.deaf_until = Some(Instant::now() + DEAF);
+                    break;
+                }
             }
         }
     }

@@ -53,6 +53,7 @@ fn get_names_every_unknown_path_and_exits_with_1() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].starts_with("Device.Foo: 9005 "));
     assert!(lines[1].starts_with("Device.Bar.: 9005 "));
+    assert_eq!(lines[0].matches("Device.Foo").count(), 1, "{lines:?}");
 }
 
 #[test]
@@ -421,4 +422,30 @@ fn an_acs_url_that_no_session_could_use_is_refused() {
     ] {
         cpe.ok(&["set", &format!("Device.ManagementServer.URL={url}")]);
     }
+}
+
+#[test]
+fn an_empty_root_is_a_router_too() {
+    let root = std::env::temp_dir().join(format!("cwmp-empty-{}", std::process::id()));
+    std::fs::create_dir(&root).expect("a folder");
+    let run = |args: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_cwmp-agent"))
+            .args(args)
+            .arg("--root")
+            .arg(&root)
+            .output()
+            .expect("the program")
+    };
+    let url = "Device.ManagementServer.URL";
+    let set = run(&["set", &format!("{url}=http://127.0.0.1:9/")]);
+    let got = run(&["get", url]);
+    let file = std::fs::metadata(root.join("etc/config/cwmp"));
+    std::fs::remove_dir_all(&root).expect("the folder goes");
+    assert!(set.status.success(), "{}", stderr(&set));
+    assert_eq!(
+        String::from_utf8_lossy(&got.stdout),
+        format!("{url}=http://127.0.0.1:9/\n")
+    );
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(file.expect("the file").permissions().mode() & 0o777, 0o600);
 }

@@ -104,12 +104,16 @@ fn the_journal_changes_real_files_together() {
     assert_eq!(fs::read(&b).unwrap(), b"new b");
     assert_eq!(mode(&b), 0o600);
     assert!(!gone.exists());
-    // A file that cannot be made: nothing else changes.
-    let nowhere = s.path("no/such/folder/file");
+    // A missing folder is made.
+    let new = s.path("new/folder/file");
+    journal.commit(&[write(&new, "x")]).unwrap();
+    assert_eq!(fs::read(&new).unwrap(), b"x");
+    // A file that cannot be made (below another file): nothing else changes.
+    let nowhere = a.join("below/file");
     let told = journal
         .commit(&[write(&a, "newer a"), write(&nowhere, "x")])
         .unwrap_err();
-    assert!(told.source.contains("no/such/folder"), "{told}");
+    assert!(told.source.contains("below/file"), "{told}");
     assert_eq!(fs::read(&a).unwrap(), b"new a");
     let left: Vec<_> = RealDisk.list(&s.path("etc")).unwrap();
     assert_eq!(left.len(), 2, "{left:?}");

@@ -93,8 +93,17 @@ fn refused(path: &str, fault: &Fault) -> Answer {
     Answer::Faults(vec![Refused {
         path: path.to_owned(),
         code: fault.code,
-        text: fault.text.clone(),
+        text: without_path(path, &fault.text),
     }])
+}
+
+/// A fault's text, which begins with the path for an ACS; a command prints it before the
+/// code.
+fn without_path(path: &str, text: &str) -> String {
+    text.strip_prefix(path)
+        .and_then(|rest| rest.strip_prefix(": "))
+        .unwrap_or(text)
+        .to_owned()
 }
 
 fn get(model: &mut Model, paths: &[String]) -> Answer {
@@ -114,7 +123,7 @@ fn get(model: &mut Model, paths: &[String]) -> Answer {
             Err(fault) => faults.push(Refused {
                 path: path.clone(),
                 code: fault.code,
-                text: fault.text,
+                text: without_path(path, &fault.text),
             }),
         }
     }

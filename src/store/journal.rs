@@ -125,11 +125,30 @@ impl DiskJournal {
         self.go_back(&steps, done, failed)
     }
 
+    /// Makes the folder of a file that is to be written where there is none yet (an image
+    /// without `/etc/config`), durably. An empty folder that a failure leaves is harmless.
+    fn make_folder_of(&self, path: &Path) -> io::Result<()> {
+        let Some(dir) = path.parent() else {
+            return Ok(());
+        };
+        self.disk.make_dir(dir, 0o755)?;
+        match dir.parent() {
+            Some(above) => self.disk.sync_dir(above),
+            None => Ok(()),
+        }
+    }
+
     /// What is to be done, file by file; files that are already as they should be fall out.
     fn steps(&self, files: &[FileChange]) -> Result<Vec<Step>, Trouble> {
         let mut steps: Vec<Step> = Vec::new();
         for file in files {
-            let target = Target::at(&*self.disk, &file.path).map_err(|e| trouble(&file.path, e))?;
+            let target = match Target::at(&*self.disk, &file.path) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound && file.content.is_some() => self
+                    .make_folder_of(&file.path)
+                    .and_then(|()| Target::at(&*self.disk, &file.path)),
+                found => found,
+            }
+            .map_err(|e| trouble(&file.path, e))?;
             let old = match target.stat {
                 None => None,
                 Some(_) => Some(

@@ -93,9 +93,9 @@ fn one_change_over_several_sources_is_made_whole_or_not_at_all() {
     change(&mut s);
     let mut files = prepare(&mut s).files;
     assert_eq!(files.len(), 3);
-    // One file that cannot be written: none is.
+    // One file that cannot be written (below another file): none is.
     files.push(FileChange {
-        path: t.path("no/such/folder/x"),
+        path: t.path("etc/note/below"),
         content: Some(vec![]),
         mode: 0o600,
         reload: vec![],

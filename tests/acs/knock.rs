@@ -260,7 +260,13 @@ fn more(wire: &mut TcpStream, to: &mut Vec<u8>) -> io::Result<bool> {
         return Err(io::Error::other("a reply beyond the client's bound"));
     }
     let mut chunk = [0; 4096];
-    let n = wire.read(&mut chunk)?;
+    let n = loop {
+        match wire.read(&mut chunk) {
+            // A child of the same process has ended, for example.
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            read => break read?,
+        }
+    };
     to.extend_from_slice(chunk.get(..n).unwrap_or_default());
     Ok(n > 0)
 }

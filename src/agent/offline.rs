@@ -42,7 +42,10 @@ fn is_held(setup: &Setup) -> bool {
     let Ok(dir) = setup.state_path() else {
         return false;
     };
-    !matches!(StateLock::acquire(&dir), Err(LockError::Io(_)))
+    !matches!(
+        StateLock::acquire_on(&*setup.disk, &dir),
+        Err(LockError::Io(_))
+    )
 }
 
 fn answer(world: &World, question: &Question) -> Answer {

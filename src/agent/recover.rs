@@ -10,7 +10,7 @@ use crate::store::state::StateDir;
 /// Recovers under the state lock; a sentence for the user.
 pub fn recover(setup: &Setup) -> Result<String, SetupError> {
     let state = setup.state()?;
-    let _lock = StateLock::acquire(state.dir()).map_err(held)?;
+    let _lock = StateLock::acquire_on(&*setup.disk, state.dir()).map_err(held)?;
     let recovered = finish(setup, &state)?;
     Ok(match recovered.outcome {
         Outcome::Clean => "nothing to recover\n".to_owned(),

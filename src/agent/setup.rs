@@ -8,14 +8,15 @@ use crate::model::source::{Source, Trouble};
 use crate::model::{Limits as ModelLimits, Model, Schema};
 use crate::platform::{Actions, Platform};
 use crate::source::{self, Runtime};
-use crate::store::Root;
 use crate::store::journal::DiskJournal;
 use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
+use crate::store::{Disk, RealDisk, Root};
 use crate::uci::Package;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Largest agent.toml and data-model file taken, bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -50,11 +51,13 @@ impl From<ConfigError> for SetupError {
     }
 }
 
-/// The root and what the firmware builder decided.
-#[derive(Debug, Clone)]
+/// The root, what the firmware builder decided, and the disk that all files which must
+/// survive are written to.
+#[derive(Clone)]
 pub struct Setup {
     pub root: Root,
     pub config: Config,
+    pub disk: Arc<dyn Disk>,
 }
 
 impl Setup {
@@ -86,13 +89,24 @@ impl Setup {
             }
         };
         let config = Config::parse(&name, &text)?;
-        Ok(Setup { root, config })
+        Ok(Setup {
+            root,
+            config,
+            disk: Arc::new(RealDisk),
+        })
+    }
+
+    /// The same on another disk: a stand-in that fails or loses its power.
+    #[must_use]
+    pub fn on(mut self, disk: Arc<dyn Disk>) -> Setup {
+        self.disk = disk;
+        self
     }
 
     /// The folder of what survives power loss; made where it does not exist.
     pub fn state(&self) -> Result<StateDir, SetupError> {
         let dir = self.below_root(&self.config.state_dir)?;
-        StateDir::open(&dir)
+        StateDir::open_on(self.disk.clone(), &dir)
             .map_err(|e| SetupError::System(format!("state_dir {}: {e}", dir.display())))
     }
 
@@ -104,7 +118,7 @@ impl Setup {
     /// The folder of sockets and markers; made where it does not exist.
     pub fn run_dir(&self) -> Result<RunDir, SetupError> {
         let dir = self.below_root(&self.config.run_dir)?;
-        RunDir::open(&dir)
+        RunDir::open_on(self.disk.clone(), &dir)
             .map_err(|e| SetupError::System(format!("run_dir {}: {e}", dir.display())))
     }
 

@@ -68,7 +68,7 @@ impl World {
     /// interrupted, should `recover` not have run.
     pub fn open(setup: Setup) -> Result<World, SetupError> {
         let state = setup.state()?;
-        let lock = StateLock::acquire(state.dir()).map_err(held)?;
+        let lock = StateLock::acquire_on(&*setup.disk, state.dir()).map_err(held)?;
         World::with(setup, state, lock)
     }
 
@@ -79,7 +79,7 @@ impl World {
         let run_dir = setup.run_path()?;
         let until = Instant::now() + A_MOMENT;
         let lock = loop {
-            match StateLock::acquire(state.dir()) {
+            match StateLock::acquire_on(&*setup.disk, state.dir()) {
                 Err(LockError::Held { .. })
                     if Instant::now() < until && !client::somebody_listens(&run_dir) =>
                 {

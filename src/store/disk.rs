@@ -4,7 +4,7 @@
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,8 @@ pub struct Stat {
     pub is_dir: bool,
 }
 
-/// Every way in which `store` touches the disk. Paths are real ones (root included).
+/// Every way in which the agent touches files that must survive. Paths are real ones (root
+/// included).
 pub trait Disk: Send + Sync {
     /// The content of a regular file; an error of kind `FileTooLarge` beyond `limit` bytes.
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>>;
@@ -44,10 +45,40 @@ pub trait Disk: Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the entries of a folder durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
-    /// Makes a folder (with the folders above it) if it is not there.
+    /// Makes a folder, with the folders above it, if it is not there: durably, or a power
+    /// cut would take with it what is written into it.
     fn make_dir(&self, dir: &Path, mode: u32) -> io::Result<()>;
     /// The names in a folder.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+    /// Opens a lock file for reading and writing (mode 0600); makes it where there is none.
+    /// What is in it belongs to the owner of the lock.
+    fn open_lock(&self, path: &Path) -> io::Result<File> {
+        // O_NOFOLLOW and no truncation: it may be another's at this moment. Opened
+        // close-on-exec, so that no child keeps the lock.
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+            .open(path)
+    }
+    /// Replaces the short text in an open lock file, in place and not forced to the disk:
+    /// it is for messages only.
+    fn write_lock(&self, mut file: &File, text: &[u8]) -> io::Result<()> {
+        file.rewind()?;
+        file.set_len(0)?;
+        file.write_all(text)
+    }
+}
+
+/// The folders that must be made so that `dir` exists, outermost first.
+pub fn missing_dirs(dir: &Path) -> Vec<&Path> {
+    let is_missing = |d: &&Path| !fs::metadata(d).is_ok_and(|m| m.is_dir());
+    let mut missing: Vec<&Path> = dir.ancestors().take_while(is_missing).collect();
+    missing.reverse();
+    missing
 }
 
 /// The disk of the machine.
@@ -138,16 +169,19 @@ impl Disk for RealDisk {
     }
 
     fn make_dir(&self, dir: &Path, mode: u32) -> io::Result<()> {
-        if fs::metadata(dir).is_ok_and(|m| m.is_dir()) {
-            return Ok(());
+        let missing = missing_dirs(dir);
+        let last = missing.len();
+        for (at, new) in missing.into_iter().enumerate() {
+            let mode = if at + 1 == last { mode } else { 0o755 };
+            match fs::DirBuilder::new().mode(mode).create(new) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && new.is_dir() => {}
+                other => other?,
+            }
+            if let Some(above) = new.parent() {
+                self.sync_dir(above)?;
+            }
         }
-        if let Some(above) = dir.parent() {
-            fs::create_dir_all(above)?;
-        }
-        match fs::DirBuilder::new().mode(mode).create(dir) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
-            other => other,
-        }
+        Ok(())
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {

@@ -126,14 +126,10 @@ impl DiskJournal {
     }
 
     /// Makes the folder of a file that is to be written where there is none yet (an image
-    /// without `/etc/config`), durably. An empty folder that a failure leaves is harmless.
+    /// without `/etc/config`). An empty folder that a failure leaves is harmless.
     fn make_folder_of(&self, path: &Path) -> io::Result<()> {
-        let Some(dir) = path.parent() else {
-            return Ok(());
-        };
-        self.disk.make_dir(dir, 0o755)?;
-        match dir.parent() {
-            Some(above) => self.disk.sync_dir(above),
+        match path.parent() {
+            Some(dir) => self.disk.make_dir(dir, 0o755),
             None => Ok(()),
         }
     }

@@ -1,18 +1,20 @@
-//! Who owns the state folder: an flock on `state_dir/lock`, and in the file the pid of
-//! the owner for messages. The lock goes with the process, however it ends.
+//! Who owns the state folder: an flock on the folder itself and on `lock` in it, which
+//! holds the pid of the owner for messages. Either alone will do: a folder that cannot be
+//! written has an owner, too. The lock goes with the process, however it ends.
 
+use super::disk::{Disk, RealDisk};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::path::Path;
 
 /// The lock on a state folder, held until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct StateLock {
-    _file: Flock<File>,
+    _folder: Option<Flock<File>>,
+    _file: Option<Flock<File>>,
 }
 
 /// Why the lock was not given.
@@ -45,48 +47,64 @@ impl From<io::Error> for LockError {
 impl StateLock {
     /// Takes the lock of `state_dir` without waiting; makes the folder if need be.
     pub fn acquire(state_dir: &Path) -> Result<StateLock, LockError> {
-        if !state_dir.is_dir() {
-            if let Some(above) = state_dir.parent() {
-                std::fs::create_dir_all(above)?;
+        StateLock::acquire_on(&RealDisk, state_dir)
+    }
+
+    /// As [`acquire`](Self::acquire), on another disk.
+    pub fn acquire_on(disk: &dyn Disk, state_dir: &Path) -> Result<StateLock, LockError> {
+        disk.make_dir(state_dir, 0o700)?;
+        let path = state_dir.join("lock");
+        let folder = match take(File::open(state_dir)?) {
+            Ok(lock) => Ok(lock),
+            Err((_, Errno::EWOULDBLOCK)) => {
+                let pid = File::open(path).ok().and_then(|mut file| pid(&mut file));
+                return Err(LockError::Held { pid });
             }
-            match std::fs::DirBuilder::new().mode(0o700).create(state_dir) {
-                Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e.into()),
-                _ => {}
-            }
-        }
-        // O_NOFOLLOW and no truncation: what is in the file belongs to its owner. Opened
-        // close-on-exec, so that no child keeps the lock.
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
-            .open(state_dir.join("lock"))?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(mut file) => {
-                let pid = format!("{}\n", std::process::id());
-                if read_start(&mut file)? != pid {
-                    file.rewind()?;
-                    file.set_len(0)?;
-                    file.write_all(pid.as_bytes())?;
+            // A file system that knows no locks on folders.
+            Err((_, e)) => Err(e),
+        };
+        let file = match disk.open_lock(&path).map(take) {
+            Ok(Ok(lock)) => {
+                let text = format!("{}\n", std::process::id());
+                let old = start(&mut &*lock).unwrap_or_default();
+                if old != text.as_bytes()
+                    && let Err(e) = disk.write_lock(&lock, text.as_bytes())
+                {
+                    log::debug!("{}: {e}", path.display());
                 }
-                Ok(StateLock { _file: file })
+                Some(lock)
             }
-            Err((mut file, Errno::EWOULDBLOCK)) => {
-                let pid = read_start(&mut file)?.trim().parse().ok();
-                Err(LockError::Held { pid })
+            Ok(Err((mut file, Errno::EWOULDBLOCK))) => {
+                return Err(LockError::Held {
+                    pid: pid(&mut file),
+                });
             }
-            Err((_, e)) => Err(LockError::Io(e.into())),
-        }
+            Ok(Err((_, e))) if folder.is_err() => return Err(LockError::Io(e.into())),
+            Err(e) if folder.is_err() => return Err(LockError::Io(e)),
+            // Read-only, full, a folder of that name: the lock on the folder is enough.
+            _ => None,
+        };
+        Ok(StateLock {
+            _folder: folder.ok(),
+            _file: file,
+        })
     }
 }
 
-/// The first few bytes of the file as text.
-fn read_start(file: &mut File) -> io::Result<String> {
+fn take(file: File) -> Result<Flock<File>, (File, Errno)> {
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
+}
+
+/// The pid in an open lock file.
+fn pid(file: &mut File) -> Option<u32> {
+    let text = start(&mut &*file).ok()?;
+    std::str::from_utf8(&text).ok()?.trim().parse().ok()
+}
+
+/// The first few bytes of a file.
+fn start(file: &mut &File) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     file.rewind()?;
     file.take(32).read_to_end(&mut text)?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    Ok(text)
 }

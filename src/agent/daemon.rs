@@ -166,13 +166,19 @@ impl Daemon {
         }
         drop(orders);
         let _ = worker.join();
+        // Not after each session: one that changes nothing writes nothing.
+        if let Some(last) = &self.last {
+            last.keep(&self.world.run_dir);
+        }
         log::info!("ended");
         Ok(())
     }
 
     /// Events of the start; an accepted reset or reboot comes before anything else.
     fn begin(&mut self, orders: &Sender<Order>) {
-        let Start { reboot_now, reset } = super::begin(&self.world);
+        let Start {
+            reboot_now, reset, ..
+        } = super::begin(&self.world);
         if reboot_now || reset.is_some() {
             self.order(orders, Order::Act);
         }
@@ -296,6 +302,7 @@ impl Daemon {
             }
             log::error!("the box was told to reboot and did not; sessions go on");
             self.going_down = None;
+            self.begin_anew();
         }
         if !self.may_have_sessions() {
             return;

@@ -27,12 +27,12 @@ pub mod settings;
 pub mod setup;
 pub mod status;
 mod timers;
-mod worker;
+pub mod worker;
 pub mod world;
 
 use daemon::{Daemon, Mailbox, Message};
 use operate::Effect;
-use owed::{Stage, Start};
+use owed::Start;
 use setup::{Setup, SetupError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -49,15 +49,10 @@ pub enum RunOutcome {
 }
 
 /// Begins a run: is it a boot, was a reset interrupted, what is owed?
-fn begin(world: &World) -> Start {
-    if world.owed().reset() == Some(Stage::Started) {
-        log::warn!("a factory reset was interrupted; its rest is done now");
-        worker::forget(world);
-        world.read_settings();
-    }
+pub fn begin(world: &World) -> Start {
     let boot = world.boot();
     let start = start(world, boot.is_boot);
-    remember(world, &boot);
+    world.note_boot(boot, start.kept);
     start
 }
 
@@ -65,12 +60,6 @@ fn start(world: &World, boot: bool) -> Start {
     let url = world.settings().acs.url.clone();
     let now = clock::unix_seconds();
     world.owed().start(boot, &url, now, clock::random())
-}
-
-fn remember(world: &World, boot: &crate::platform::boot::Boot) {
-    if let Err(e) = boot.remember(&world.state, &world.run_dir) {
-        log::error!("this boot cannot be noted, 1 BOOT will be told again: {e}");
-    }
 }
 
 /// Notes LAN-side changes of parameters whose changes the ACS wants to hear of. Tells
@@ -176,20 +165,16 @@ pub fn run(setup: Setup) -> Result<RunOutcome, SetupError> {
 pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
     let world = Arc::new(World::open_to_stay(setup)?);
     set_log_level(&world.settings());
-    if world.owed().reset() == Some(Stage::Started) {
-        worker::forget(&world);
-        world.read_settings();
-    }
     let boot = world.boot();
     let settings = world.settings();
-    // A reboot that was accepted and has not happened stays for `run`.
-    world.owed().start_once(
+    // A reboot or reset that was accepted and has not happened stays for `run`.
+    let start = world.owed().start_once(
         boot.is_boot,
         &settings.acs.url,
         clock::unix_seconds(),
         clock::random(),
     );
-    remember(&world, &boot);
+    world.note_boot(boot, start.kept);
     if !settings.cpe.enable || settings.acs.url.is_empty() {
         log::error!(
             "no session: {}",
@@ -209,8 +194,8 @@ pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
         .stack_size(512 << 10)
         .spawn(move || {
             let report = session::run(&worker_world, device.as_deref());
-            let packages: Vec<String> = report.afterwards.reload.iter().cloned().collect();
-            worker_world.reload(&packages);
+            worker_world.reload_waiting(report.afterwards.reload.clone());
+            report.told().keep(&worker_world.run_dir);
             report
         })
         .map_err(|e| SetupError::System(format!("cwmp-agent: {e}")))?;

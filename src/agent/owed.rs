@@ -7,10 +7,14 @@
 //!
 //! ```text
 //! reboot:  none --accept--> queued --start--> started --next boot--> M Reboot events
-//! reset:   none --accept--> queued --start--> started --wiped------> none (then reboot)
+//! reset:   none --accept--> queued --start--> started --wiped------> none, reboot queued
+//!                                                |                     ^
+//!                                                +--again--> started again
 //! ```
 //! A *started* reboot that finds the same boot again was not carried out: it is tried
-//! once more at the next start. A *started* reset is finished at the next start.
+//! once more at the next start. A *started* reset was interrupted, its command perhaps in
+//! the middle: the next start runs it again, but only once, should it be the command that
+//! takes the box down; then the rest is done.
 
 use crate::cwmp::event::{Delivered, EventCode, EventQueue, EventSnapshot};
 use crate::cwmp::message::Event;
@@ -35,6 +39,8 @@ pub enum Stage {
     Queued,
     /// Its command was started.
     Started,
+    /// It was interrupted, and its command was started once more.
+    StartedAgain,
 }
 
 /// Reboots that the ACS asked for.
@@ -80,8 +86,10 @@ pub struct Owed {
 pub struct Start {
     /// A reboot was accepted and has not happened.
     pub reboot_now: bool,
-    /// A factory reset was accepted; where it was started, its command has run.
+    /// A factory reset was accepted, and perhaps started.
     pub reset: Option<Stage>,
+    /// All of this is on disk: a power cut from now on finds it.
+    pub kept: bool,
 }
 
 impl Owed {
@@ -105,8 +113,8 @@ impl Owed {
 
     /// As [`start`](Self::start) with a boot, for a run that only counts as one: unless
     /// the box was really `rebooted`, accepted reboots stay accepted.
-    pub fn start_once(&mut self, rebooted: bool, url: &str, now: i64, random: [u8; 16]) {
-        self.begin(true, rebooted, url, now, random);
+    pub fn start_once(&mut self, rebooted: bool, url: &str, now: i64, random: [u8; 16]) -> Start {
+        self.begin(true, rebooted, url, now, random)
     }
 
     fn begin(
@@ -144,10 +152,11 @@ impl Owed {
         } else if self.saved.reboot.is_some() {
             reboot_now = true;
         }
-        self.save();
+        let kept = self.save();
         Start {
             reboot_now,
             reset: self.saved.factory_reset,
+            kept,
         }
     }
 
@@ -169,13 +178,8 @@ impl Owed {
     /// to serve.
     pub fn save(&mut self) -> bool {
         self.saved.events = self.queue.snapshot();
-        match self.state.save(FILE, &self.saved) {
-            Ok(_) => true,
-            Err(e) => {
-                log::error!("the state of events cannot be written: {e}");
-                false
-            }
-        }
+        self.state
+            .save_or_warn(FILE, &self.saved, "what is owed to the ACS")
     }
 
     /// Raises an event; `false` when it was pending already. Not written yet.
@@ -226,11 +230,11 @@ impl Owed {
         self.save();
     }
 
-    /// The session has ended well.
-    pub fn session_ended(&mut self) {
+    /// The session has ended well; tells whether that is on disk.
+    pub fn session_ended(&mut self) -> bool {
         self.queue.session_ended();
         self.saved.retry_count = 0;
-        self.save();
+        self.save()
     }
 
     /// The session has failed; gives how often it has in a row.
@@ -349,15 +353,25 @@ impl Owed {
         self.save();
     }
 
-    /// The command that resets the box is about to be run.
+    /// The command that resets the box is about to be run, for the first time or again.
     pub fn reset_starts(&mut self) {
-        self.saved.factory_reset = Some(Stage::Started);
+        self.saved.factory_reset = match self.saved.factory_reset {
+            None | Some(Stage::Queued) => Some(Stage::Started),
+            Some(Stage::Started | Stage::StartedAgain) => Some(Stage::StartedAgain),
+        };
         self.save();
     }
 
-    /// The box is reset: everything is forgotten (TR-069 A.4.1.6).
+    /// The box is reset: everything is forgotten (TR-069 A.4.1.6) but that the reboot is
+    /// still to come, which no `M Reboot` tells of.
     pub fn reset_done(&mut self) {
-        self.saved = Saved::default();
+        self.saved = Saved {
+            reboot: Some(Reboots {
+                stage: Stage::Queued,
+                keys: Vec::new(),
+            }),
+            ..Saved::default()
+        };
         self.changed_since.clear();
         self.queue.clear();
         self.save();
@@ -370,11 +384,12 @@ impl Owed {
 
     fn keep_or_put_back(&mut self, before: Saved) -> Result<(), NotKept> {
         if self.save() {
-            Ok(())
-        } else {
-            self.saved = before;
-            Err(NotKept::Disk)
+            return Ok(());
         }
+        // A write that failed late may have left what is refused now in place.
+        self.saved = before;
+        self.save();
+        Err(NotKept::Disk)
     }
 }
 
@@ -555,7 +570,13 @@ mod tests {
         owed.reset_starts();
         let mut owed = folder.load();
         assert_eq!(owed.reset(), Some(Stage::Started));
+        owed.reset_starts();
+        assert_eq!(owed.reset(), Some(Stage::StartedAgain));
         owed.reset_done();
+        // Interrupted before the reboot: it is still to come.
+        let mut owed = folder.load();
+        let begun = start(&mut owed, false);
+        assert_eq!((begun.reset, begun.reboot_now), (None, true));
         let mut owed = folder.load();
         assert_eq!(start(&mut owed, true).reset, None);
         assert_eq!(codes(&mut owed), ["0 BOOTSTRAP", "1 BOOT"]);

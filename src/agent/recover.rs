@@ -12,11 +12,18 @@ pub fn recover(setup: &Setup) -> Result<String, SetupError> {
     let state = setup.state()?;
     let _lock = StateLock::acquire_on(&*setup.disk, state.dir()).map_err(held)?;
     let recovered = finish(setup, &state)?;
-    Ok(match recovered.outcome {
+    let mut told = match recovered.outcome {
         Outcome::Clean => "nothing to recover\n".to_owned(),
         Outcome::Finished => "an interrupted change was finished\n".to_owned(),
         Outcome::Undone => "an interrupted change was undone\n".to_owned(),
-    })
+    };
+    if !recovered.reload.is_empty() {
+        told.push_str(&format!("reloaded: {}\n", recovered.reload.join(" ")));
+    }
+    for path in &recovered.left {
+        told.push_str(&format!("left as edited since: {}\n", path.display()));
+    }
+    Ok(told)
 }
 
 /// Recovers; the caller holds the state lock. The packages touched are reloaded.

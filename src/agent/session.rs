@@ -69,27 +69,25 @@ pub fn run(world: &World, device: Option<&str>) -> Report {
     let mut owed = world.owed();
     match &result {
         Ok(()) => {
-            owed.session_ended();
+            let kept = owed.session_ended();
+            drop(owed);
+            world.boot_is_told(kept);
             log::info!("session ended");
         }
         Err(_) if world.is_stopping() => owed.session_abandoned(),
         Err(why) => {
             let count = owed.session_failed();
+            drop(owed);
             log::warn!("session failed ({count} in a row): {why}");
         }
     }
-    drop(owed);
-    let report = Report {
+    Report {
         started,
         ended: clock::unix_seconds(),
         events: codes,
         result,
         afterwards,
-    };
-    if let Err(e) = report.told().keep(&world.run_dir) {
-        log::warn!("how the session went cannot be kept for `status`: {e}");
     }
-    report
 }
 
 fn exchange(

@@ -9,6 +9,7 @@ use crate::model::{Limits as ModelLimits, Model, Schema};
 use crate::platform::{Actions, Platform};
 use crate::source::{self, Runtime};
 use crate::store::journal::DiskJournal;
+use crate::store::reloads::Reloads;
 use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
 use crate::store::{Disk, RealDisk, Root};
@@ -103,11 +104,19 @@ impl Setup {
         self
     }
 
-    /// The folder of what survives power loss; made where it does not exist.
+    /// The folder of what survives power loss; made where it does not exist. On a disk
+    /// that takes no more writes: whatever is there.
     pub fn state(&self) -> Result<StateDir, SetupError> {
         let dir = self.below_root(&self.config.state_dir)?;
-        StateDir::open_on(self.disk.clone(), &dir)
-            .map_err(|e| SetupError::System(format!("state_dir {}: {e}", dir.display())))
+        match StateDir::open_on(self.disk.clone(), &dir) {
+            Err(e) if is_unwritable(&e) => {
+                log::warn!("state_dir {}: {e}", dir.display());
+                Ok(StateDir::at(self.disk.clone(), &dir))
+            }
+            opened => {
+                opened.map_err(|e| SetupError::System(format!("state_dir {}: {e}", dir.display())))
+            }
+        }
     }
 
     /// The real path of state_dir.
@@ -118,8 +127,15 @@ impl Setup {
     /// The folder of sockets and markers; made where it does not exist.
     pub fn run_dir(&self) -> Result<RunDir, SetupError> {
         let dir = self.below_root(&self.config.run_dir)?;
-        RunDir::open_on(self.disk.clone(), &dir)
-            .map_err(|e| SetupError::System(format!("run_dir {}: {e}", dir.display())))
+        match RunDir::open_on(self.disk.clone(), &dir) {
+            Err(e) if is_unwritable(&e) => {
+                log::warn!("run_dir {}: {e}", dir.display());
+                Ok(RunDir::at(self.disk.clone(), &dir))
+            }
+            opened => {
+                opened.map_err(|e| SetupError::System(format!("run_dir {}: {e}", dir.display())))
+            }
+        }
     }
 
     /// The real path of run_dir.
@@ -181,8 +197,14 @@ impl Setup {
         load_schema(&self.data_model_files()?)
     }
 
-    /// The model over the real sources. The caller holds the state lock.
-    pub fn model(&self, state: &StateDir, runtime: &Runtime) -> Result<Model, SetupError> {
+    /// The model over the real sources. The caller holds the state lock. What its changes
+    /// make to be reloaded is noted in `reloads`.
+    pub fn model(
+        &self,
+        state: &StateDir,
+        reloads: &Reloads,
+        runtime: &Runtime,
+    ) -> Result<Model, SetupError> {
         let schema = self.schema()?;
         let limits = &self.config.limits;
         let sources = source::all(
@@ -198,7 +220,7 @@ impl Setup {
             schema.objects().filter_map(|object| object.rows()),
         );
         let sources: Vec<(_, Box<dyn Source>)> = sources.into_iter().collect();
-        let journal = Box::new(DiskJournal::new(state.clone()));
+        let journal = Box::new(DiskJournal::new(state.clone()).telling(reloads.clone()));
         Ok(Model::new(schema, sources, journal, ModelLimits::default()))
     }
 
@@ -221,9 +243,7 @@ impl Setup {
         };
         match Package::parse(&text) {
             Ok(package) => {
-                if let Err(e) = state.save_bytes(GOOD_SETTINGS, &text) {
-                    log::warn!("the good copy of {SETTINGS_PATH} cannot be kept: {e}");
-                }
+                state.save_bytes_or_warn(GOOD_SETTINGS, &text, "the good copy of the settings");
                 let (settings, warnings) = Settings::read(&package);
                 (settings, warnings, None)
             }
@@ -233,6 +253,16 @@ impl Setup {
             }
         }
     }
+}
+
+/// Whether the disk takes no writes: read-only, full, broken. (Where another error keeps a
+/// folder from being made, agent.toml names the wrong one.)
+pub(super) fn is_unwritable(error: &io::Error) -> bool {
+    use nix::errno::Errno;
+    let unwritable = [Errno::EROFS, Errno::ENOSPC, Errno::EDQUOT, Errno::EIO];
+    error
+        .raw_os_error()
+        .is_some_and(|code| unwritable.contains(&Errno::from_raw(code)))
 }
 
 fn last_good(state: &StateDir) -> (Settings, Vec<String>) {

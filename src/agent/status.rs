@@ -56,9 +56,14 @@ const LAST: &str = "last_session";
 const LAST_LIMIT: u64 = 64 << 10;
 
 impl LastSession {
-    /// Keeps it until the box is booted; nothing of it is worth wearing flash out.
-    pub fn keep(&self, run_dir: &RunDir) -> io::Result<()> {
-        run_dir.write(LAST, &serde_json::to_vec(self)?)
+    /// Keeps it until the box is booted, for `status` without a daemon.
+    pub fn keep(&self, run_dir: &RunDir) {
+        let kept = serde_json::to_vec(self)
+            .map_err(io::Error::from)
+            .and_then(|text| run_dir.write(LAST, &text));
+        if let Err(e) = kept {
+            log::warn!("how the session went cannot be kept for `status`: {e}");
+        }
     }
 
     /// What was kept; `None` where there is nothing that can be read.

@@ -58,29 +58,32 @@ pub fn settle(world: &World, report: &mut Report) {
     let Afterwards { reload } = std::mem::take(&mut report.afterwards);
     let reboots = world.owed().must_act();
     if !reboots {
-        let packages: Vec<String> = reload.into_iter().collect();
-        world.reload(&packages);
+        world.reload_waiting(reload);
     }
 }
 
 /// Carries out an accepted reset and reboot. Tells whether the box goes down now.
-fn act(world: &World) -> bool {
+pub fn act(world: &World) -> bool {
     let _one_at_a_time = super::world::lock(&world.acting);
     let (reset, reboot) = {
         let owed = world.owed();
         (owed.reset(), owed.reboot().is_some())
     };
-    if let Some(stage) = reset {
-        if !reset_box(world, stage) {
-            return false;
-        }
-    } else if reboot {
-        world.owed().reboot_starts();
-    } else {
-        return false;
+    match reset {
+        Some(stage) if !reset_box(world, stage) => return false,
+        None if !reboot => return false,
+        _ => world.owed().reboot_starts(),
     }
     log::info!("rebooting");
-    match world.platform.reboot() {
+    let rebooted = world.platform.reboot();
+    if reset.is_some() && !matches!(rebooted, Err(ActionError::Run { .. })) {
+        // Only now: until the reboot is under way, a restart of the agent must not be
+        // taken for it.
+        if let Err(e) = Boot::forget(&world.state, &world.run_dir) {
+            log::warn!("the known boot cannot be wiped: {e}");
+        }
+    }
+    match rebooted {
         Ok(()) => true,
         Err(e) => {
             log::error!("reboot: {e}");
@@ -92,8 +95,11 @@ fn act(world: &World) -> bool {
 /// The factory reset without its reboot. A command that fails leaves the request queued
 /// for the next start.
 fn reset_box(world: &World, stage: Stage) -> bool {
-    if stage == Stage::Queued {
-        log::info!("resetting to factory defaults");
+    if stage != Stage::StartedAgain {
+        match stage {
+            Stage::Started => log::warn!("a factory reset was interrupted; it is done again"),
+            _ => log::info!("resetting to factory defaults"),
+        }
         world.owed().reset_starts();
         match world.platform.factory_reset() {
             // Without a command (another root) the agent's own state is all there is to
@@ -113,7 +119,7 @@ fn reset_box(world: &World, stage: Stage) -> bool {
 }
 
 /// Wipes what a factory reset wipes: everything but the derived identity and the clock.
-pub fn forget(world: &World) {
+fn forget(world: &World) {
     // The box's own reset may have taken the folder away.
     if let Err(e) = world.setup.state() {
         log::warn!("{e}");
@@ -123,9 +129,6 @@ pub fn forget(world: &World) {
     }
     if let Err(e) = world.state.remove(super::setup::GOOD_SETTINGS) {
         log::warn!("the kept settings cannot be wiped: {e}");
-    }
-    if let Err(e) = Boot::forget(&world.state, &world.run_dir) {
-        log::warn!("the known boot cannot be wiped: {e}");
     }
     world.owed().reset_done();
 }

@@ -10,7 +10,7 @@ use super::clock;
 use super::control::client;
 use super::owed::Owed;
 use super::settings::Settings;
-use super::setup::{Setup, SetupError};
+use super::setup::{Setup, SetupError, is_unwritable};
 use crate::cwmp::version::CwmpVersion;
 use crate::model::Model;
 use crate::model::source::Trouble;
@@ -20,9 +20,11 @@ use crate::platform::boot::Boot;
 use crate::platform::{Identity, Platform};
 use crate::source::Runtime;
 use crate::store::lock::{LockError, StateLock};
+use crate::store::reloads::Reloads;
 use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
 use crate::uci::file::Stamp as FileStamp;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,6 +55,10 @@ pub struct World {
     tls: Arc<Mutex<Option<LoadedTls>>>,
     /// One reload or other configured command at a time.
     pub acting: Mutex<()>,
+    /// What is changed on disk and not reloaded.
+    reloads: Reloads,
+    /// A boot whose events are not on disk yet.
+    boot: Mutex<Option<Boot>>,
     _lock: StateLock,
 }
 
@@ -68,7 +74,7 @@ impl World {
     /// interrupted, should `recover` not have run.
     pub fn open(setup: Setup) -> Result<World, SetupError> {
         let state = setup.state()?;
-        let lock = StateLock::acquire_on(&*setup.disk, state.dir()).map_err(held)?;
+        let lock = take_lock(&setup, &state)?.map_err(held)?;
         World::with(setup, state, lock)
     }
 
@@ -79,7 +85,7 @@ impl World {
         let run_dir = setup.run_path()?;
         let until = Instant::now() + A_MOMENT;
         let lock = loop {
-            match StateLock::acquire_on(&*setup.disk, state.dir()) {
+            match take_lock(&setup, &state)? {
                 Err(LockError::Held { .. })
                     if Instant::now() < until && !client::somebody_listens(&run_dir) =>
                 {
@@ -92,12 +98,23 @@ impl World {
     }
 
     fn with(setup: Setup, state: StateDir, lock: StateLock) -> Result<World, SetupError> {
-        super::recover::finish(&setup, &state)?;
+        if let Some(e) = lock.unwritable() {
+            log::warn!(
+                "state_dir {} cannot be written: {e}; what the agent owes and gives out is kept in memory only",
+                state.dir().display()
+            );
+        }
+        // A disk in trouble is no reason not to start. No change is made before what was
+        // interrupted is settled: the journal sees to it.
+        if let Err(e) = super::recover::finish(&setup, &state) {
+            log::error!("{e}; it is tried again before the next change");
+        }
         let run_dir = setup.run_dir()?;
+        let reloads = Reloads::load(run_dir.clone());
         let runtime = Runtime::default();
         let identity = Identity::find(&setup.root, &state);
         super::inform::publish(&identity, &runtime);
-        let model = setup.model(&state, &runtime)?;
+        let model = setup.model(&state, &reloads, &runtime)?;
         let world = World {
             platform: setup.platform(),
             identity,
@@ -114,18 +131,39 @@ impl World {
             stopping: AtomicBool::new(false),
             tls: Arc::default(),
             acting: Mutex::new(()),
+            reloads,
+            boot: Mutex::new(None),
             setup,
             state,
             run_dir,
             _lock: lock,
         };
         world.read_settings();
+        // What an agent that was killed has changed and not reloaded.
+        world.reload_waiting(BTreeSet::new());
         Ok(world)
     }
 
     /// Whether this start is a boot of the box.
     pub fn boot(&self) -> Boot {
         Boot::detect(&self.setup.root, &self.state, &self.run_dir)
+    }
+
+    /// Notes that this boot is known, where its events are on disk (`kept`): else it would
+    /// be lost with them. Then [`boot_is_told`](Self::boot_is_told) does it.
+    pub fn note_boot(&self, boot: Boot, kept: bool) {
+        *lock(&self.boot) = Some(boot);
+        self.boot_is_told(kept);
+    }
+
+    /// What there is to be told is on disk, or told, if `kept`.
+    pub fn boot_is_told(&self, kept: bool) {
+        if kept
+            && let Some(boot) = lock(&self.boot).take()
+            && let Err(e) = boot.remember(&self.state, &self.run_dir)
+        {
+            log::warn!("this boot cannot be noted, 1 BOOT will be told again: {e}");
+        }
     }
 
     /// The model, for one request.
@@ -235,18 +273,31 @@ impl World {
         self.stopping.load(Ordering::SeqCst)
     }
 
-    /// Reloads packages, one after the other; failures are logged.
+    /// Reloads packages, one after the other; failures are logged. With them those of an
+    /// interrupted change that was settled meanwhile.
     pub fn reload(&self, packages: &[String]) {
-        if packages.is_empty() {
+        let settled = self.reloads.settled();
+        let mut all = packages.to_vec();
+        all.extend(settled.into_iter().filter(|p| !packages.contains(p)));
+        if all.is_empty() {
             return;
         }
         let _one_at_a_time = lock(&self.acting);
-        for package in packages {
+        for package in &all {
             log::info!("reloading {package}");
         }
-        for (package, error) in self.platform.reload(packages) {
+        for (package, error) in self.platform.reload(&all) {
             log::warn!("reload of {package}: {error}");
         }
+        self.reloads.done(&all);
+    }
+
+    /// Reloads these and everything else that is changed on disk and was not reloaded: no
+    /// session is under way.
+    pub fn reload_waiting(&self, mut packages: BTreeSet<String>) {
+        packages.extend(self.reloads.waiting());
+        let packages: Vec<String> = packages.into_iter().collect();
+        self.reload(&packages);
     }
 }
 
@@ -267,6 +318,24 @@ pub fn tls_files(setup: &Setup, settings: &Settings) -> Result<TlsFiles, String>
         client_cert: below(&settings.acs.client_cert)?,
         client_key: below(&settings.acs.client_key)?,
         root: setup.root.dir().to_owned(),
+    })
+}
+
+/// Takes the lock of the state, in run_dir where there is no state_dir and none can be
+/// made.
+fn take_lock(setup: &Setup, state: &StateDir) -> Result<Result<StateLock, LockError>, SetupError> {
+    let run_dir;
+    let dir = match state.dir().is_dir() {
+        true => state.dir(),
+        false => {
+            run_dir = setup.run_path()?;
+            &run_dir
+        }
+    };
+    Ok(match StateLock::acquire_on(&*setup.disk, dir) {
+        // Where nobody can write anything, nobody has to be kept from it.
+        Err(LockError::Io(e)) if is_unwritable(&e) => Ok(StateLock::needless(e)),
+        taken => taken,
     })
 }
 

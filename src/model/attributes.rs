@@ -33,15 +33,11 @@ struct Stored {
 }
 
 impl Attributes {
-    /// Reads the state file; one that cannot be read counts as absent.
-    pub fn load(bytes: Option<Vec<u8>>) -> Attributes {
-        let stored = bytes.and_then(|b| serde_json::from_slice::<Stored>(&b).ok());
-        match stored {
-            Some(stored) if stored.version == 1 => Attributes {
-                stored: stored.attributes,
-            },
-            _ => Attributes::default(),
-        }
+    /// Reads the state file; `None` where it is not understood.
+    pub fn load(bytes: &[u8]) -> Option<Attributes> {
+        let stored = serde_json::from_slice::<Stored>(bytes).ok();
+        let stored = stored.filter(|stored| stored.version == 1)?.attributes;
+        Some(Attributes { stored })
     }
 
     /// The content of the state file.

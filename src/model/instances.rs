@@ -57,13 +57,10 @@ struct ToStore<'a> {
 }
 
 impl Numbers {
-    /// Reads the state file; one that cannot be read counts as absent.
-    pub fn load(bytes: Option<Vec<u8>>) -> Numbers {
-        let stored = bytes.and_then(|b| serde_json::from_slice::<Stored>(&b).ok());
-        let stored = match stored {
-            Some(stored) if stored.version == 1 => stored.tables,
-            _ => BTreeMap::new(),
-        };
+    /// Reads the state file; `None` where it is not understood.
+    pub fn load(bytes: &[u8]) -> Option<Numbers> {
+        let stored = serde_json::from_slice::<Stored>(bytes).ok();
+        let stored = stored.filter(|stored| stored.version == 1)?.tables;
         let mut tables = BTreeMap::new();
         for (path, mut known) in stored {
             known.rows.retain(|row| row.n > 0);
@@ -73,10 +70,10 @@ impl Numbers {
             known.next = known.next.max(highest.saturating_add(1));
             tables.insert(path, Arc::new(known));
         }
-        Numbers {
+        Some(Numbers {
             tables,
             dirty: false,
-        }
+        })
     }
 
     /// The content of the state file.
@@ -407,7 +404,7 @@ mod tests {
         numbers.assign("T.", &[row("a", &[]), row("#b", &[1, 2])]);
         numbers.remove("T.", 1);
         numbers.set_alias("T.", 2, Some("web"));
-        let mut again = Numbers::load(Some(numbers.to_bytes()));
+        let mut again = Numbers::load(&numbers.to_bytes()).unwrap();
         assert_eq!(again.alias("T.", 2), Some("web"));
         assert_eq!(
             again.assign("T.", &[row("a", &[]), row("#b", &[1, 2])]),
@@ -443,7 +440,7 @@ mod tests {
     #[test]
     fn a_damaged_state_file_counts_as_none() {
         for bytes in [&b"{"[..], b"[]", b"{\"version\":9,\"tables\":{}}"] {
-            assert_eq!(Numbers::load(Some(bytes.to_vec())), Numbers::default());
+            assert_eq!(Numbers::load(bytes), None);
         }
     }
 }

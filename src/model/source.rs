@@ -158,4 +158,8 @@ pub trait Journal: Send {
     /// The content of a state file; `None` where there is none yet or where a damaged
     /// one was set aside.
     fn load(&mut self, name: &str) -> Option<Vec<u8>>;
+
+    /// The content of a state file is not understood: it is put where it is not met again,
+    /// and its place is free.
+    fn set_aside(&mut self, _name: &str, _why: &str) {}
 }

@@ -39,13 +39,10 @@ struct StoredKey {
     key: String,
 }
 
-/// Reads the state file of ParameterKey; one that cannot be read counts as absent.
-pub(super) fn load_key(bytes: Option<Vec<u8>>) -> String {
-    bytes
-        .and_then(|b| serde_json::from_slice::<StoredKey>(&b).ok())
-        .filter(|stored| stored.version == 1)
-        .map(|stored| stored.key)
-        .unwrap_or_default()
+/// Reads the state file of ParameterKey; `None` where it is not understood.
+pub(super) fn load_key(bytes: &[u8]) -> Option<String> {
+    let stored = serde_json::from_slice::<StoredKey>(bytes).ok();
+    Some(stored.filter(|stored| stored.version == 1)?.key)
 }
 
 /// A checked item of a Set.

@@ -141,6 +141,21 @@ impl Walk {
     }
 }
 
+/// What a state file holds; one that is not understood is set aside and counts as absent.
+fn loaded<T: Default>(
+    journal: &mut dyn Journal,
+    file: &str,
+    read: impl Fn(&[u8]) -> Option<T>,
+) -> T {
+    let Some(bytes) = journal.load(file) else {
+        return T::default();
+    };
+    read(&bytes).unwrap_or_else(|| {
+        journal.set_aside(file, "its content is not understood");
+        T::default()
+    })
+}
+
 impl Model {
     /// Lays the schema over the sources, one for each kind; state is loaded through the
     /// journal. A binding whose kind has no source is in trouble when it is asked for.
@@ -150,9 +165,9 @@ impl Model {
         mut journal: Box<dyn Journal>,
         limits: Limits,
     ) -> Model {
-        let numbers = Numbers::load(journal.load(instances::FILE));
-        let attributes = Attributes::load(journal.load(attributes::FILE));
-        let key = load_key(journal.load(KEY_FILE));
+        let numbers = loaded(&mut *journal, instances::FILE, Numbers::load);
+        let attributes = loaded(&mut *journal, attributes::FILE, Attributes::load);
+        let key = loaded(&mut *journal, KEY_FILE, load_key);
         Model {
             schema: Arc::new(schema),
             sources,

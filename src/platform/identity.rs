@@ -75,9 +75,7 @@ impl Identity {
         let oui = keep(|k| &mut k.oui, &|| found.oui());
         let product_class = keep(|k| &mut k.product_class, &|| found.product_class());
         let serial_number = keep(|k| &mut k.serial_number, &|| found.serial_number());
-        if let Err(e) = state.save(KEPT, &kept) {
-            warn!("the device's identity cannot be kept: {e}");
-        }
+        state.save_or_warn(KEPT, &kept, "the device's identity");
         let said = |option: &str| kept.configured.get(option).cloned();
         let oui = match said("oui").map(|text| (hex_digits(&text), text)) {
             None => oui,

@@ -15,6 +15,7 @@
 
 use super::atomic::{Target, beside, is_left_over};
 use super::disk::{Disk, Stat};
+use super::reloads::Reloads;
 use super::state::{LIMIT, StateDir, hex, seal, sha256, unseal};
 use crate::model::source::{FileChange, Journal, Trouble};
 use log::{error, info, warn};
@@ -39,6 +40,7 @@ const FILE_LIMIT: u64 = 16 * 1024 * 1024;
 pub struct DiskJournal {
     disk: Arc<dyn Disk>,
     state: StateDir,
+    reloads: Option<Reloads>,
 }
 
 /// What the journal's file holds.
@@ -71,7 +73,15 @@ impl DiskJournal {
         DiskJournal {
             disk: state.disk(),
             state,
+            reloads: None,
         }
+    }
+
+    /// The same, telling what is to be reloaded before the first file changes.
+    #[must_use]
+    pub fn telling(mut self, reloads: Reloads) -> DiskJournal {
+        self.reloads = Some(reloads);
+        self
     }
 
     fn try_commit(&mut self, files: &[FileChange]) -> Result<(), Trouble> {
@@ -83,6 +93,9 @@ impl DiskJournal {
                     "an interrupted change was settled before the next one; to be reloaded: {:?}",
                     settled.reload
                 );
+                if let Some(reloads) = &self.reloads {
+                    reloads.add_settled(&settled.reload);
+                }
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(trouble(&self.state.path(NAME), e)),
@@ -101,6 +114,10 @@ impl DiskJournal {
         if let Err(e) = self.lay_out(&steps, &reload) {
             self.sweep(&steps);
             return Err(e);
+        }
+        let waited = self.reloads.as_ref().map(Reloads::waiting);
+        if let Some(reloads) = &self.reloads {
+            reloads.add(&reload);
         }
         let mut done = 0;
         let failed = loop {
@@ -122,7 +139,11 @@ impl DiskJournal {
             }
             return Ok(());
         };
-        self.go_back(&steps, done, failed)
+        let undone = self.go_back(&steps, done, failed);
+        if let (Some(reloads), Some(waited)) = (&self.reloads, waited) {
+            reloads.done(reload.iter().filter(|r| !waited.contains(*r)));
+        }
+        undone
     }
 
     /// Makes the folder of a file that is to be written where there is none yet (an image
@@ -311,6 +332,10 @@ impl Journal for DiskJournal {
     fn load(&mut self, name: &str) -> Option<Vec<u8>> {
         self.state.load_bytes(name)
     }
+
+    fn set_aside(&mut self, name: &str, why: &str) {
+        self.state.set_aside(name, why);
+    }
 }
 
 impl Step {
@@ -456,7 +481,17 @@ fn read_record(state: &StateDir) -> io::Result<Found> {
     let bytes = match state.disk().read(&state.path(NAME), LIMIT) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
-        Err(e) if e.kind() == io::ErrorKind::FileTooLarge => return Ok(Found::Torn(e.to_string())),
+        // A folder, a pipe or whatever: none that this program wrote.
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::FileTooLarge
+                    | io::ErrorKind::InvalidInput
+                    | io::ErrorKind::IsADirectory
+            ) =>
+        {
+            return Ok(Found::Torn(e.to_string()));
+        }
         Err(e) => return Err(e),
     };
     Ok(match unseal(NAME, bytes) {

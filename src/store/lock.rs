@@ -15,6 +15,8 @@ use std::path::Path;
 pub struct StateLock {
     _folder: Option<Flock<File>>,
     _file: Option<Flock<File>>,
+    /// Why nothing can be written into the folder, where that is known.
+    unwritable: Option<io::Error>,
 }
 
 /// Why the lock was not given.
@@ -63,6 +65,7 @@ impl StateLock {
             // A file system that knows no locks on folders.
             Err((_, e)) => Err(e),
         };
+        let mut unwritable = None;
         let file = match disk.open_lock(&path).map(take) {
             Ok(Ok(lock)) => {
                 let text = format!("{}\n", std::process::id());
@@ -82,12 +85,31 @@ impl StateLock {
             Ok(Err((_, e))) if folder.is_err() => return Err(LockError::Io(e.into())),
             Err(e) if folder.is_err() => return Err(LockError::Io(e)),
             // Read-only, full, a folder of that name: the lock on the folder is enough.
-            _ => None,
+            Err(e) => {
+                unwritable = Some(e);
+                None
+            }
+            Ok(Err(_)) => None,
         };
         Ok(StateLock {
             _folder: folder.ok(),
             _file: file,
+            unwritable,
         })
+    }
+
+    /// No lock: there is no folder, and `why` none can be made.
+    pub fn needless(why: io::Error) -> StateLock {
+        StateLock {
+            _folder: None,
+            _file: None,
+            unwritable: Some(why),
+        }
+    }
+
+    /// Why nothing could be written into the folder when the lock was taken, if so.
+    pub fn unwritable(&self) -> Option<&io::Error> {
+        self.unwritable.as_ref()
     }
 }
 

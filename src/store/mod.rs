@@ -10,6 +10,7 @@ pub mod atomic;
 pub mod disk;
 pub mod journal;
 pub mod lock;
+pub mod reloads;
 pub mod rooted;
 pub mod run_dir;
 pub mod state;

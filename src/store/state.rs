@@ -6,12 +6,13 @@
 
 use super::atomic;
 use super::disk::{Disk, RealDisk};
-use log::warn;
+use log::{debug, info, warn};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The version of the header that this program writes, and the newest it reads.
 const VERSION: u32 = 1;
@@ -27,6 +28,9 @@ const KEPT_BAD: u32 = 4;
 pub struct StateDir {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
+    /// The files whose last write failed: what is seen of them may not be durable. Shared
+    /// by all clones.
+    failing: Arc<Mutex<BTreeSet<String>>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,7 +50,17 @@ impl StateDir {
     pub fn open_on(disk: Arc<dyn Disk>, dir: &Path) -> io::Result<StateDir> {
         disk.make_dir(dir, 0o700)?;
         let dir = disk.resolve(dir)?;
-        Ok(StateDir { disk, dir })
+        Ok(StateDir::at(disk, &dir))
+    }
+
+    /// A folder that is not there and cannot be made: nothing is found in it, and writing
+    /// fails.
+    pub fn at(disk: Arc<dyn Disk>, dir: &Path) -> StateDir {
+        StateDir {
+            disk,
+            dir: dir.to_owned(),
+            failing: Arc::default(),
+        }
     }
 
     /// The folder itself.
@@ -98,11 +112,10 @@ impl StateDir {
                 self.set_aside(name, "it is too large");
                 None
             }
+            // A folder in its place, a bad sector: were it left there, nothing could be
+            // kept under this name again.
             Err(e) => {
-                warn!(
-                    "state file {}: cannot be read: {e}",
-                    self.path(name).display()
-                );
+                self.set_aside(name, &format!("it cannot be read: {e}"));
                 None
             }
         }
@@ -110,7 +123,53 @@ impl StateDir {
 
     /// As [`save`](Self::save), the bytes.
     pub fn save_bytes(&self, name: &str, body: &[u8]) -> io::Result<bool> {
-        atomic::write(&*self.disk, &self.path(name), &seal(name, body), 0o600)
+        let path = self.path(name);
+        let failed_before = self.failing().contains(name);
+        let written = atomic::write(&*self.disk, &path, &seal(name, body), 0o600);
+        let written = match written {
+            // Equal to what is seen, which a write that failed may have left: a power cut
+            // could still take it back.
+            Ok(false) if failed_before => self.disk.sync_dir(&self.dir).map(|()| false),
+            written => written,
+        };
+        match &written {
+            Ok(_) if failed_before => {
+                self.failing().remove(name);
+            }
+            Err(_) if !failed_before => {
+                self.failing().insert(name.to_owned());
+            }
+            _ => {}
+        }
+        written
+    }
+
+    /// As [`save`](Self::save); a failure is logged, once until a write succeeds. `what`
+    /// is not kept then, in words.
+    pub fn save_or_warn<T: Serialize>(&self, name: &str, value: &T, what: &str) -> bool {
+        match serde_json::to_vec(value) {
+            Ok(body) => self.save_bytes_or_warn(name, &body, what),
+            Err(e) => {
+                warn!("{what} cannot be kept: {e}");
+                false
+            }
+        }
+    }
+
+    /// As [`save_or_warn`](Self::save_or_warn), the bytes.
+    pub fn save_bytes_or_warn(&self, name: &str, body: &[u8], what: &str) -> bool {
+        let failed_before = self.failing().contains(name);
+        match self.save_bytes(name, body) {
+            Ok(_) if failed_before => info!("{what}: kept again"),
+            Ok(_) => {}
+            Err(e) if failed_before => debug!("{what} cannot be kept: {e}"),
+            Err(e) => warn!("{what} cannot be kept: {}: {e}", self.path(name).display()),
+        }
+        !self.failing().contains(name)
+    }
+
+    fn failing(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes a state file; no error where there is none.
@@ -126,24 +185,24 @@ impl StateDir {
     /// met again. The last of the kept ones is replaced when there are many.
     pub(super) fn set_aside(&self, name: &str, why: &str) {
         let path = self.path(name);
-        let mut n = 1;
-        while n < KEPT_BAD
-            && self
-                .disk
-                .stat(&self.path(&format!("{name}.bad-{n}")))
-                .is_ok()
-        {
-            n += 1;
-        }
-        let aside = self.path(&format!("{name}.bad-{n}"));
-        match self.disk.rename(&path, &aside) {
-            Ok(()) => warn!(
+        let aside = |n: u32| self.path(&format!("{name}.bad-{n}"));
+        let free = (1..KEPT_BAD).find(|n| self.disk.stat(&aside(*n)).is_err());
+        // A folder does not take the place of a file, nor a file that of a folder: then
+        // one of the others does.
+        let mut places = free
+            .into_iter()
+            .chain([KEPT_BAD])
+            .chain((1..KEPT_BAD).rev())
+            .map(aside);
+        let moved = places.find(|to| self.disk.rename(&path, to).is_ok());
+        match moved {
+            Some(to) => warn!(
                 "state file {}: {why}; set aside as {}, going on without it",
                 path.display(),
-                aside.display()
+                to.display()
             ),
-            Err(e) => warn!(
-                "state file {}: {why}; it cannot be set aside: {e}",
+            None => warn!(
+                "state file {}: {why}; it cannot be set aside, going on without it",
                 path.display()
             ),
         }

@@ -199,6 +199,11 @@ impl Acs {
         self.server.shared.state().scripts.push_back(script);
     }
 
+    /// Forgets the scripts of sessions that have not begun yet.
+    pub fn clear_sessions(&self) {
+        self.server.shared.state().scripts.clear();
+    }
+
     /// Adds a rule, after those there are.
     pub fn push_rule(&self, rule: Rule) {
         self.server.shared.state().rules.push(rule);

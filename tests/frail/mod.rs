@@ -3,6 +3,8 @@
 
 #![allow(dead_code)]
 
+pub mod folder;
+
 use cwmp_agent::store::disk::{Disk, Stat};
 use std::collections::BTreeMap;
 use std::io;
@@ -90,6 +92,20 @@ pub fn errno(n: i32) -> io::Error {
     io::Error::from_raw_os_error(n)
 }
 
+/// Chance for what survives, the same for the same seed.
+fn coin(survives: Survives) -> impl FnMut() -> bool {
+    let mut chance = match survives {
+        Survives::Some(seed) => seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+        _ => 1,
+    };
+    move || {
+        chance ^= chance << 13;
+        chance ^= chance >> 7;
+        chance ^= chance << 17;
+        chance & 4 != 0
+    }
+}
+
 impl FrailDisk {
     /// A disk that holds these files, durable, mode 0644.
     pub fn holding(files: &[(&str, &[u8])]) -> FrailDisk {
@@ -158,16 +174,7 @@ impl FrailDisk {
     /// The disk as the next boot finds it.
     pub fn after_power_cut(&self, survives: Survives) -> FrailDisk {
         let d = self.inner.lock().unwrap();
-        let mut chance = match survives {
-            Survives::Some(seed) => seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
-            _ => 1,
-        };
-        let mut coin = || {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            chance & 4 != 0
-        };
+        let mut coin = coin(survives);
         let mut names = d.durable_names.clone();
         for op in &d.ops {
             let keep = match survives {

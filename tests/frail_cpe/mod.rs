@@ -1,0 +1,377 @@
+//! The real agent, without its dispatcher's loop, on a sample router whose disk fails or
+//! loses its power at a chosen step, with the scripted ACS over loopback.
+//!
+//! One thread does what dispatcher and worker do, in their order, so that a power cut can
+//! end all of it on the spot and every run of a story takes the same steps.
+
+// Each test program uses a part of this.
+#![allow(dead_code)]
+
+#[path = "../acs/mod.rs"]
+pub mod acs;
+#[path = "../frail/mod.rs"]
+pub mod frail;
+#[path = "../router/mod.rs"]
+pub mod router;
+#[path = "../scratch/mod.rs"]
+pub mod scratch;
+
+use acs::{Acs, AcsConfig, Record, Script, SessionRecord};
+use cwmp_agent::agent::setup::Setup;
+use cwmp_agent::agent::world::World;
+use cwmp_agent::agent::{self, session, worker};
+use frail::folder::{FrailFolder, Image, image_of, put_back, until_power_cut};
+use frail::{Fate, Survives};
+use router::Router;
+use scratch::Scratch;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub const STATE: &str = "/etc/cwmp-agent/state";
+pub const RUN: &str = "/var/run/cwmp-agent";
+
+/// How a life of the agent ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Nothing is due.
+    Idle,
+    /// The command that reboots the box was run.
+    GoingDown,
+}
+
+/// See the module.
+pub struct Cpe {
+    pub router: Router,
+    pub acs: Acs,
+    marks: Scratch,
+    boots: Cell<u32>,
+}
+
+impl Cpe {
+    /// A router that has never met its ACS.
+    pub fn new() -> Cpe {
+        let memory = Path::new("/dev/shm");
+        let router = match memory.is_dir() {
+            true => Router::new_in(memory),
+            false => Router::new(),
+        };
+        let cpe = Cpe {
+            router: router.expect("a copy of the sample router"),
+            acs: Acs::start(AcsConfig::default()).expect("an ACS"),
+            marks: Scratch::new(),
+            boots: Cell::new(0),
+        };
+        let text = cpe.router.read("/etc/config/cwmp").expect("settings");
+        let mut package = cwmp_agent::uci::Package::parse(text.as_bytes()).expect("UCI");
+        let at = package.section("acs").expect("section acs");
+        package.set(at, "url", &cpe.acs.url()).expect("the option");
+        cpe.write("/etc/config/cwmp", &package.to_bytes());
+        let mark = |name: &str, what: &str| {
+            let file = cpe.marks.path(name);
+            format!(
+                "[\"/bin/sh\", \"-c\", \"echo {what} >>{}\", \"sh\"",
+                file.display()
+            )
+        };
+        let toml = format!(
+            "[platform]\nreboot = {}]\nfactory_reset = {}]\napply_config = {}, \"{{package}}\"]\n",
+            mark("rebooted", "reboot"),
+            mark("reset", "reset"),
+            mark("reloads", "$1"),
+        );
+        cpe.write("/etc/cwmp-agent/agent.toml", toml.as_bytes());
+        cpe.boot();
+        cpe
+    }
+
+    /// One that has: its first session is over, and nothing is owed.
+    pub fn known() -> Cpe {
+        let cpe = Cpe::new();
+        let world = cpe.open(&cpe.disk());
+        assert_eq!(live(&world), End::Idle);
+        drop(world);
+        assert_eq!(cpe.last_session().events(), ["0 BOOTSTRAP", "1 BOOT"]);
+        cpe
+    }
+
+    /// The disk as it is now, all of it durable.
+    pub fn disk(&self) -> Arc<FrailFolder> {
+        Arc::new(FrailFolder::new(self.router.root()))
+    }
+
+    pub fn setup(&self, disk: &Arc<FrailFolder>) -> Setup {
+        Setup::open(self.router.root(), None)
+            .expect("agent.toml")
+            .on(disk.clone())
+    }
+
+    /// The agent, opened as `run` opens it.
+    pub fn open(&self, disk: &Arc<FrailFolder>) -> World {
+        World::open_to_stay(self.setup(disk)).expect("the agent starts whatever it finds")
+    }
+
+    pub fn image(&self) -> Image {
+        image_of(self.router.root())
+    }
+
+    pub fn put_back(&self, image: &Image) {
+        put_back(self.router.root(), image);
+    }
+
+    /// The box boots: another boot id, an empty run folder, no marks.
+    pub fn boot(&self) {
+        self.boots.set(self.boots.get() + 1);
+        let id = format!("{:08x}-0000-4000-8000-000000000000\n", self.boots.get());
+        self.write("/proc/sys/kernel/random/boot_id", id.as_bytes());
+        let _ = std::fs::remove_dir_all(self.router.path(RUN));
+        self.forget_marks();
+    }
+
+    pub fn forget_marks(&self) {
+        for name in ["rebooted", "reset", "reloads"] {
+            let _ = std::fs::remove_file(self.marks.path(name));
+        }
+    }
+
+    /// The lines that the box's commands left: `rebooted`, `reset` or `reloads`.
+    pub fn marks(&self, name: &str) -> Vec<String> {
+        let text = std::fs::read_to_string(self.marks.path(name)).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    pub fn write(&self, path: &str, content: &[u8]) {
+        let path = self.router.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    pub fn state(&self, name: &str) -> PathBuf {
+        self.router.path(STATE).join(name)
+    }
+
+    pub fn state_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(self.router.path(STATE))
+            .map(|dir| {
+                dir.map(|e| e.unwrap().file_name().into_string().unwrap())
+                    .collect()
+            })
+            .unwrap_or_default();
+        names.sort();
+        names
+    }
+
+    /// What the next session of the ACS asks for; nothing else is left over.
+    pub fn script(&self, script: Script) {
+        self.acs.clear_sessions();
+        self.acs.push_session(script);
+    }
+
+    pub fn sessions(&self) -> usize {
+        self.look(|record| record.sessions.len())
+    }
+
+    /// The ACS's record, not copied: it grows with every boot.
+    fn look<T>(&self, look: impl Fn(&Record) -> T) -> T {
+        let all = self
+            .acs
+            .wait_until(Duration::from_secs(1), |r| Some(look(r)));
+        all.expect("the record")
+    }
+
+    pub fn last_session(&self) -> SessionRecord {
+        self.look(|record| record.sessions.last().cloned())
+            .expect("a session")
+    }
+
+    /// A start of the agent on a sound disk, lived to its end, and the events told in it.
+    pub fn life(&self) -> (End, Vec<String>) {
+        let before = self.sessions();
+        let world = self.open(&self.disk());
+        let end = live(&world);
+        (end, self.told_since(before))
+    }
+
+    /// The events of all sessions after the first `before`, with their CommandKeys.
+    pub fn told_since(&self, before: usize) -> Vec<String> {
+        self.look(|record| {
+            let sessions = record.sessions.iter().skip(before);
+            sessions
+                .flat_map(|s| &s.inform.inform.as_ref().unwrap().events)
+                .map(|e| {
+                    format!("{} {}", e.code, e.command_key)
+                        .trim_end()
+                        .to_owned()
+                })
+                .collect()
+        })
+    }
+
+    /// Whether the session before session `number` told of a scheduled Inform, and the CPE
+    /// had the answer.
+    pub fn told_before(&self, number: usize) -> bool {
+        self.look(|record| {
+            let last = number.checked_sub(1).and_then(|n| record.sessions.get(n));
+            last.is_some_and(|s| s.events().contains(&"M ScheduleInform") && s.messages.len() > 1)
+        })
+    }
+
+    /// Nothing that a change needed for itself is left.
+    pub fn nothing_left_behind(&self, what: &str) {
+        for path in self.image().keys() {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let bad = name.ends_with(".cwmp-new") || name.ends_with(".new");
+            assert!(!bad && !name.contains(".bad-"), "{what}: {name} is left");
+        }
+        assert!(
+            !self.state("journal").exists(),
+            "{what}: the journal is left"
+        );
+    }
+
+    /// Lives `story` with the power going at every step after the moment that it calls
+    /// what it is handed; the box is booted on everything that may be left then, and `check`
+    /// made on it.
+    pub fn at_every_cut<T>(
+        &self,
+        story: impl Fn(&Arc<FrailFolder>, &dyn Fn()) -> T,
+        check: impl Fn(&Cut<T>),
+    ) {
+        self.cut(true, story, check);
+    }
+
+    /// As [`at_every_cut`](Self::at_every_cut), but the agent alone is killed and started
+    /// again: what was written stays, the box knows no boot.
+    pub fn at_every_kill<T>(
+        &self,
+        story: impl Fn(&Arc<FrailFolder>, &dyn Fn()) -> T,
+        check: impl Fn(&Cut<T>),
+    ) {
+        self.cut(false, story, check);
+    }
+
+    fn cut<T>(
+        &self,
+        power: bool,
+        story: impl Fn(&Arc<FrailFolder>, &dyn Fn()) -> T,
+        check: impl Fn(&Cut<T>),
+    ) {
+        let start = self.image();
+        let mut cuts = 0;
+        for n in 0.. {
+            self.put_back(&start);
+            self.boot();
+            let before = self.sessions();
+            let disk = self.disk();
+            let ended = until_power_cut(|| story(&disk, &|| disk.set_fate(Fate::CutAfter(n))));
+            let log = disk.log();
+            let cut = log.len() > n as usize;
+            let marks = ["rebooted", "reset", "reloads"].map(|m| self.marks(m));
+            let session = self.look(|record| record.sessions.get(before).cloned());
+            let mut seen: Vec<Image> = Vec::new();
+            for survives in survivals(n) {
+                let image = disk.after_power_cut(survives);
+                if seen.contains(&image) {
+                    continue;
+                }
+                if power {
+                    self.put_back(&image);
+                    self.boot();
+                } else if !seen.is_empty() {
+                    break;
+                }
+                self.acs.clear_sessions();
+                let what = format!(
+                    "cut before step {n} ({}), {survives:?} survives",
+                    log.last().filter(|_| cut).map_or("the end", String::as_str)
+                );
+                check(&Cut {
+                    ended: ended.as_ref(),
+                    session: session.as_ref(),
+                    marks: &marks,
+                    what: &what,
+                });
+                seen.push(image);
+            }
+            if !cut {
+                break;
+            }
+            cuts += 1;
+            assert!(cuts < 1000, "the story never ends");
+        }
+        assert!(cuts > 3, "only {cuts} steps");
+    }
+}
+
+/// What [`Cpe::at_every_cut`] found.
+pub struct Cut<'a, T> {
+    /// What the story gave, where its end was reached.
+    pub ended: Option<&'a T>,
+    /// The session that the ACS saw in it.
+    pub session: Option<&'a SessionRecord>,
+    /// `rebooted`, `reset`, `reloads` before the cut.
+    pub marks: &'a [Vec<String>; 3],
+    pub what: &'a str,
+}
+
+impl<T> Cut<'_, T> {
+    /// Whether the ACS got a response of this name.
+    pub fn told(&self, response: &str) -> bool {
+        self.session.is_some_and(|s| s.message(response).is_some())
+    }
+
+    /// Whether the CPE went on after its Inform: it had the InformResponse and told so.
+    pub fn informed(&self) -> bool {
+        self.session.is_some_and(|s| s.messages.len() > 1)
+    }
+}
+
+/// How much survives, in the ways that can differ.
+pub fn survivals(n: u32) -> impl Iterator<Item = Survives> {
+    let seed = u64::from(n) * 2;
+    [
+        Survives::Nothing,
+        Survives::Names,
+        Survives::Everything,
+        Survives::Some(seed + 1),
+        Survives::Some(seed + 2),
+    ]
+    .into_iter()
+}
+
+/// What dispatcher and worker do from the start until nothing is due, in their order.
+pub fn live(world: &World) -> End {
+    let start = agent::begin(world);
+    if (start.reboot_now || start.reset.is_some()) && worker::act(world) {
+        return End::GoingDown;
+    }
+    for _ in 0..3 {
+        if !world.owed().wants_session() {
+            return End::Idle;
+        }
+        if one_session(world) == End::GoingDown {
+            return End::GoingDown;
+        }
+    }
+    panic!("sessions without end: {:?}", world.owed().pending());
+}
+
+/// One session and what follows it.
+pub fn one_session(world: &World) -> End {
+    let mut report = session::run(world, None);
+    worker::settle(world, &mut report);
+    let acts = world.owed().must_act();
+    if acts && worker::act(world) {
+        return End::GoingDown;
+    }
+    End::Idle
+}
+
+/// The value of a parameter.
+pub fn get(world: &World, path: &str) -> String {
+    let mut model = world.model();
+    model.begin();
+    let mut entries = model.get(&[path]).unwrap_or_else(|e| panic!("{path}: {e}"));
+    entries.pop().expect("an entry").value
+}

@@ -279,13 +279,15 @@ fn the_first_contact_is_told_until_it_was_answered_and_numbers_that_were_seen_st
             }
             assert_eq!(live(&world), End::Idle);
             let told = cpe.told_since(before);
-            if cut.informed() {
+            // Answered and not yet confirmed: the write may have come through or not.
+            if cut.informed() || cut.session.is_some() && told.len() == 1 {
                 assert_eq!(told, ["1 BOOT"], "{}", cut.what);
             } else {
                 assert_eq!(told, ["0 BOOTSTRAP", "1 BOOT"], "{}", cut.what);
             }
             if let Some(session) = cut.session {
-                let device = |s: &SessionRecord| s.inform.inform.as_ref().unwrap().serial_number.clone();
+                let device =
+                    |s: &SessionRecord| s.inform.inform.as_ref().unwrap().serial_number.clone();
                 let now = cpe.last_session();
                 assert_eq!(device(session), device(&now), "{}", cut.what);
             }
@@ -468,6 +470,7 @@ fn a_scheduled_inform_is_kept_until_it_was_told() {
                 assert!(world.owed().take_schedules(due));
             }
             one_session(&world);
+            drop(world);
             let told = cpe.told_since(before);
             let scheduled = told == ["1 BOOT", "3 SCHEDULED", "M ScheduleInform s 1"];
             assert!(scheduled || told == ["1 BOOT"], "{}: {told:?}", cut.what);
@@ -498,7 +501,7 @@ fn what_a_command_sets_is_all_or_nothing_and_leaves_the_key() {
     let new = ["by hand", "hand.example", "the key"];
     cpe.at_every_cut(
         |disk, arm| {
-            cpe.life();
+            live(&cpe.open(disk));
             arm();
             let items = vec![
                 (SSID.to_owned(), new[0].to_owned()),

@@ -199,9 +199,14 @@ impl Acs {
         self.server.shared.state().scripts.push_back(script);
     }
 
-    /// Forgets the scripts of sessions that have not begun yet.
+    /// Forgets the scripts of sessions to come, and of one that broke off before its script
+    /// was begun and that would be taken up again.
     pub fn clear_sessions(&self) {
-        self.server.shared.state().scripts.clear();
+        let mut state = self.server.shared.state();
+        state.scripts.clear();
+        if let Some(live) = state.live.as_mut().filter(|live| !live.stepped) {
+            live.ctx.script = Script::new();
+        }
     }
 
     /// Adds a rule, after those there are.

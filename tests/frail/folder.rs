@@ -37,13 +37,20 @@ pub enum Node {
 /// All that is in a folder.
 pub type Image = BTreeMap<PathBuf, Node>;
 
+/// What lies directly in a folder and is never written: left out of every image.
+const FIXED: [&str; 5] = ["proc", "sys", "tmp", "usr", "bin"];
+
 /// Reads all that is in a folder; sockets, links and pipes are left out.
 pub fn image_of(dir: &Path) -> Image {
     let mut image = Image::new();
     let mut left = vec![dir.to_owned()];
+    let mut above = None;
     while let Some(dir) = left.pop() {
         for entry in fs::read_dir(&dir).unwrap() {
             let entry = entry.unwrap();
+            if above.is_none() && FIXED.iter().any(|name| entry.file_name() == *name) {
+                continue;
+            }
             let (path, meta) = (entry.path(), entry.metadata().unwrap());
             let mode = meta.mode() & 0o7777;
             if meta.is_dir() {
@@ -53,6 +60,7 @@ pub fn image_of(dir: &Path) -> Image {
                 image.insert(path.clone(), Node::File(fs::read(&path).unwrap(), mode));
             }
         }
+        above = Some(dir);
     }
     image
 }
@@ -146,6 +154,7 @@ struct Inner {
 
 /// See the module.
 pub struct FrailFolder {
+    dir: PathBuf,
     inner: Mutex<Inner>,
 }
 
@@ -170,6 +179,7 @@ impl FrailFolder {
             });
         }
         FrailFolder {
+            dir: dir.to_owned(),
             inner: Mutex::new(Inner {
                 inodes,
                 durable_names: names.clone(),
@@ -218,10 +228,9 @@ impl FrailFolder {
         let mut image = Image::new();
         for (path, i) in &names {
             let inode = &d.inodes[*i];
+            // A folder that did not survive takes with it what is in it.
             let above = path.parent().unwrap();
-            let lost = names.keys().any(|n| n == above) && !image.contains_key(above);
-            let orphan = d.names.contains_key(above) && !names.contains_key(above);
-            if lost || orphan {
+            if above != self.dir && !image.contains_key(above) {
                 continue;
             }
             let node = match &inode.now {

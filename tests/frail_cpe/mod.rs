@@ -75,8 +75,11 @@ impl Cpe {
                 file.display()
             )
         };
+        cpe.marks
+            .file("model/small.toml", include_str!("model.toml"));
         let toml = format!(
-            "[platform]\nreboot = {}]\nfactory_reset = {}]\napply_config = {}, \"{{package}}\"]\n",
+            "data_model = [{:?}]\n[platform]\nreboot = {}]\nfactory_reset = {}]\napply_config = {}, \"{{package}}\"]\n",
+            cpe.marks.path("model"),
             mark("rebooted", "reboot"),
             mark("reset", "reset"),
             mark("reloads", "$1"),

@@ -125,7 +125,15 @@ impl StateDir {
     pub fn save_bytes(&self, name: &str, body: &[u8]) -> io::Result<bool> {
         let path = self.path(name);
         let failed_before = self.failing().contains(name);
-        let written = atomic::write(&*self.disk, &path, &seal(name, body), 0o600);
+        let content = seal(name, body);
+        let mut written = atomic::write(&*self.disk, &path, &content, 0o600);
+        if let Err(e) = &written
+            && e.kind() == io::ErrorKind::InvalidInput
+        {
+            // A folder, a pipe: it would stand in the way for good.
+            self.set_aside(name, &e.to_string());
+            written = atomic::write(&*self.disk, &path, &content, 0o600);
+        }
         let written = match written {
             // Equal to what is seen, which a write that failed may have left: a power cut
             // could still take it back.
@@ -187,13 +195,9 @@ impl StateDir {
         let path = self.path(name);
         let aside = |n: u32| self.path(&format!("{name}.bad-{n}"));
         let free = (1..KEPT_BAD).find(|n| self.disk.stat(&aside(*n)).is_err());
-        // A folder does not take the place of a file, nor a file that of a folder: then
-        // one of the others does.
-        let mut places = free
-            .into_iter()
-            .chain([KEPT_BAD])
-            .chain((1..KEPT_BAD).rev())
-            .map(aside);
+        // A folder does not take the place of a file, nor a file that of a folder: such
+        // things have places of their own.
+        let mut places = free.into_iter().chain(KEPT_BAD..=2 * KEPT_BAD).map(aside);
         let moved = places.find(|to| self.disk.rename(&path, to).is_ok());
         match moved {
             Some(to) => warn!(

@@ -150,6 +150,8 @@ struct Inner {
     /// What was done since the fate was set, in words.
     log: Vec<String>,
     dead: bool,
+    /// A file of this name cannot be read.
+    unreadable: Option<String>,
 }
 
 /// See the module.
@@ -188,6 +190,7 @@ impl FrailFolder {
                 fate: Fate::Sound,
                 log: Vec::new(),
                 dead: false,
+                unreadable: None,
             }),
         }
     }
@@ -197,6 +200,11 @@ impl FrailFolder {
         let mut d = self.inner.lock().unwrap();
         d.fate = fate;
         d.log.clear();
+    }
+
+    /// Files of this name cannot be read from now on.
+    pub fn refuse_to_read(&self, name: &str) {
+        self.inner.lock().unwrap().unreadable = Some(name.to_owned());
     }
 
     /// What was tried since the fate was set: a line for each step.
@@ -306,6 +314,10 @@ impl FrailFolder {
 
 impl Disk for FrailFolder {
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        let name = self.inner.lock().unwrap().unreadable.clone();
+        if name.is_some_and(|name| path.ends_with(name)) {
+            return Err(errno(13));
+        }
         RealDisk.read(path, limit)
     }
 

@@ -17,7 +17,9 @@ pub mod router;
 pub mod scratch;
 
 use acs::{Acs, AcsConfig, Record, Script, SessionRecord};
+use cwmp_agent::agent::control::{Answer, Question, client};
 use cwmp_agent::agent::setup::Setup;
+use cwmp_agent::agent::status::Status;
 use cwmp_agent::agent::world::World;
 use cwmp_agent::agent::{self, session, worker};
 use frail::folder::{FrailFolder, Image, image_of, put_back, until_power_cut};
@@ -211,13 +213,26 @@ impl Cpe {
         })
     }
 
-    /// Whether the session before session `number` told of a scheduled Inform, and the CPE
-    /// had the answer.
-    pub fn told_before(&self, number: usize) -> bool {
-        self.look(|record| {
-            let last = number.checked_sub(1).and_then(|n| record.sessions.get(n));
-            last.is_some_and(|s| s.events().contains(&"M ScheduleInform") && s.messages.len() > 1)
-        })
+    /// Waits until session `number` of the ACS (from 1) has ended.
+    pub fn wait_session(&self, number: usize) -> SessionRecord {
+        let number = u32::try_from(number).expect("a session's number");
+        let session = self.acs.wait_session(number, Duration::from_secs(30));
+        session.expect("the session ends")
+    }
+
+    /// Asks a running daemon for a session with this event.
+    pub fn ask_inform(&self, event: &str) {
+        let event = Some(event.to_owned());
+        let answer = client::ask(&self.router.path(RUN), &Question::Inform { event });
+        assert!(matches!(answer, Ok(Some(Answer::Done))), "{answer:?}");
+    }
+
+    /// Asks a running daemon how it is.
+    pub fn ask_status(&self) -> Box<Status> {
+        match client::ask(&self.router.path(RUN), &Question::Status) {
+            Ok(Some(Answer::Status(status))) => status,
+            answer => panic!("{answer:?}"),
+        }
     }
 
     /// Nothing that a change needed for itself is left.
@@ -271,7 +286,7 @@ impl Cpe {
             let log = disk.log();
             let cut = log.len() > n as usize;
             let marks = ["rebooted", "reset", "reloads"].map(|m| self.marks(m));
-            let session = self.look(|record| record.sessions.get(before).cloned());
+            let sessions = self.look(|record| record.sessions[before..].to_vec());
             let mut seen: Vec<Image> = Vec::new();
             for survives in survivals(n) {
                 let image = disk.after_power_cut(survives);
@@ -291,7 +306,8 @@ impl Cpe {
                 );
                 check(&Cut {
                     ended: ended.as_ref(),
-                    session: session.as_ref(),
+                    session: sessions.first(),
+                    sessions: &sessions,
                     marks: &marks,
                     what: &what,
                 });
@@ -311,8 +327,10 @@ impl Cpe {
 pub struct Cut<'a, T> {
     /// What the story gave, where its end was reached.
     pub ended: Option<&'a T>,
-    /// The session that the ACS saw in it.
+    /// The first session that the ACS saw in it.
     pub session: Option<&'a SessionRecord>,
+    /// And all of them.
+    pub sessions: &'a [SessionRecord],
     /// `rebooted`, `reset`, `reloads` before the cut.
     pub marks: &'a [Vec<String>; 3],
     pub what: &'a str,
@@ -322,6 +340,13 @@ impl<T> Cut<'_, T> {
     /// Whether the ACS got a response of this name.
     pub fn told(&self, response: &str) -> bool {
         self.session.is_some_and(|s| s.message(response).is_some())
+    }
+
+    /// Whether an event of this code was told and the ACS has answered.
+    pub fn delivered(&self, code: &str) -> bool {
+        let answered = |s: &SessionRecord| s.answers.iter().any(|a| a == "InformResponse");
+        let mut sessions = self.sessions.iter();
+        sessions.any(|s| s.events().contains(&code) && answered(s))
     }
 
     /// Whether the CPE went on after its Inform: it had the InformResponse and told so.

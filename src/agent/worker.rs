@@ -124,8 +124,11 @@ fn forget(world: &World) {
     if let Err(e) = world.setup.state() {
         log::warn!("{e}");
     }
-    if let Err(fault) = world.model().factory_reset() {
+    let wiped = world.model().factory_reset();
+    if let Err(fault) = wiped {
+        // Half wiped is not reset: the record stays, and the next start does it again.
         log::error!("the model's state cannot be wiped: {fault}");
+        return;
     }
     if let Err(e) = world.state.remove(super::setup::GOOD_SETTINGS) {
         log::warn!("the kept settings cannot be wiped: {e}");

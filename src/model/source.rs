@@ -159,6 +159,13 @@ pub trait Journal: Send {
     /// one was set aside.
     fn load(&mut self, name: &str) -> Option<Vec<u8>>;
 
+    /// A request begins: what a disk in trouble left of an earlier change is settled if
+    /// that can be done now. Tells whether state files may hold something else than when
+    /// they were loaded.
+    fn settle(&mut self) -> bool {
+        false
+    }
+
     /// The content of a state file is not understood: it is put where it is not met again,
     /// and its place is free.
     fn set_aside(&mut self, _name: &str, _why: &str) {}

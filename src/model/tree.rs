@@ -141,6 +141,23 @@ impl Walk {
     }
 }
 
+/// What the agent itself keeps.
+struct Kept {
+    numbers: Numbers,
+    attributes: Attributes,
+    key: String,
+}
+
+impl Kept {
+    fn load(journal: &mut dyn Journal) -> Kept {
+        Kept {
+            numbers: loaded(journal, instances::FILE, Numbers::load),
+            attributes: loaded(journal, attributes::FILE, Attributes::load),
+            key: loaded(journal, KEY_FILE, load_key),
+        }
+    }
+}
+
 /// What a state file holds; one that is not understood is set aside and counts as absent.
 fn loaded<T: Default>(
     journal: &mut dyn Journal,
@@ -165,9 +182,11 @@ impl Model {
         mut journal: Box<dyn Journal>,
         limits: Limits,
     ) -> Model {
-        let numbers = loaded(&mut *journal, instances::FILE, Numbers::load);
-        let attributes = loaded(&mut *journal, attributes::FILE, Attributes::load);
-        let key = loaded(&mut *journal, KEY_FILE, load_key);
+        let Kept {
+            numbers,
+            attributes,
+            key,
+        } = Kept::load(&mut *journal);
         Model {
             schema: Arc::new(schema),
             sources,
@@ -184,6 +203,12 @@ impl Model {
     /// A new request begins: volatile things read before are stale, and the request's
     /// deadline starts anew.
     pub fn begin(&mut self) {
+        if self.journal.settle() {
+            let kept = Kept::load(&mut *self.journal);
+            self.numbers = kept.numbers;
+            self.attributes = kept.attributes;
+            self.key = kept.key;
+        }
         self.cache.clear();
         for (_, source) in &mut self.sources {
             source.begin();

@@ -18,7 +18,7 @@ use super::disk::{Disk, Stat};
 use super::reloads::Reloads;
 use super::state::{LIMIT, StateDir, hex, seal, sha256, unseal};
 use crate::model::source::{FileChange, Journal, Trouble};
-use log::{error, info, warn};
+use log::{debug, error, info, warn};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io;
@@ -41,6 +41,18 @@ pub struct DiskJournal {
     disk: Arc<dyn Disk>,
     state: StateDir,
     reloads: Option<Reloads>,
+    unsettled: Unsettled,
+}
+
+/// A change that is neither whole nor undone, because the disk refused. Nothing else is
+/// changed before it is settled.
+enum Unsettled {
+    None,
+    /// Of an earlier start: recovery makes its files agree.
+    Recover,
+    /// Of this one, refused to whoever asked for it: it must be undone. The first of the
+    /// steps, this many, may have been made.
+    Undo(Vec<Step>, usize),
 }
 
 /// What the journal's file holds.
@@ -70,8 +82,13 @@ struct Step {
 impl DiskJournal {
     /// A journal in this folder of state.
     pub fn new(state: StateDir) -> DiskJournal {
+        let disk = state.disk();
         DiskJournal {
-            disk: state.disk(),
+            unsettled: match disk.stat(&state.path(NAME)) {
+                Ok(_) => Unsettled::Recover,
+                Err(_) => Unsettled::None,
+            },
+            disk,
             state,
             reloads: None,
         }
@@ -85,21 +102,7 @@ impl DiskJournal {
     }
 
     fn try_commit(&mut self, files: &[FileChange]) -> Result<(), Trouble> {
-        match self.disk.stat(&self.state.path(NAME)) {
-            Ok(_) => {
-                let settled =
-                    recover(&self.state).map_err(|e| trouble(&self.state.path(NAME), e))?;
-                warn!(
-                    "an interrupted change was settled before the next one; to be reloaded: {:?}",
-                    settled.reload
-                );
-                if let Some(reloads) = &self.reloads {
-                    reloads.add_settled(&settled.reload);
-                }
-            }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => return Err(trouble(&self.state.path(NAME), e)),
-        }
+        self.settle_now()?;
         let steps = self.steps(files)?;
         if steps.is_empty() {
             return Ok(());
@@ -111,9 +114,8 @@ impl DiskJournal {
             }
         }
         self.remember_folders(&steps)?;
-        if let Err(e) = self.lay_out(&steps, &reload) {
-            self.sweep(&steps);
-            return Err(e);
+        if let Err(failed) = self.lay_out(&steps, &reload) {
+            return self.go_back(steps, 0, failed);
         }
         let waited = self.reloads.as_ref().map(Reloads::waiting);
         if let Some(reloads) = &self.reloads {
@@ -136,10 +138,11 @@ impl DiskJournal {
                     "{}: cannot be removed: {e}",
                     self.state.path(NAME).display()
                 );
+                self.unsettled = Unsettled::Recover;
             }
             return Ok(());
         };
-        let undone = self.go_back(&steps, done, failed);
+        let undone = self.go_back(steps, done, failed);
         if let (Some(reloads), Some(waited)) = (&self.reloads, waited) {
             reloads.done(reload.iter().filter(|r| !waited.contains(*r)));
         }
@@ -150,6 +153,7 @@ impl DiskJournal {
     /// without `/etc/config`). An empty folder that a failure leaves is harmless.
     fn make_folder_of(&self, path: &Path) -> io::Result<()> {
         match path.parent() {
+            Some(dir) if dir == self.state.dir() => self.disk.make_dir(dir, 0o700),
             Some(dir) => self.disk.make_dir(dir, 0o755),
             None => Ok(()),
         }
@@ -243,45 +247,49 @@ impl DiskJournal {
             entries: steps.iter().map(Step::entry).collect(),
             reload: reload.to_vec(),
         };
-        match self.state.save(NAME, &record) {
-            Ok(_) => Ok(()),
-            Err(e) => {
-                // It may be there all the same, when only its last fsync failed.
-                if let Err(e) = self.state.remove(NAME) {
-                    warn!(
-                        "{}: cannot be removed: {e}",
-                        self.state.path(NAME).display()
-                    );
-                }
-                Err(trouble(&self.state.path(NAME), e))
-            }
+        self.state
+            .save(NAME, &record)
+            .map(|_| ())
+            .map_err(|e| trouble(&self.state.path(NAME), e))
+    }
+
+    /// Undoes a change of which the first `done` steps were made, now or, if the disk
+    /// refuses that as well, later. Gives what failed.
+    fn go_back(&mut self, steps: Vec<Step>, done: usize, failed: Trouble) -> Result<(), Trouble> {
+        if let Err(e) = self.undo(&steps, done) {
+            error!("{failed}; and it cannot be undone now: {e}; it is before the next change");
+            self.unsettled = Unsettled::Undo(steps, done);
         }
+        Err(failed)
     }
 
     /// Undoes the first `done` steps by a journalled change of its own, so that a power
-    /// cut here, too, leaves all or nothing.
-    fn go_back(&self, steps: &[Step], done: usize, failed: Trouble) -> Result<(), Trouble> {
-        let back: Vec<Step> = steps.iter().take(done).map(Step::inverse).collect();
-        let result = (|| {
-            if back.is_empty() {
-                // First the new files: without them a journal that stays is undone.
-                self.sweep(steps);
-                return self
-                    .state
-                    .remove(NAME)
-                    .map_err(|e| trouble(&self.state.path(NAME), e));
+    /// cut here, too, leaves all or nothing. May be called again after it failed.
+    fn undo(&self, steps: &[Step], done: usize) -> Result<(), Trouble> {
+        let disk = &*self.disk;
+        let at = |step: &Step, e| trouble(&step.target.path, e);
+        // Those that are as they were, undone before or never made, and those that somebody
+        // has edited since, stay.
+        let mut back = Vec::new();
+        for step in steps.iter().take(done) {
+            let now = hash_of(disk, &step.target.path).map_err(|e| at(step, e))?;
+            if now == step.new.as_deref().map(hash) {
+                back.push(step.inverse());
             }
-            // The renames made so far become durable first: the new files written now take
-            // the names of theirs, and the journal on the disk still counts on those.
-            sync_folders(&*self.disk, &back)?;
+        }
+        if !back.is_empty() {
+            // The renames made so far, forth and back, become durable first: the new files
+            // written now take the names of theirs, and the journal on the disk counts on
+            // them.
+            sync_folders(disk, steps)?;
             for step in &back {
                 if let Some(old) = &step.new {
                     step.target
-                        .create_new(&*self.disk, old, step.mode)
-                        .map_err(|e| trouble(&step.target.path, e))?;
+                        .create_new(disk, old, step.mode)
+                        .map_err(|e| at(step, e))?;
                 }
             }
-            sync_folders(&*self.disk, &back)?;
+            sync_folders(disk, &back)?;
             let record = Record {
                 entries: back.iter().map(Step::entry).collect(),
                 reload: Vec::new(),
@@ -290,33 +298,50 @@ impl DiskJournal {
                 .save(NAME, &record)
                 .map_err(|e| trouble(&self.state.path(NAME), e))?;
             for step in &back {
-                replace(&*self.disk, step).map_err(|e| trouble(&step.target.path, e))?;
-            }
-            sync_folders(&*self.disk, &back)?;
-            self.state
-                .remove(NAME)
-                .map_err(|e| trouble(&self.state.path(NAME), e))
-        })();
-        match result {
-            Ok(()) => {
-                self.sweep(steps);
-                Err(failed)
-            }
-            Err(e) => {
-                error!(
-                    "{failed}; and it cannot be undone now: {e}; recovery will make all files agree"
-                );
-                Err(failed)
+                replace(disk, step).map_err(|e| at(step, e))?;
             }
         }
+        // First the new files: without them a journal that stays is undone. What was undone
+        // at an earlier call becomes durable here, before the journal goes.
+        for step in steps {
+            match disk.remove(&step.target.new_path()) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(at(step, e)),
+                _ => {}
+            }
+        }
+        if done > 0 {
+            sync_folders(disk, steps)?;
+        }
+        self.state
+            .remove(NAME)
+            .map_err(|e| trouble(&self.state.path(NAME), e))
     }
 
-    /// Takes away new files that will not be used.
-    fn sweep(&self, steps: &[Step]) {
-        for step in steps {
-            // What stays behind here goes with the next recovery.
-            let _ = self.disk.remove(&step.target.new_path());
+    /// Settles what is unsettled; tells whether state files may have become others.
+    fn settle_now(&mut self) -> Result<bool, Trouble> {
+        match &self.unsettled {
+            Unsettled::None => return Ok(false),
+            Unsettled::Undo(steps, done) => {
+                self.undo(steps, *done)?;
+                info!("the change that failed is undone");
+                self.unsettled = Unsettled::None;
+                return Ok(false);
+            }
+            Unsettled::Recover => {}
         }
+        let settled = recover(&self.state).map_err(|e| trouble(&self.state.path(NAME), e))?;
+        self.unsettled = Unsettled::None;
+        if settled.outcome == Outcome::Clean {
+            return Ok(false);
+        }
+        warn!(
+            "an interrupted change was settled only now; to be reloaded: {:?}",
+            settled.reload
+        );
+        if let Some(reloads) = &self.reloads {
+            reloads.add_settled(&settled.reload);
+        }
+        Ok(true)
     }
 }
 
@@ -331,6 +356,13 @@ impl Journal for DiskJournal {
 
     fn load(&mut self, name: &str) -> Option<Vec<u8>> {
         self.state.load_bytes(name)
+    }
+
+    fn settle(&mut self) -> bool {
+        self.settle_now().unwrap_or_else(|e| {
+            debug!("{e}");
+            false
+        })
     }
 
     fn set_aside(&mut self, name: &str, why: &str) {

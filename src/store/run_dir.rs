@@ -47,8 +47,14 @@ impl RunDir {
     pub fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let new = self.dir.join(format!("{name}.new"));
         self.remove(&new)?;
-        self.disk.create(&new, content, 0o600, None)?;
-        self.disk.rename(&new, &self.dir.join(name))
+        let written = self
+            .disk
+            .create(&new, content, 0o600, None)
+            .and_then(|()| self.disk.rename(&new, &self.dir.join(name)));
+        if written.is_err() {
+            let _ = self.disk.remove(&new);
+        }
+        written
     }
 
     /// What [`write`](Self::write) put there; an error beyond `limit` bytes.

@@ -53,12 +53,17 @@ impl StateDir {
         Ok(StateDir::at(disk, &dir))
     }
 
-    /// A folder that is not there and cannot be made: nothing is found in it, and writing
-    /// fails.
+    /// A folder that is not there and cannot be made: nothing is found in it, and each
+    /// write tries to make it.
     pub fn at(disk: Arc<dyn Disk>, dir: &Path) -> StateDir {
+        // Its real path, as far as it is there.
+        let real = dir.ancestors().find_map(|above| {
+            let real = disk.resolve(above).ok()?;
+            Some(real.join(dir.strip_prefix(above).ok()?))
+        });
         StateDir {
             disk,
-            dir: dir.to_owned(),
+            dir: real.unwrap_or_else(|| dir.to_owned()),
             failing: Arc::default(),
         }
     }
@@ -126,14 +131,19 @@ impl StateDir {
         let path = self.path(name);
         let failed_before = self.failing().contains(name);
         let content = seal(name, body);
-        let mut written = atomic::write(&*self.disk, &path, &content, 0o600);
-        if let Err(e) = &written
-            && e.kind() == io::ErrorKind::InvalidInput
-        {
+        let write = || atomic::write(&*self.disk, &path, &content, 0o600);
+        let written = match write() {
             // A folder, a pipe: it would stand in the way for good.
-            self.set_aside(name, &e.to_string());
-            written = atomic::write(&*self.disk, &path, &content, 0o600);
-        }
+            Err(e) if e.kind() == io::ErrorKind::InvalidInput => {
+                self.set_aside(name, &e.to_string());
+                write()
+            }
+            // It could not be made before, or somebody has taken it away.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                self.disk.make_dir(&self.dir, 0o700).and_then(|()| write())
+            }
+            written => written,
+        };
         let written = match written {
             // Equal to what is seen, which a write that failed may have left: a power cut
             // could still take it back.

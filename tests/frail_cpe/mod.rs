@@ -239,8 +239,8 @@ impl Cpe {
     pub fn nothing_left_behind(&self, what: &str) {
         for path in self.image().keys() {
             let name = path.file_name().unwrap().to_str().unwrap();
-            let bad = name.ends_with(".cwmp-new") || name.ends_with(".new");
-            assert!(!bad && !name.contains(".bad-"), "{what}: {name} is left");
+            let bad = name.ends_with(".cwmp-new") || name.contains(".bad-");
+            assert!(!bad, "{what}: {name} is left");
         }
         assert!(
             !self.state("journal").exists(),

@@ -486,7 +486,14 @@ pub fn recover(state: &StateDir) -> io::Result<Recovered> {
                     _ => {}
                 }
             }
-            state.remove(NAME)?;
+            match state.remove(NAME) {
+                // Gone, though perhaps not for good: should it come back, there is nothing
+                // left to do but to reload again.
+                Err(e) if disk.stat(&state.path(NAME)).is_err() => {
+                    warn!("{}: {e}", state.path(NAME).display());
+                }
+                removed => removed?,
+            }
             info!(
                 "an interrupted change was {}",
                 match recovered.outcome {

@@ -13,8 +13,11 @@
 //!      |                                  [going down]                 |
 //!      +---------------------------------------------------------------+
 //! ```
+//! Between sessions the worker reads the watched values where [`watching`] says so; a
+//! change with active notification is an event, subject to the throttle.
 
 mod commands;
+mod watching;
 
 use super::clock;
 use super::control::server::ControlServer;
@@ -35,6 +38,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
+use watching::Watching;
 
 /// The longest the loop sleeps: the settings file and the interface's address are looked
 /// at this often at least.
@@ -44,6 +48,8 @@ const GOING_DOWN: Duration = Duration::from_secs(300);
 /// How long the end waits for a session that was broken off, and for commands: one that
 /// has changed the tree still has its packages to reload and its client to answer.
 const LAST_WAIT: Duration = Duration::from_secs(12);
+/// How long it waits for watched values that are being read: nothing is lost with them.
+const LAST_SCAN: Duration = Duration::from_secs(1);
 /// What other threads tell the dispatcher.
 #[derive(Debug)]
 pub enum Message {
@@ -56,6 +62,8 @@ pub enum Message {
     Acted {
         going_down: bool,
     },
+    /// The watched values were read.
+    Scanned,
     /// A control question was answered; the tree may have changed.
     Asked {
         changed: bool,
@@ -92,6 +100,7 @@ pub struct Daemon {
     control_threads: u32,
     control_waiting: VecDeque<commands::Job>,
     timers: Timers,
+    watching: Watching,
     /// A session or action is under way since then.
     busy: Option<(Instant, i64)>,
     /// An event asks for a session now, whatever the retry wait.
@@ -116,6 +125,7 @@ impl Daemon {
         let settings = world.settings();
         Ok(Daemon {
             timers: Timers::new(&settings, clock::random_u32()),
+            watching: Watching::new(world.setup.config.limits.watch_interval),
             mailbox: Mailbox {
                 sender,
                 wake: Arc::new(wake_sender),
@@ -147,9 +157,10 @@ impl Daemon {
     pub fn run(mut self) -> io::Result<()> {
         let (orders, worker) = worker::start(self.world.clone(), self.mailbox())?;
         self.begin(&orders);
-        while !(self.terminate && self.busy.is_none() && self.control_threads == 0) {
+        while !self.may_end() {
             self.housekeeping();
             self.start_session(&orders);
+            self.start_scan(&orders);
             self.wait()?;
             while let Ok(message) = self.inbox.try_recv() {
                 self.hear(message, &orders);
@@ -165,9 +176,16 @@ impl Daemon {
             }
         }
         drop(orders);
-        let _ = worker.join();
+        if !self.watching.plan.is_scanning() {
+            let _ = worker.join();
+        }
         log::info!("ended");
         Ok(())
+    }
+
+    fn may_end(&self) -> bool {
+        let read = !self.watching.plan.is_scanning() || self.timers.asked_to_end_for() > LAST_SCAN;
+        self.terminate && self.busy.is_none() && self.control_threads == 0 && read
     }
 
     /// Events of the start; an accepted reset or reboot comes before anything else.
@@ -178,6 +196,8 @@ impl Daemon {
         }
         self.due = self.world.owed().wants_session();
         self.place_door();
+        // The program, or the whole box, may be another one than before.
+        self.look_again();
     }
 
     fn order(&mut self, orders: &Sender<Order>, order: Order) {
@@ -224,6 +244,7 @@ impl Daemon {
             return;
         }
         log::info!("settings taken over");
+        self.look_again();
         let settings = self.world.settings();
         // Another ACS is not made to wait for the failures of the one before it.
         if settings.acs.url != before.acs.url && self.timers.retry_waits() {
@@ -281,6 +302,7 @@ impl Daemon {
                 if url.is_empty() { "none" } else { &url }
             );
             self.world.runtime.set("connection_request_url", &url);
+            self.look_again();
         }
     }
 
@@ -302,12 +324,16 @@ impl Daemon {
         }
         let settings = self.world.settings();
         let retry = self.timers.retry_due();
-        let wants =
-            self.due || retry || (!self.timers.retry_waits() && self.world.owed().wants_session());
+        let wants = self.due
+            || retry
+            || (!self.timers.retry_waits() && self.world.owed().wants_session())
+            || self.change_due_in() == Some(Duration::ZERO);
         if !wants {
             return;
         }
         self.due = false;
+        // It begins with a look at the watched values.
+        self.watching.plan.ordered(Instant::now());
         self.timers.clear_retry();
         let device = knock::device(&self.world, &settings);
         self.order(orders, Order::Session { device });
@@ -331,6 +357,7 @@ impl Daemon {
                 self.timers.forget_settings_stamp();
             }
             Message::SessionEnded(report) => self.session_ended(*report, orders),
+            Message::Scanned => self.scanned(),
             Message::Acted { going_down } => {
                 self.busy = None;
                 self.going_down = going_down.then(Instant::now);
@@ -347,6 +374,7 @@ impl Daemon {
                 }
                 if changed {
                     self.timers.forget_settings_stamp();
+                    self.look_again();
                     self.due = self.due || self.world.owed().wants_session();
                 }
             }
@@ -369,8 +397,15 @@ impl Daemon {
     fn session_ended(&mut self, report: Report, orders: &Sender<Order>) {
         self.busy = None;
         self.timers.forget_settings_stamp();
+        self.scanned();
+        if report.afterwards.touched {
+            self.look_again();
+        }
         match &report.result {
-            Ok(()) => self.failures = 0,
+            Ok(()) => {
+                self.failures = 0;
+                self.watching.session_completed(Instant::now());
+            }
             Err(_) => {
                 self.failures = self.failures.saturating_add(1);
                 let acs = &self.world.settings().acs;
@@ -411,6 +446,9 @@ impl Daemon {
                     fds.push(PollFd::new(fd, events));
                 }
             }
+            if let Some(fd) = self.watching.folders.fd() {
+                fds.push(PollFd::new(fd, PollFlags::POLLIN));
+            }
             match poll(&mut fds, timeout) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(e) => return Err(e.into()),
@@ -420,7 +458,12 @@ impl Daemon {
                 .map(|fd| fd.as_fd().as_raw_fd())
                 .collect()
         };
+        let folders = self.watching.folders.fd().map(|fd| fd.as_raw_fd());
         for fd in ready {
+            if Some(fd) == folders {
+                self.noticed();
+                continue;
+            }
             if fd == self.wake.as_raw_fd() {
                 let mut drain = [0u8; 64];
                 while matches!(self.wake.read(&mut drain), Ok(n) if n > 0) {}
@@ -460,6 +503,12 @@ impl Daemon {
             .and_then(|d| d.listener_ref().next_deadline())
         {
             wait = wait.min(at.saturating_duration_since(Instant::now()));
+        }
+        if let (false, Some(change)) = (held_back, self.change_due_in()) {
+            wait = wait.min(change);
+        }
+        if let Some(scan) = self.scan_due_in() {
+            wait = wait.min(scan);
         }
         if self.terminate {
             wait = wait.min(Duration::from_millis(200));

@@ -27,11 +27,11 @@ pub mod settings;
 pub mod setup;
 pub mod status;
 mod timers;
+pub mod watch;
 mod worker;
 pub mod world;
 
 use daemon::{Daemon, Mailbox, Message};
-use operate::Effect;
 use owed::{Stage, Start};
 use setup::{Setup, SetupError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -71,27 +71,6 @@ fn remember(world: &World, boot: &crate::platform::boot::Boot) {
     if let Err(e) = boot.remember(&world.state, &world.run_dir) {
         log::error!("this boot cannot be noted, 1 BOOT will be told again: {e}");
     }
-}
-
-/// Notes LAN-side changes of parameters whose changes the ACS wants to hear of. Tells
-/// whether there were any.
-fn note_changes(world: &World, effect: &Effect) -> bool {
-    if effect.changed.is_empty() {
-        return false;
-    }
-    let watched = world.model().notifying();
-    let mut any = false;
-    let mut owed = world.owed();
-    for watched in watched {
-        if effect.changed.contains(&watched.path) {
-            owed.value_changed(&watched.path, watched.level == 2);
-            any = true;
-        }
-    }
-    if any {
-        owed.save();
-    }
-    any
 }
 
 /// A daemon that runs in a thread of this process (`try`, tests).

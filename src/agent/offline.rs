@@ -62,7 +62,7 @@ fn answer(world: &World, question: &Question) -> Answer {
     let answered = operate::operate(&mut world.model(), question);
     match answered {
         Some((answer, effect)) => {
-            super::note_changes(world, &effect);
+            world.watch().changed_by_hand(&effect.changed);
             world.reload(&effect.reload);
             answer
         }

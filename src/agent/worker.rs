@@ -2,10 +2,10 @@
 //! after the other: nothing that a session asked for is reloaded or rebooted before that
 //! session has ended. (What a command changes is reloaded by the thread that serves it.)
 
-use super::answer::Afterwards;
 use super::daemon::{Mailbox, Message};
 use super::owed::Stage;
 use super::session::{self, Report};
+use super::watch;
 use super::world::World;
 use crate::platform::ActionError;
 use crate::platform::boot::Boot;
@@ -24,6 +24,8 @@ pub enum Order {
     Session { device: Option<String> },
     /// Carry out an accepted reboot or factory reset.
     Act,
+    /// Read the watched values.
+    Scan,
 }
 
 /// Starts the worker. It ends when the sender of orders is dropped.
@@ -48,6 +50,10 @@ fn work(world: &World, inbox: &Receiver<Order>, mailbox: &Mailbox) {
                 let going_down = act(world);
                 mailbox.send(Message::Acted { going_down });
             }
+            Order::Scan => {
+                watch::scan(world);
+                mailbox.send(Message::Scanned);
+            }
         }
     }
 }
@@ -55,7 +61,7 @@ fn work(world: &World, inbox: &Receiver<Order>, mailbox: &Mailbox) {
 /// Reloads what a session changed, unless the box reboots next anyway. (A reboot that was
 /// started earlier and never happened puts nothing in force.)
 pub fn settle(world: &World, report: &mut Report) {
-    let Afterwards { reload } = std::mem::take(&mut report.afterwards);
+    let reload = std::mem::take(&mut report.afterwards.reload);
     let reboots = world.owed().must_act();
     if !reboots {
         let packages: Vec<String> = reload.into_iter().collect();
@@ -127,5 +133,6 @@ pub fn forget(world: &World) {
     if let Err(e) = Boot::forget(&world.state, &world.run_dir) {
         log::warn!("the known boot cannot be wiped: {e}");
     }
+    world.watch().forget();
     world.owed().reset_done();
 }

@@ -75,6 +75,12 @@ impl Cpe {
         self.edit("acs", name, value);
     }
 
+    /// Takes no connection requests. The sample router listens on any free port, so that
+    /// ConnectionRequestURL is another one after each start, and 4 VALUE CHANGE is told.
+    pub fn without_listener(&self) {
+        self.edit("cpe", "http_connection_request", "0");
+    }
+
     /// Sets an option of a section of /etc/config/cwmp by hand.
     pub fn edit(&self, section: &str, name: &str, value: &str) {
         let text = self.router.read("/etc/config/cwmp").expect("settings");

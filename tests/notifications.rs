@@ -6,6 +6,7 @@ mod cpe;
 
 use acs::*;
 use cpe::{Cpe, PATIENCE};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -131,7 +132,12 @@ fn a_file_replaced_or_written_in_place_by_others_opens_a_session() {
     assert_eq!(told(&session, ZONE).as_deref(), Some("UTC0"));
     idle(&cpe);
     let text = cpe.router.read(SYSTEM).unwrap().replace("UTC0", "EST5");
-    std::fs::write(cpe.router.path(SYSTEM), text).unwrap();
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(cpe.router.path(SYSTEM))
+        .unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    drop(file);
     let session = complete(&acs, 3);
     assert_eq!(session.events(), CHANGED);
     assert_eq!(told(&session, ZONE).as_deref(), Some("EST5"));

@@ -217,7 +217,10 @@ impl Daemon {
             self.timers
                 .plan_periodic(&self.world.settings(), now * 1000);
         }
-        if self.timers.settings_changed(&self.world.setup) {
+        // A file that is being written is left until it is whole.
+        if self.watching.plan.settles(Instant::now()).is_none()
+            && self.timers.settings_changed(&self.world.setup)
+        {
             self.reconfigure();
         }
         if self.world.owed().take_schedules(now / 1000) {
@@ -507,8 +510,8 @@ impl Daemon {
         if let (false, Some(change)) = (held_back, self.change_due_in()) {
             wait = wait.min(change);
         }
-        if let Some(scan) = self.scan_due_in() {
-            wait = wait.min(scan);
+        if let Some(look) = self.look_due_in() {
+            wait = wait.min(look);
         }
         if self.terminate {
             wait = wait.min(Duration::from_millis(200));

@@ -363,3 +363,242 @@ fn hash(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACS: &str = "http://acs.example/";
+
+    fn value(path: &str, level: u8, value: &str) -> WatchedValue {
+        WatchedValue {
+            path: path.to_owned(),
+            level,
+            volatile: false,
+            value: Some(value.to_owned()),
+        }
+    }
+
+    fn counter(path: &str, text: &str) -> WatchedValue {
+        WatchedValue {
+            volatile: true,
+            ..value(path, 1, text)
+        }
+    }
+
+    fn read(changes: &mut Changes, values: &[WatchedValue]) {
+        changes.begin_round();
+        values.iter().for_each(|one| assert!(changes.read(one)));
+        for path in changes.unread() {
+            changes.end(&path);
+        }
+    }
+
+    /// As a daemon that was told these values, and has read them since.
+    fn told(values: &[WatchedValue]) -> Changes {
+        let mut changes = Changes::default();
+        changes.accepted(ACS, std::iter::empty());
+        read(&mut changes, values);
+        assert_eq!(pending(&changes), [""; 0]);
+        changes
+    }
+
+    fn pending(changes: &Changes) -> Vec<&str> {
+        changes.pending().collect()
+    }
+
+    fn stored(changes: &Changes, part: Part) -> Stored {
+        let text = serde_json::to_string(&changes.snapshot(part)).expect("JSON");
+        serde_json::from_str(&text).expect("what was written")
+    }
+
+    fn restart(changes: &Changes) -> Changes {
+        Changes::restore(stored(changes, Part::Kept), stored(changes, Part::Passing))
+    }
+
+    // T-ATT-002, T-ATT-003
+    #[test]
+    fn an_active_change_asks_for_a_session_until_an_inform_takes_it_and_a_passive_one_never() {
+        let mut changes = told(&[value("a", 2, "1"), value("p", 1, "1")]);
+        read(&mut changes, &[value("a", 2, "1"), value("p", 1, "2")]);
+        assert_eq!(pending(&changes), ["p"]);
+        assert!(!changes.wants_session());
+        read(&mut changes, &[value("a", 2, "2"), value("p", 1, "2")]);
+        assert!(changes.wants_session());
+        assert_eq!(changes.take(), ["a", "p"]);
+        assert!(!changes.wants_session(), "the retry policy has it now");
+        assert_eq!(pending(&changes), ["a", "p"], "nothing was delivered");
+        // A command's change is news, whatever waits.
+        changes.changed_by_hand("a");
+        assert!(changes.wants_session());
+    }
+
+    #[test]
+    fn what_an_answered_inform_carried_is_what_was_seen_and_nothing_newer() {
+        let mut changes = told(&[value("a", 2, "1")]);
+        read(&mut changes, &[value("a", 2, "2")]);
+        changes.take();
+        changes.accepted(ACS, [("a", "2"), ("unwatched", "x")].into_iter());
+        assert_eq!(pending(&changes), [""; 0]);
+        assert!(!changes.watches("unwatched"));
+        read(&mut changes, &[value("a", 2, "3")]);
+        changes.take();
+        // By now it is 4 again; the Inform said 3.
+        changes.accepted(ACS, [("a", "3")].into_iter());
+        read(&mut changes, &[value("a", 2, "4")]);
+        assert_eq!(pending(&changes), ["a"]);
+        assert!(changes.wants_session());
+    }
+
+    // NOT-011, TR-069 A.3.3.1
+    #[test]
+    fn what_changes_back_is_still_told() {
+        let mut changes = told(&[value("a", 1, "1")]);
+        read(&mut changes, &[value("a", 1, "2")]);
+        read(&mut changes, &[value("a", 1, "1")]);
+        assert_eq!(pending(&changes), ["a"]);
+        let mut changes = told(&[value("a", 1, "1")]);
+        changes.changed_by_hand("a");
+        changes.changed_by_hand("b");
+        assert_eq!(pending(&changes), ["a"]);
+        let mut changes = restart(&changes);
+        assert_eq!(pending(&changes), ["a"]);
+        read(&mut changes, &[value("a", 2, "1")]);
+        assert!(changes.wants_session(), "the level may have been raised");
+    }
+
+    // T-SPV-020
+    #[test]
+    fn what_the_acs_sets_is_seen() {
+        let mut changes = told(&[value("a", 2, "1"), value("b", 2, "1")]);
+        changes.set_by_acs("a", "2");
+        read(&mut changes, &[value("a", 2, "2"), value("b", 2, "2")]);
+        assert_eq!(pending(&changes), ["b"], "that followed from it");
+        changes.set_by_acs("b", "3");
+        assert_eq!(pending(&changes), [""; 0], "it knows b better now");
+        assert!(changes.is_seen("b", "3") && !changes.is_seen("b", "2"));
+    }
+
+    #[test]
+    fn nothing_is_a_change_before_an_acs_has_answered() {
+        let mut changes = Changes::default();
+        read(&mut changes, &[value("a", 2, "1")]);
+        read(&mut changes, &[value("a", 2, "2")]);
+        changes.set_by_acs("a", "3");
+        assert!(!changes.is_begun() && !changes.wants_session());
+        assert!(stored(&changes, Part::Kept).seen.is_empty());
+        changes.accepted(ACS, [("a", "2")].into_iter());
+        assert!(changes.is_begun());
+        read(&mut changes, &[value("a", 2, "3"), value("new", 2, "1")]);
+        assert_eq!(pending(&changes), ["a"]);
+    }
+
+    // T-EVT-006
+    #[test]
+    fn another_acs_has_seen_nothing() {
+        let mut changes = told(&[value("a", 1, "1"), counter("c", "1")]);
+        read(&mut changes, &[value("a", 1, "2"), counter("c", "2")]);
+        changes.speak_to(ACS);
+        assert_eq!(pending(&changes), ["a", "c"]);
+        // It answers before anything was read again.
+        changes.accepted("http://other.example/", [("a", "2")].into_iter());
+        assert_eq!(pending(&changes), [""; 0]);
+        changes.speak_to(ACS);
+        assert!(!changes.is_begun());
+        assert_eq!(changes.counts(), (0, 0));
+    }
+
+    // T-ATT-004, T-ATT-017
+    #[test]
+    fn what_is_no_longer_watched_is_forgotten_and_a_source_in_trouble_is_no_change() {
+        let mut changes = told(&[value("a", 2, "1"), value("b", 2, "1")]);
+        read(&mut changes, &[value("a", 2, "2"), value("b", 2, "2")]);
+        let trouble = WatchedValue {
+            value: None,
+            ..value("b", 2, "")
+        };
+        read(&mut changes, std::slice::from_ref(&trouble));
+        assert_eq!(pending(&changes), ["b"]);
+        read(&mut changes, &[value("a", 2, "3"), trouble]);
+        assert_eq!(pending(&changes), ["b"], "a begins anew");
+    }
+
+    #[test]
+    fn the_parts_are_kept_apart_and_written_when_they_change() {
+        let mut changes = told(&[value("a", 1, "1"), counter("c", "1")]);
+        let clean = |changes: &mut Changes| {
+            let was = (
+                changes.is_dirty(Part::Kept),
+                changes.is_dirty(Part::Passing),
+            );
+            changes.kept(Part::Kept);
+            changes.kept(Part::Passing);
+            was
+        };
+        assert_eq!(clean(&mut changes), (true, true));
+        read(&mut changes, &[value("a", 1, "1"), counter("c", "2")]);
+        assert_eq!(clean(&mut changes), (false, true));
+        read(&mut changes, &[value("a", 1, "2"), counter("c", "3")]);
+        assert_eq!(clean(&mut changes), (true, false), "c is known as changed");
+        changes.accepted(ACS, [("c", "3")].into_iter());
+        assert_eq!(clean(&mut changes), (false, true));
+        let kept = stored(&changes, Part::Kept);
+        assert_eq!(kept.seen.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(kept.changed.iter().collect::<Vec<_>>(), ["a"]);
+        // A boot: run_dir is empty.
+        let mut changes = Changes::restore(kept, Stored::default());
+        read(&mut changes, &[value("a", 1, "2"), counter("c", "0")]);
+        assert_eq!(pending(&changes), ["a"]);
+    }
+
+    #[test]
+    fn counters_that_another_acs_saw_are_not_taken_over() {
+        let mut changes = told(&[counter("c", "1")]);
+        let passing = stored(&changes, Part::Passing);
+        changes.accepted("http://other.example/", std::iter::empty());
+        let changes = Changes::restore(stored(&changes, Part::Kept), passing);
+        assert!(changes.is_begun() && !changes.watches("c"));
+    }
+
+    #[test]
+    fn long_values_are_kept_as_hashes_and_none_is_taken_for_another() {
+        let long = "x".repeat(60_000);
+        let mut changes = told(&[value("a", 1, &long), value("b", 1, "=")]);
+        let kept = stored(&changes, Part::Kept);
+        assert!(kept.seen["a"].len() < 50 && !kept.acs.expect("an ACS").contains("acs"));
+        read(&mut changes, &[value("a", 1, &long), value("b", 1, "=")]);
+        assert_eq!(pending(&changes), [""; 0]);
+        let print = kept.seen["a"].clone();
+        read(&mut changes, &[value("a", 1, &print), value("b", 1, "")]);
+        assert_eq!(pending(&changes), ["a", "b"]);
+    }
+
+    #[test]
+    fn all_is_bounded() {
+        let many = |text: &str| -> Vec<WatchedValue> {
+            let name = |n| value(&format!("{n:05}"), 2, text);
+            (0..MAX_WATCHED).map(name).collect()
+        };
+        let mut changes = told(&many("1"));
+        assert!(!changes.read(&value("x", 2, "1")), "one too many");
+        assert!(!changes.watches("x"));
+        read(&mut changes, &many("2"));
+        let taken = changes.take();
+        assert_eq!(taken.len(), MAX_TAKEN);
+        changes.left_out(&taken[0]);
+        changes.accepted(ACS, taken.iter().skip(1).map(|path| (path.as_str(), "2")));
+        assert_eq!(changes.pending().len(), MAX_WATCHED - MAX_TAKEN + 1);
+        assert!(changes.wants_session(), "for those that had no room");
+        assert_eq!(changes.take()[0], taken[0]);
+    }
+
+    #[test]
+    fn one_that_an_inform_could_not_carry_does_not_ask_for_sessions_for_ever() {
+        let mut changes = told(&[value("a", 2, "1")]);
+        read(&mut changes, &[value("a", 2, "2")]);
+        changes.take();
+        changes.accepted(ACS, std::iter::empty());
+        assert_eq!(pending(&changes), ["a"]);
+        assert!(!changes.wants_session());
+    }
+}

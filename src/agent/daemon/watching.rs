@@ -119,10 +119,18 @@ impl Daemon {
         Some(self.watching.throttled_for(throttle, Instant::now()))
     }
 
-    /// How long until the values are read again; `None`: nothing is due.
-    pub(super) fn scan_due_in(&self) -> Option<Duration> {
-        let next = self.watching.plan.next().filter(|_| self.may_scan())?;
-        Some(next.saturating_duration_since(Instant::now()))
+    /// How long until values or settings are read again; `None`: nothing is due.
+    pub(super) fn look_due_in(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let scan = self.watching.plan.next().filter(|_| self.may_scan());
+        let next = self
+            .watching
+            .plan
+            .settles(now)
+            .into_iter()
+            .chain(scan)
+            .min()?;
+        Some(next.saturating_duration_since(now))
     }
 }
 

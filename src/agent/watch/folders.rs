@@ -144,3 +144,128 @@ fn place(file: &Path, folders: &mut BTreeMap<PathBuf, BTreeSet<OsString>>) -> bo
         _ => here,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A folder that goes with its test.
+    struct Dir(PathBuf);
+
+    impl Dir {
+        fn new(name: &str) -> Dir {
+            let dir = std::env::temp_dir().join(format!("folders-{}-{name}", std::process::id()));
+            let _ = fs::remove_dir_all(&dir);
+            fs::create_dir(&dir).expect("a folder");
+            Dir(dir)
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.join(name)
+        }
+    }
+
+    impl Drop for Dir {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn watching(files: &[PathBuf]) -> Folders {
+        let mut folders = Folders::default();
+        folders.watch(files);
+        folders
+    }
+
+    #[test]
+    fn every_way_to_change_a_file_is_noticed_and_its_neighbours_are_not() {
+        let dir = Dir::new("ways");
+        let file = dir.path("network");
+        fs::write(&file, "a").expect("written");
+        let mut folders = watching(&[file.clone(), dir.path("absent")]);
+        assert!(folders.is_whole() && folders.fd().is_some());
+        assert_eq!(folders.read(), Noticed::Nothing);
+        fs::write(dir.path("neighbour"), "b").expect("written");
+        assert_eq!(folders.read(), Noticed::Nothing);
+        type Way<'a> = (&'a str, Box<dyn Fn() + 'a>);
+        let ways: [Way<'_>; 5] = [
+            (
+                "in place",
+                Box::new(|| fs::write(&file, "b").expect("written")),
+            ),
+            (
+                "replaced",
+                Box::new(|| fs::rename(dir.path("neighbour"), &file).expect("renamed")),
+            ),
+            (
+                "removed",
+                Box::new(|| fs::remove_file(&file).expect("removed")),
+            ),
+            (
+                "created",
+                Box::new(|| fs::write(&file, "").expect("written")),
+            ),
+            (
+                "first",
+                Box::new(|| fs::write(dir.path("absent"), "").expect("written")),
+            ),
+        ];
+        for (name, way) in ways {
+            way();
+            assert_eq!(folders.read(), Noticed::Changed, "{name}");
+            assert_eq!(folders.read(), Noticed::Nothing, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_link_leads_to_is_watched_with_it() {
+        let (dir, other) = (Dir::new("link"), Dir::new("target"));
+        let (link, file) = (dir.path("leases"), other.path("real"));
+        fs::write(&file, "a").expect("written");
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        let mut folders = watching(std::slice::from_ref(&link));
+        assert!(folders.is_whole());
+        fs::write(&file, "b").expect("written");
+        assert_eq!(folders.read(), Noticed::Changed);
+        fs::remove_file(&link).expect("removed");
+        assert_eq!(folders.read(), Noticed::Changed);
+    }
+
+    #[test]
+    fn what_cannot_be_watched_is_told() {
+        let dir = Dir::new("not");
+        let absent = dir.path("no/such/folder/file");
+        assert!(!watching(&[absent]).is_whole());
+        let kernel = PathBuf::from("/proc/self/status");
+        assert!(!watching(&[kernel]).is_whole());
+        let many: Vec<PathBuf> = (0..=MAX_FOLDERS)
+            .map(|n| dir.path(&n.to_string()))
+            .collect();
+        for folder in &many {
+            fs::create_dir(folder).expect("a folder");
+        }
+        let files: Vec<PathBuf> = many.iter().map(|folder| folder.join("f")).collect();
+        assert!(!watching(&files).is_whole(), "one too many");
+        assert!(watching(&files[1..]).is_whole());
+        assert!(watching(&[]).is_whole() && watching(&[]).fd().is_none());
+    }
+
+    #[test]
+    fn a_folder_that_goes_away_or_is_moved_is_lost_and_can_be_watched_anew() {
+        let dir = Dir::new("lost");
+        let folder = dir.path("config");
+        let files = [folder.join("network")];
+        fs::create_dir(&folder).expect("a folder");
+        let mut folders = watching(&files);
+        fs::rename(&folder, dir.path("old")).expect("renamed");
+        assert_eq!(folders.read(), Noticed::Lost);
+        folders.watch(&files);
+        assert!(!folders.is_whole());
+        fs::create_dir(&folder).expect("a folder");
+        folders.watch(&files);
+        assert!(folders.is_whole());
+        fs::remove_dir(&folder).expect("removed");
+        assert_eq!(folders.read(), Noticed::Lost);
+    }
+}

@@ -24,8 +24,10 @@ pub struct Plan {
     by_interval: bool,
     /// The last scan began then.
     last: Option<Instant>,
-    /// The first change that no scan has looked at, and when to look.
-    due: Option<(Instant, Instant)>,
+    /// When to look at what no scan has looked at.
+    due: Option<Instant>,
+    /// The first of the changes that follow each other, and when they are over.
+    settling: Option<(Instant, Instant)>,
     scanning: bool,
 }
 
@@ -37,6 +39,7 @@ impl Plan {
             by_interval: false,
             last: None,
             due: None,
+            settling: None,
             scanning: false,
         }
     }
@@ -48,17 +51,27 @@ impl Plan {
 
     /// A file changed; more of it may come.
     pub fn noticed(&mut self, now: Instant) {
-        let (first, at) = *self.due.get_or_insert((now, now + SETTLE));
-        // One that is due already stays so.
-        if at > now {
-            self.due = Some((first, (now + SETTLE).min(first + LONGEST)));
+        let first = match self.settling {
+            Some((first, until)) if now <= until => first,
+            _ => now,
+        };
+        let until = (now + SETTLE).min(first + LONGEST);
+        self.settling = Some((first, until));
+        // What is due already stays so.
+        if self.due.is_none_or(|at| at > now) {
+            self.due = Some(until);
         }
+    }
+
+    /// Until when a file may be half written: whoever reads one of them waits so long.
+    pub fn settles(&self, now: Instant) -> Option<Instant> {
+        let until = self.settling.map(|(_, until)| until);
+        until.filter(|until| *until > now)
     }
 
     /// A scan is wanted at once.
     pub fn want(&mut self, now: Instant) {
-        let first = self.due.map_or(now, |(first, _)| first);
-        self.due = Some((first, now));
+        self.due = Some(self.due.map_or(now, |at| at.min(now)));
     }
 
     /// When to scan next; `None`: when something changes.
@@ -71,9 +84,8 @@ impl Plan {
             .filter(|_| self.by_interval)
             .map(|at| at + self.interval);
         match (self.due, tick) {
-            (Some((_, at)), Some(tick)) => Some(at.min(tick)),
-            (Some((_, at)), None) => Some(at),
-            (None, tick) => tick,
+            (Some(at), Some(tick)) => Some(at.min(tick)),
+            (at, tick) => at.or(tick),
         }
     }
 
@@ -139,8 +151,10 @@ mod tests {
             now += 50 * MS;
         };
         assert_eq!(due, start + LONGEST);
-        plan.noticed(due);
-        assert!(plan.is_due(due), "what is due is not put off");
+        assert_eq!(plan.settles(due), None);
+        plan.noticed(due + MS);
+        assert!(plan.is_due(due + MS), "what is due is not put off");
+        assert_eq!(plan.settles(due + MS), Some(due + MS + SETTLE));
     }
 
     #[test]

@@ -479,6 +479,24 @@ fn a_row_that_is_gone_leaves_no_stale_name() {
     acs.finish().unwrap();
 }
 
+// NOT-013: the row goes at the moment in which its change may be told
+#[test]
+fn no_session_without_an_event_takes_place() {
+    let host = "Device.Hosts.Host.1.HostName";
+    let leases = "/tmp/dhcp.leases";
+    let (acs, cpe) = watching(&[(host, 2)], |cpe| cpe.option("notify_throttle", "3600"));
+    let before = cpe.get(host);
+    edit(&cpe, leases, &before, "renamed");
+    pending(&cpe, host);
+    let text = cpe.router.read(leases).unwrap();
+    let rest: Vec<&str> = text.lines().filter(|l| !l.contains("renamed")).collect();
+    replace(&cpe, leases, &rest.join("\n"));
+    cpe.option("notify_throttle", "0");
+    wait_status(&cpe, |told| told["watch"]["pending"] == 0);
+    assert_eq!(told(&only_knocked(&acs, &cpe, 2), host), None);
+    acs.finish().unwrap();
+}
+
 // T-ATT-012, FLW-002
 #[test]
 fn another_connection_request_url_is_told_at_once_unless_switched_off() {
@@ -507,6 +525,26 @@ fn another_connection_request_url_is_told_at_once_unless_switched_off() {
             .unwrap()
             .ends_with("/third")
     );
+    acs.finish().unwrap();
+}
+
+// T-FLW-007, EVT-005
+#[test]
+fn what_happens_during_a_session_waits_for_one_of_its_own() {
+    let acs = Acs::start(AcsConfig::default()).unwrap();
+    let mut cpe = Cpe::new(&acs.url());
+    cpe.start();
+    let first = complete(&acs, 1);
+    let url = told(&first, "Device.ManagementServer.ConnectionRequestURL").unwrap();
+    acs.push_session(Script::new().then_with(get_values(&[ZONE]), move |_| {
+        assert_eq!(knock(&url, "cpe", "sample-only").unwrap(), 200);
+        vec![Step::Send(get_values(&[ZONE]))]
+    }));
+    cpe.ok(&["inform", "periodic"]);
+    let second = complete(&acs, 2);
+    assert_eq!(second.events(), ["2 PERIODIC"]);
+    assert_eq!(second.messages_named("GetParameterValuesResponse").len(), 2);
+    assert_eq!(complete(&acs, 3).events(), KNOCKED);
     acs.finish().unwrap();
 }
 

@@ -58,6 +58,8 @@ pub enum Message {
     /// Read the configuration again.
     Hangup,
     SessionEnded(Box<Report>),
+    /// No session: what asked for one is gone.
+    NothingToTell,
     /// A reboot or reset was carried out, or could not be.
     Acted {
         going_down: bool,
@@ -360,6 +362,10 @@ impl Daemon {
                 self.timers.forget_settings_stamp();
             }
             Message::SessionEnded(report) => self.session_ended(*report, orders),
+            Message::NothingToTell => {
+                self.busy = None;
+                self.scanned();
+            }
             Message::Scanned => self.scanned(),
             Message::Acted { going_down } => {
                 self.busy = None;

@@ -187,14 +187,15 @@ pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
         .name("session".to_owned())
         .stack_size(512 << 10)
         .spawn(move || {
-            let report = session::run(&worker_world, device.as_deref());
+            // There is an event to tell: it counts as a boot.
+            let report = session::run(&worker_world, device.as_deref())?;
             let packages: Vec<String> = report.afterwards.reload.iter().cloned().collect();
             worker_world.reload(&packages);
-            report
+            Some(report)
         })
         .map_err(|e| SetupError::System(format!("cwmp-agent: {e}")))?;
     match thread.join() {
-        Ok(report) if report.result.is_ok() => Ok(RunOutcome::Ended),
+        Ok(Some(report)) if report.result.is_ok() => Ok(RunOutcome::Ended),
         Ok(_) => Ok(RunOutcome::NoSession),
         Err(_) => Err(SetupError::System(
             "cwmp-agent: the session's thread panicked".to_owned(),

@@ -43,14 +43,18 @@ impl Report {
 }
 
 /// Runs one session. Events, retry count and changes are settled when this returns;
-/// `afterwards` is the caller's.
-pub fn run(world: &World, device: Option<&str>) -> Report {
+/// `afterwards` is the caller's. `None`: the change that asked for it is none any more, and
+/// there is nothing else to tell.
+pub fn run(world: &World, device: Option<&str>) -> Option<Report> {
     let settings = world.settings();
     let started = clock::unix_seconds();
     let version = world.offered(&settings.acs.url, version(&settings));
     watch::scan(world);
     let changed = world.watch().take();
     let events = world.owed().take_for_inform(version, !changed.is_empty());
+    if events.is_empty() && world.owed().retry_count() == 0 {
+        return None;
+    }
     let codes: Vec<String> = events.iter().map(|e| e.code.text().to_owned()).collect();
     log::info!(
         "session with {}: {}",
@@ -91,7 +95,7 @@ pub fn run(world: &World, device: Option<&str>) -> Report {
     if let Err(e) = report.told().keep(&world.run_dir) {
         log::warn!("how the session went cannot be kept for `status`: {e}");
     }
-    report
+    Some(report)
 }
 
 fn exchange(

@@ -42,9 +42,13 @@ fn work(world: &World, inbox: &Receiver<Order>, mailbox: &Mailbox) {
     while let Ok(order) = inbox.recv() {
         match order {
             Order::Session { device } => {
-                let mut report = session::run(world, device.as_deref());
-                settle(world, &mut report);
-                mailbox.send(Message::SessionEnded(Box::new(report)));
+                mailbox.send(match session::run(world, device.as_deref()) {
+                    Some(mut report) => {
+                        settle(world, &mut report);
+                        Message::SessionEnded(Box::new(report))
+                    }
+                    None => Message::NothingToTell,
+                });
             }
             Order::Act => {
                 let going_down = act(world);

@@ -5,6 +5,7 @@ use super::control::{Answer, Question, client};
 use super::operate;
 use super::setup::{Setup, SetupError};
 use super::status;
+use super::watch;
 use super::world::World;
 use std::time::{Duration, Instant};
 
@@ -62,7 +63,7 @@ fn answer(world: &World, question: &Question) -> Answer {
     let answered = operate::operate(&mut world.model(), question);
     match answered {
         Some((answer, effect)) => {
-            world.watch().changed_by_hand(&effect.changed);
+            watch::changed_by_hand(world, &effect.changed);
             world.reload(&effect.reload);
             answer
         }

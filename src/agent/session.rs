@@ -194,6 +194,7 @@ fn accepted(world: &World, url: &str, inform: &Inform, left_out: &[String]) {
         watch.left_out(left_out);
         first
     };
+    watch::save(world);
     world.owed().inform_accepted(url, &inform.events);
     if first {
         // The watch begins: what else is watched counts from now on.

@@ -220,13 +220,13 @@ impl fmt::Display for Status {
         )?;
         write!(
             f,
-            "watched             {} parameters, {} actively",
-            self.watch.parameters, self.watch.active
+            "watched             {} parameters",
+            self.watch.parameters
         )?;
-        match self.watch.last_scan {
-            Some(at) => writeln!(f, "; last read {}", utc(at))?,
-            None => writeln!(f)?,
+        if let (Some(active), Some(at)) = (self.watch.active, self.watch.last_scan) {
+            write!(f, ", {active} actively; last read {}", utc(at))?;
         }
+        writeln!(f)?;
         for path in &self.watch.changed {
             writeln!(f, "  changed           {path}")?;
         }

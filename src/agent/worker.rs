@@ -137,6 +137,6 @@ pub fn forget(world: &World) {
     if let Err(e) = Boot::forget(&world.state, &world.run_dir) {
         log::warn!("the known boot cannot be wiped: {e}");
     }
-    world.watch().forget();
+    watch::forget(world);
     world.owed().reset_done();
 }

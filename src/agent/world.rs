@@ -5,7 +5,7 @@
 //! `model` once its loop runs. `acting` is held while a program acts on the box, `model`
 //! and `owed` within it. Otherwise no function takes a second lock while it holds one, but
 //! `model` before `owed` where an answer makes a promise, and before `watch` where watched
-//! values are read.
+//! values are read; and `keeping` before `watch`.
 
 use super::clock;
 use super::control::client;
@@ -46,6 +46,8 @@ pub struct World {
     model: Mutex<Model>,
     pub owed: Mutex<Owed>,
     watch: Mutex<Watch>,
+    /// Held while what was watched is written, so that the last to write knows most.
+    pub keeping: Mutex<()>,
     settings: Mutex<Current>,
     aborter: Mutex<Option<Aborter>>,
     /// What the ACS at this URL is offered since it refused a newer version (fault 8006).
@@ -108,6 +110,7 @@ impl World {
             model: Mutex::new(model),
             owed: Mutex::new(Owed::load(&state)),
             watch: Mutex::new(Watch::load(&state, &run_dir)),
+            keeping: Mutex::new(()),
             settings: Mutex::new(Current {
                 settings: Arc::new(Settings::default()),
                 trouble: None,

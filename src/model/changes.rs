@@ -143,6 +143,11 @@ impl Changes {
         }
     }
 
+    /// A part could not be written.
+    pub fn not_kept(&mut self, part: Part) {
+        self.touch(part == Part::Passing);
+    }
+
     /// A part was written.
     pub fn kept(&mut self, part: Part) {
         match part {

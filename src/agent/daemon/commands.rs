@@ -7,7 +7,7 @@ use crate::agent::control::{Answer, Question};
 use crate::agent::session::shown_url;
 use crate::agent::status::{self, NextSession, Retry, Status};
 use crate::agent::world::World;
-use crate::agent::{clock, event_names, operate};
+use crate::agent::{clock, event_names, operate, watch};
 use std::thread::Builder;
 
 /// Threads for control questions: little stack, and few at a time.
@@ -41,7 +41,7 @@ impl Daemon {
                 let Some((answer, effect)) = answered else {
                     return false;
                 };
-                world.watch().changed_by_hand(&effect.changed);
+                watch::changed_by_hand(world, &effect.changed);
                 world.reload(&effect.reload);
                 asked.reply_to.send(&answer);
                 effect.touched()

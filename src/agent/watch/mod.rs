@@ -25,6 +25,7 @@ pub use scan::{scan, scan_with};
 
 use super::clock;
 use super::setup::SETTINGS_PATH;
+use super::world::{World, lock};
 use crate::model::Origins;
 use crate::model::changes::{Changes, Part, Stored};
 use crate::source::native;
@@ -54,9 +55,7 @@ pub struct Watch {
     last_scan: Option<i64>,
     too_many: bool,
     /// What keeps the files from being written, to be logged once.
-    trouble: [Option<String>; 2],
-    state: StateDir,
-    run_dir: RunDir,
+    trouble: Option<String>,
 }
 
 /// Where changes of the watched values can be noticed.
@@ -74,8 +73,8 @@ pub struct Coverage {
 pub struct Told {
     /// How many parameters are watched.
     pub parameters: u32,
-    /// How many of them open a session when they change.
-    pub active: u32,
+    /// How many of them open a session when they change; `None`: not read yet.
+    pub active: Option<u32>,
     /// Changed and not yet told to the ACS: how many.
     pub pending: u32,
     /// The first hundred of them.
@@ -102,45 +101,34 @@ impl Watch {
             coverage: Coverage::default(),
             last_scan: None,
             too_many: false,
-            trouble: [None, None],
-            state: state.clone(),
-            run_dir: run_dir.clone(),
+            trouble: None,
         }
     }
 
-    /// Writes what differs from the disk. A failure is logged once; what is in memory
-    /// serves, and the next save tries again.
-    pub fn save(&mut self) {
-        if self.changes.is_dirty(Part::Kept) {
-            let snapshot = self.changes.snapshot(Part::Kept);
-            let result = self.state.save(FILE, &snapshot).map(|_| ());
-            self.saved(Part::Kept, result);
+    /// What differs from the disk.
+    fn unsaved(&mut self) -> Vec<(Part, Vec<u8>)> {
+        let mut texts = Vec::new();
+        for part in [Part::Kept, Part::Passing] {
+            if self.changes.is_dirty(part) {
+                match serde_json::to_vec(&self.changes.snapshot(part)) {
+                    Ok(text) => texts.push((part, text)),
+                    Err(e) => log::error!("watched values: {e}"),
+                }
+                self.changes.kept(part);
+            }
         }
-        if self.changes.is_dirty(Part::Passing) {
-            let snapshot = self.changes.snapshot(Part::Passing);
-            let result = serde_json::to_vec(&snapshot)
-                .map_err(io::Error::other)
-                .and_then(|text| self.run_dir.write(FILE, &text));
-            self.saved(Part::Passing, result);
-        }
+        texts
     }
 
     fn saved(&mut self, part: Part, result: io::Result<()>) {
-        let [kept, passing] = &mut self.trouble;
-        let trouble = match part {
-            Part::Kept => kept,
-            Part::Passing => passing,
-        };
         match result {
-            Ok(()) => {
-                self.changes.kept(part);
-                *trouble = None;
-            }
+            Ok(()) => self.trouble = None,
             Err(e) => {
+                self.changes.not_kept(part);
                 let what = e.to_string();
-                if trouble.as_ref() != Some(&what) {
+                if self.trouble.as_ref() != Some(&what) {
                     log::error!("what the ACS saw of watched values cannot be written: {what}");
-                    *trouble = Some(what);
+                    self.trouble = Some(what);
                 }
             }
         }
@@ -180,28 +168,6 @@ impl Watch {
     /// The ACS at `url` has answered an Inform that carried these.
     pub fn accepted<'a>(&mut self, url: &str, carried: impl Iterator<Item = (&'a str, &'a str)>) {
         self.changes.accepted(url, carried);
-        self.save();
-    }
-
-    /// A command has changed these, whatever they read when they are next read.
-    pub fn changed_by_hand(&mut self, paths: &[String]) {
-        for path in paths {
-            self.changes.changed_by_hand(path);
-        }
-        self.save();
-    }
-
-    /// Forgets everything, on disk too (factory reset).
-    pub fn forget(&mut self) {
-        self.changes = Changes::default();
-        self.last_scan = None;
-        let gone = self
-            .state
-            .remove(FILE)
-            .and_then(|()| self.run_dir.clear(FILE));
-        if let Err(e) = gone {
-            log::warn!("what the ACS saw of watched values cannot be wiped: {e}");
-        }
     }
 
     /// Where changes can be noticed, as of the last scan.
@@ -213,7 +179,6 @@ impl Watch {
     fn scanned(&mut self, coverage: Coverage) {
         self.coverage = coverage;
         self.last_scan = Some(clock::unix_seconds());
-        self.save();
     }
 
     /// What `status` tells.
@@ -222,7 +187,7 @@ impl Watch {
         let (parameters, active) = self.changes.counts();
         Told {
             parameters: number(parameters),
-            active: number(active),
+            active: self.last_scan.map(|_| number(active)),
             pending: number(self.changes.pending().len()),
             changed: self
                 .changes
@@ -233,6 +198,46 @@ impl Watch {
             last_scan: self.last_scan,
             by_interval: self.coverage.by_interval,
         }
+    }
+}
+
+/// Writes what differs from the disk: it is there when this returns. A failure is logged
+/// once; what is in memory serves, and the next save tries again. No lock that the
+/// dispatcher takes is held while the disk works.
+pub fn save(world: &World) {
+    let _one_after_the_other = lock(&world.keeping);
+    let texts = world.watch().unsaved();
+    for (part, text) in texts {
+        let result = match part {
+            Part::Kept => world.state.save_bytes(FILE, &text).map(|_| ()),
+            Part::Passing => world.run_dir.write(FILE, &text),
+        };
+        world.watch().saved(part, result);
+    }
+}
+
+/// A command has changed these, whatever they read when they are next read.
+pub fn changed_by_hand(world: &World, paths: &[String]) {
+    {
+        let mut watch = world.watch();
+        paths
+            .iter()
+            .for_each(|path| watch.changes.changed_by_hand(path));
+    }
+    save(world);
+}
+
+/// Forgets everything, on disk too (factory reset).
+pub fn forget(world: &World) {
+    let _one_after_the_other = lock(&world.keeping);
+    {
+        let mut watch = world.watch();
+        watch.changes = Changes::default();
+        watch.last_scan = None;
+    }
+    let gone = world.state.remove(FILE);
+    if let Err(e) = gone.and_then(|()| world.run_dir.clear(FILE)) {
+        log::warn!("what the ACS saw of watched values cannot be wiped: {e}");
     }
 }
 

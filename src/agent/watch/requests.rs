@@ -3,10 +3,11 @@
 //! What it sets is no news to it, nor what AddObject and DeleteObject entail. Other
 //! parameters that a SetParameterValues changes on the way are told, after the session.
 
-use super::scan_with;
+use super::{save, scan_with};
 use crate::agent::world::World;
 use crate::cwmp::message::AcsRequest;
 use crate::model::{Model, Which};
+use std::collections::BTreeSet;
 
 /// What a request of the ACS is about to change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub enum Request {
 /// The watched values before a request, where they matter: those that are as the ACS saw
 /// them.
 #[derive(Debug, Default)]
-pub struct Before(Vec<String>);
+pub struct Before(BTreeSet<String>);
 
 impl Request {
     /// What this request changes.
@@ -47,7 +48,7 @@ impl Request {
 
     /// Looks at the values before the request is answered.
     pub fn before(&self, world: &World, model: &mut Model) -> Before {
-        let mut unchanged = Vec::new();
+        let mut unchanged = BTreeSet::new();
         if *self == Request::Rows {
             model.begin();
             model.watch(Which::Settings, &mut |values| {
@@ -58,7 +59,7 @@ impl Request {
                         .as_ref()
                         .is_some_and(|v| watch.changes.is_seen(&one.path, v))
                     {
-                        unchanged.push(one.path);
+                        unchanged.insert(one.path);
                     }
                 }
                 true
@@ -74,11 +75,29 @@ impl Request {
             Request::Nothing => {}
             Request::Sets(names) => {
                 model.begin();
-                seen(world, model, &names);
+                for path in &names {
+                    // One in trouble is left to the next scan.
+                    for entry in model.get(&[path]).unwrap_or_default() {
+                        let mut watch = world.watch();
+                        watch.changes.set_by_acs(&entry.path, &entry.value);
+                    }
+                }
+                save(world);
             }
             Request::Rows => {
                 model.begin();
-                seen(world, model, &before.0);
+                model.watch(Which::Settings, &mut |values| {
+                    let mut watch = world.watch();
+                    for one in values {
+                        if let Some(value) = &one.value
+                            && before.0.contains(&one.path)
+                        {
+                            watch.changes.set_by_acs(&one.path, value);
+                        }
+                    }
+                    true
+                });
+                save(world);
             }
             // The watch begins with what the values are now.
             Request::Attributes => {
@@ -87,15 +106,4 @@ impl Request {
             }
         }
     }
-}
-
-/// The ACS has made these what they are now.
-fn seen(world: &World, model: &mut Model, paths: &[String]) {
-    for path in paths {
-        // One that is gone, or in trouble, is left to the next scan.
-        for entry in model.get(&[path]).unwrap_or_default() {
-            world.watch().changes.set_by_acs(&entry.path, &entry.value);
-        }
-    }
-    world.watch().save();
 }

@@ -1,7 +1,7 @@
 //! Reading the watched parameters and comparing them with what the ACS saw. On the session
 //! worker's thread, or within a request of the ACS there.
 
-use super::Coverage;
+use super::{Coverage, save};
 use crate::agent::settings::Settings;
 use crate::agent::world::World;
 use crate::model::changes::MAX_WATCHED;
@@ -53,11 +53,14 @@ pub fn scan_with(world: &World, model: &mut Model) {
         .filter(|path| model.is_watched(path) == Some(false));
     let ended: Vec<String> = ended.collect();
     let coverage = Coverage::of(&world.setup.root, &origins);
-    let mut watch = world.watch();
-    for path in &ended {
-        watch.changes.end(path);
+    {
+        let mut watch = world.watch();
+        for path in &ended {
+            watch.changes.end(path);
+        }
+        watch.scanned(coverage);
     }
-    watch.scanned(coverage);
+    save(world);
 }
 
 /// Whether the listener is wanted and has no address to be reached at.

@@ -462,6 +462,18 @@ fn a_watch_begins_without_a_change() {
     only_knocked(&acs, &cpe, 3);
     zone(&cpe, "UTC1");
     assert_eq!(told(&complete(&acs, 4), ZONE).as_deref(), Some("UTC1"));
+    idle(&cpe);
+    // At the very moment of the response.
+    let system = cpe.router.path(SYSTEM);
+    let servers = set_notification(&[(SERVER, 2)]);
+    acs.push_session(Script::new().then_with(servers, move |_| {
+        edit_now(&system, "0.openwrt.pool.ntp.org", "other.example");
+        Vec::new()
+    }));
+    only_knocked(&acs, &cpe, 5);
+    let session = complete(&acs, 6);
+    assert_eq!(session.events(), CHANGED);
+    assert_eq!(told(&session, SERVER).as_deref(), Some("other.example"));
     acs.finish().unwrap();
 }
 
@@ -640,6 +652,53 @@ fn a_periodic_session_that_changes_nothing_writes_nothing() {
     zone(&cpe, "UTC0");
     pending(&cpe, ZONE);
     assert_ne!(inodes(), before, "a change is on disk when it was found");
+    acs.finish().unwrap();
+}
+
+#[test]
+fn thousands_of_changes_are_told_each_once_some_at_a_time() {
+    const ROWS: usize = 2_000;
+    const BIG: &str = "/etc/config/big";
+    let section = |n: usize| format!("config row 'r{n}'\n\toption a 'old {n}'\n\n");
+    let text: String = (1..=ROWS).map(section).collect();
+    let (acs, cpe) = watching(&[], |cpe| {
+        let model = r#"
+["Device.X_TEST_Row.{i}."]
+rows = { uci = "big", type = "row" }
+A = { type = "string", uci = "big.{row}.a", notify = "active" }
+"#;
+        cpe.router.write("/model/row.toml", model).unwrap();
+        cpe.router.write(BIG, &text).unwrap();
+        let folders = [cpe::repository("data-model"), cpe.router.path("/model")];
+        cpe.agent_toml(&format!(
+            "data_model = {folders:?}\n[limits]\nwatch_interval = \"24 h\""
+        ));
+    });
+    assert_eq!(status(&cpe)["watch"]["parameters"], ROWS + 3);
+    replace(&cpe, BIG, &text.replace("old 7'", "new 7'"));
+    let session = complete(&acs, 2);
+    let name = "Device.X_TEST_Row.7.A";
+    assert_eq!(told(&session, name).as_deref(), Some("new 7"));
+    assert!(session.inform.values.len() < 20);
+    idle(&cpe);
+    replace(&cpe, BIG, &text.replace("old ", "newer "));
+    wait_status(&cpe, |told| {
+        told["watch"]["pending"] == 0 && acs.record().sessions.len() > 2
+    });
+    idle(&cpe);
+    let mut rows: Vec<String> = Vec::new();
+    for session in acs.record().sessions.iter().skip(2) {
+        assert_eq!(session.events(), CHANGED);
+        let values = session.inform.values.iter();
+        let of_rows = values.filter(|v| v.name.starts_with("Device.X_TEST_Row."));
+        let names: Vec<String> = of_rows.map(|v| v.name.clone()).collect();
+        assert!(names.len() <= 512, "{}", names.len());
+        rows.extend(names);
+    }
+    rows.sort_unstable();
+    let all = rows.len();
+    rows.dedup();
+    assert_eq!((rows.len(), all), (ROWS, ROWS));
     acs.finish().unwrap();
 }
 

@@ -242,6 +242,13 @@ impl Daemon {
         }
     }
 
+    /// The settings are to be read again whatever their file's stamp, and at once: what is
+    /// known to have changed them has ended.
+    fn read_settings_now(&mut self) {
+        self.timers.forget_settings_stamp();
+        self.watching.plan.stop_settling();
+    }
+
     /// The settings file may have changed: take over what differs.
     fn reconfigure(&mut self) {
         let before = self.world.settings();
@@ -359,7 +366,7 @@ impl Daemon {
             }
             Message::Hangup => {
                 log::info!("reading the configuration again");
-                self.timers.forget_settings_stamp();
+                self.read_settings_now();
             }
             Message::SessionEnded(report) => self.session_ended(*report, orders),
             Message::NothingToTell => {
@@ -370,7 +377,7 @@ impl Daemon {
             Message::Acted { going_down } => {
                 self.busy = None;
                 self.going_down = going_down.then(Instant::now);
-                self.timers.forget_settings_stamp();
+                self.read_settings_now();
                 if !going_down {
                     self.begin_anew();
                     self.due = self.world.owed().wants_session();
@@ -382,7 +389,7 @@ impl Daemon {
                     self.serve(job);
                 }
                 if changed {
-                    self.timers.forget_settings_stamp();
+                    self.read_settings_now();
                     self.look_again();
                     self.due = self.due || self.world.owed().wants_session();
                 }
@@ -405,7 +412,7 @@ impl Daemon {
 
     fn session_ended(&mut self, report: Report, orders: &Sender<Order>) {
         self.busy = None;
-        self.timers.forget_settings_stamp();
+        self.read_settings_now();
         self.scanned();
         if report.afterwards.touched {
             self.look_again();

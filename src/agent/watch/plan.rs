@@ -69,6 +69,11 @@ impl Plan {
         until.filter(|until| *until > now)
     }
 
+    /// Nothing is half written, whatever was noticed.
+    pub fn stop_settling(&mut self) {
+        self.settling = None;
+    }
+
     /// A scan is wanted at once.
     pub fn want(&mut self, now: Instant) {
         self.due = Some(self.due.map_or(now, |at| at.min(now)));

@@ -215,17 +215,15 @@ impl Changes {
         };
         match &entry.seen {
             Some(seen) if is(seen, value) => {}
-            Some(_) => {
-                if !self.changed.contains_key(&one.path) {
-                    self.changed.insert(one.path.clone(), false);
-                    self.touch(one.volatile);
-                }
+            Some(_) if !self.changed.contains_key(&one.path) => {
+                self.changed.insert(one.path.clone(), false);
+                self.touch(one.volatile);
             }
             None if self.acs.is_some() => {
                 entry.seen = Some(print(value));
                 self.touch(one.volatile);
             }
-            None => {}
+            Some(_) | None => {}
         }
         true
     }

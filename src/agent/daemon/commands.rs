@@ -103,6 +103,7 @@ impl Daemon {
     fn status(&self) -> Status {
         let mut status = status::on_disk(&self.world);
         status.daemon = true;
+        status.watch.by_interval = self.watching.plan.is_by_interval();
         status.running_since = self.busy.map(|(_, unix)| unix);
         status.last_session = self.last.clone();
         status.connection_request_url = self

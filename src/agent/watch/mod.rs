@@ -54,8 +54,8 @@ pub struct Watch {
     /// Unix seconds.
     last_scan: Option<i64>,
     too_many: bool,
-    /// What keeps the files from being written, to be logged once.
-    trouble: Option<String>,
+    /// What keeps a file from being written, to be logged once.
+    trouble: Option<(Part, String)>,
 }
 
 /// Where changes of the watched values can be noticed.
@@ -122,13 +122,13 @@ impl Watch {
 
     fn saved(&mut self, part: Part, result: io::Result<()>) {
         match result {
-            Ok(()) => self.trouble = None,
+            Ok(()) => self.trouble = self.trouble.take().filter(|(of, _)| *of != part),
             Err(e) => {
                 self.changes.not_kept(part);
-                let what = e.to_string();
-                if self.trouble.as_ref() != Some(&what) {
-                    log::error!("what the ACS saw of watched values cannot be written: {what}");
-                    self.trouble = Some(what);
+                let trouble = Some((part, e.to_string()));
+                if self.trouble != trouble {
+                    log::error!("what the ACS saw of watched values cannot be written: {e}");
+                    self.trouble = trouble;
                 }
             }
         }
@@ -148,11 +148,6 @@ impl Watch {
     /// Whether a change waits that asks for a session of its own.
     pub fn wants_session(&self) -> bool {
         self.changes.wants_session()
-    }
-
-    /// Whether any change waits for an Inform.
-    pub fn is_pending(&self) -> bool {
-        self.changes.pending().len() > 0
     }
 
     /// Whether an ACS has answered, so that there is something to compare with.

@@ -49,6 +49,11 @@ impl Plan {
         self.by_interval = by_interval;
     }
 
+    /// Whether the interval counts.
+    pub fn is_by_interval(&self) -> bool {
+        self.by_interval
+    }
+
     /// A file changed; more of it may come.
     pub fn noticed(&mut self, now: Instant) {
         let first = match self.settling {

@@ -2,6 +2,7 @@
 //!
 //! What it sets is no news to it, nor what AddObject and DeleteObject entail. Other
 //! parameters that a SetParameterValues changes on the way are told, after the session.
+//! After a power cut between a change and this, the ACS is told of it: it has had no answer.
 
 use super::{save, scan_with};
 use crate::agent::world::World;

@@ -35,6 +35,7 @@ fn value<'a>(message: &'a CpeMessage, name: &str) -> &'a str {
 fn a_new_router_tells_bootstrap_and_boot_once_and_then_only_boot() {
     let acs = acs(AcsConfig::default());
     let mut cpe = Cpe::new(&acs.url());
+    cpe.without_listener();
     cpe.start();
     let first = complete(&acs, 1);
     assert_eq!(first.events(), ["0 BOOTSTRAP", "1 BOOT"]);
@@ -70,6 +71,52 @@ fn a_bootstrap_that_was_not_answered_comes_again_after_a_power_cut() {
     assert_eq!(second.events(), ["0 BOOTSTRAP", "1 BOOT"]);
     // RetryCount goes on over the boot: the session before failed (INF-004, T-INF-007).
     assert_eq!(second.inform.inform.as_ref().unwrap().retry_count, 1);
+    acs.finish().unwrap();
+}
+
+// T-INF-006
+#[test]
+fn the_retry_count_grows_with_every_failure_until_a_session_ends_well() {
+    let rule = Rule::times(3, When::Message("Inform"), Trouble::status(500));
+    let acs = acs(AcsConfig::default().rule(rule));
+    let mut cpe = Cpe::new(&acs.url());
+    cpe.start();
+    let count = |session: SessionRecord| session.inform.inform.unwrap().retry_count;
+    for failed in 1..4 {
+        let session = acs.wait_session(failed, PATIENCE).expect("a session");
+        assert_eq!(count(session), failed - 1);
+        let counted = format!("session failed ({failed} in a row)");
+        cpe.wait_text("/tmp/log", |log| log.contains(&counted));
+        // A new event ends the wait.
+        cpe.ok(&["inform"]);
+    }
+    assert_eq!(count(complete(&acs, 4)), 3);
+    cpe.ok(&["inform"]);
+    assert_eq!(count(complete(&acs, 5)), 0);
+    acs.finish().unwrap();
+}
+
+// T-FLW-010 (without the reset)
+#[test]
+fn switched_off_the_agent_neither_informs_nor_takes_knocks() {
+    let url = "Device.ManagementServer.ConnectionRequestURL";
+    let off = set_values(
+        &[("Device.ManagementServer.EnableCWMP", "boolean", "false")],
+        "",
+    );
+    let acs = acs(AcsConfig::default().session(Script::of([off])));
+    let mut cpe = Cpe::new(&acs.url());
+    cpe.start();
+    let url = value(&complete(&acs, 1).inform, url).to_owned();
+    cpe.wait_text("/tmp/log", |log| log.contains("connection requests: none"));
+    assert!(knock(&url, "cpe", "sample-only").is_err());
+    assert_eq!(cpe.cli(&["inform"]).status.code(), Some(1));
+    cpe.ok(&["set", "Device.ManagementServer.EnableCWMP=true"]);
+    cpe.wait_text("/tmp/log", |log| {
+        log.matches("settings taken over").count() == 2
+    });
+    cpe.ok(&["inform"]);
+    complete(&acs, 2);
     acs.finish().unwrap();
 }
 
@@ -171,7 +218,7 @@ fn a_set_over_two_packages_is_in_the_files_and_reloads_each_service_once() {
     acs.finish().unwrap();
 }
 
-// T-SPV-003, T-SPV-004, T-OBJ-014
+// T-SPV-003, T-SPV-004, T-OBJ-014, T-EVT-012
 #[test]
 fn a_set_with_faults_names_every_one_and_changes_nothing() {
     let acs = acs(AcsConfig::default().session(Script::of([
@@ -375,6 +422,7 @@ fn reboots_happen_after_the_session_and_are_told_with_their_keys() {
         get_values(&["Device.DeviceInfo.UpTime"]),
     ])));
     let mut cpe = Cpe::new(&acs.url());
+    cpe.without_listener();
     cpe.start();
     let session = complete(&acs, 1);
     assert!(

@@ -40,6 +40,8 @@ const OWN_PACKAGE: &str = "cwmp";
 pub struct Afterwards {
     /// Packages to reload, each once.
     pub reload: BTreeSet<String>,
+    /// Watched values may be others than they were.
+    pub touched: bool,
 }
 
 /// Answers one request. `now` is Unix time.

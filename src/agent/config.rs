@@ -94,9 +94,9 @@ pub struct Limits {
     /// How long all sources together may take for one request of the ACS (15 s).
     #[serde(deserialize_with = "seconds")]
     pub request_deadline: Duration,
-    /// How often watched values are read again at the latest (10 s). Read and checked;
-    /// nothing is watched by this version.
-    #[serde(deserialize_with = "seconds")]
+    /// How often watched values are read again at the latest, where nothing tells of their
+    /// changes (10 s; from 0.1 s).
+    #[serde(deserialize_with = "interval")]
     pub watch_interval: Duration,
     /// The largest message taken from, or sent to, the ACS (8 MiB); a larger answer is
     /// fault 9004.
@@ -319,6 +319,30 @@ fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     }
 }
 
+fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    const HELP: &str = "seconds, such as 10, \"10 s\" or \"500 ms\", from \"100 ms\" to 86400";
+    let given = Amount::deserialize(from)
+        .map_err(|_| serde::de::Error::custom(format!("not an amount of time; write {HELP}")))?;
+    let units = [
+        ("ms", 1),
+        ("", 1000),
+        ("s", 1000),
+        ("min", 60_000),
+        ("h", 3_600_000),
+    ];
+    let given = match given {
+        Amount::Number(n) => Amount::Text(n.to_string()),
+        text => text,
+    };
+    match amount(given, &units, HELP) {
+        Ok(ms @ 100..=86_400_000) => Ok(Duration::from_millis(ms)),
+        Ok(ms) => Err(serde::de::Error::custom(format!(
+            "{ms} ms is out of range; write {HELP}"
+        ))),
+        Err(e) => Err(serde::de::Error::custom(e)),
+    }
+}
+
 fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     const HELP: &str = "bytes, such as 8388608 or \"8 MiB\", from 32 KiB to 64 MiB";
     let given = Amount::deserialize(from)
@@ -440,7 +464,12 @@ response = "8 MiB"
             read("response = \"64 KiB\"").unwrap().limits.response,
             65_536
         );
+        let interval = |t: &str| read(t).unwrap().limits.watch_interval.as_millis();
+        assert_eq!(interval("watch_interval = \"250 ms\""), 250);
+        assert_eq!(interval("watch_interval = 3"), 3000);
         for bad in [
+            "watch_interval = \"99 ms\"",
+            "watch_interval = 0",
             "command = 0",
             "command = \"x\"",
             "command = -1",

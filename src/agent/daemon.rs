@@ -13,8 +13,11 @@
 //!      |                                  [going down]                 |
 //!      +---------------------------------------------------------------+
 //! ```
+//! Between sessions the worker reads the watched values where [`watching`] says so; a
+//! change with active notification is an event, subject to the throttle.
 
 mod commands;
+mod watching;
 
 use super::clock;
 use super::control::server::ControlServer;
@@ -35,6 +38,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
+use watching::Watching;
 
 /// The longest the loop sleeps: the settings file and the interface's address are looked
 /// at this often at least.
@@ -44,6 +48,8 @@ const GOING_DOWN: Duration = Duration::from_secs(300);
 /// How long the end waits for a session that was broken off, and for commands: one that
 /// has changed the tree still has its packages to reload and its client to answer.
 const LAST_WAIT: Duration = Duration::from_secs(12);
+/// How long it waits for watched values that are being read: nothing is lost with them.
+const LAST_SCAN: Duration = Duration::from_secs(1);
 /// What other threads tell the dispatcher.
 #[derive(Debug)]
 pub enum Message {
@@ -52,10 +58,14 @@ pub enum Message {
     /// Read the configuration again.
     Hangup,
     SessionEnded(Box<Report>),
+    /// No session: what asked for one is gone.
+    NothingToTell,
     /// A reboot or reset was carried out, or could not be.
     Acted {
         going_down: bool,
     },
+    /// The watched values were read.
+    Scanned,
     /// A control question was answered; the tree may have changed.
     Asked {
         changed: bool,
@@ -92,6 +102,7 @@ pub struct Daemon {
     control_threads: u32,
     control_waiting: VecDeque<commands::Job>,
     timers: Timers,
+    watching: Watching,
     /// A session or action is under way since then.
     busy: Option<(Instant, i64)>,
     /// An event asks for a session now, whatever the retry wait.
@@ -116,6 +127,7 @@ impl Daemon {
         let settings = world.settings();
         Ok(Daemon {
             timers: Timers::new(&settings, clock::random_u32()),
+            watching: Watching::new(world.setup.config.limits.watch_interval),
             mailbox: Mailbox {
                 sender,
                 wake: Arc::new(wake_sender),
@@ -147,9 +159,10 @@ impl Daemon {
     pub fn run(mut self) -> io::Result<()> {
         let (orders, worker) = worker::start(self.world.clone(), self.mailbox())?;
         self.begin(&orders);
-        while !(self.terminate && self.busy.is_none() && self.control_threads == 0) {
+        while !self.may_end() {
             self.housekeeping();
             self.start_session(&orders);
+            self.start_scan(&orders);
             self.wait()?;
             while let Ok(message) = self.inbox.try_recv() {
                 self.hear(message, &orders);
@@ -165,13 +178,20 @@ impl Daemon {
             }
         }
         drop(orders);
-        let _ = worker.join();
+        if !self.watching.plan.is_scanning() {
+            let _ = worker.join();
+        }
         // Not after each session: one that changes nothing writes nothing.
         if let Some(last) = &self.last {
             last.keep(&self.world.run_dir);
         }
         log::info!("ended");
         Ok(())
+    }
+
+    fn may_end(&self) -> bool {
+        let read = !self.watching.plan.is_scanning() || self.timers.asked_to_end_for() > LAST_SCAN;
+        self.terminate && self.busy.is_none() && self.control_threads == 0 && read
     }
 
     /// Events of the start; an accepted reset or reboot comes before anything else.
@@ -184,6 +204,8 @@ impl Daemon {
         }
         self.due = self.world.owed().wants_session();
         self.place_door();
+        // The program, or the whole box, may be another one than before.
+        self.look_again();
     }
 
     fn order(&mut self, orders: &Sender<Order>, order: Order) {
@@ -203,7 +225,10 @@ impl Daemon {
             self.timers
                 .plan_periodic(&self.world.settings(), now * 1000);
         }
-        if self.timers.settings_changed(&self.world.setup) {
+        // A file that is being written is left until it is whole.
+        if self.watching.plan.settles(Instant::now()).is_none()
+            && self.timers.settings_changed(&self.world.setup)
+        {
             self.reconfigure();
         }
         if self.world.owed().take_schedules(now / 1000) {
@@ -223,6 +248,13 @@ impl Daemon {
         }
     }
 
+    /// The settings are to be read again whatever their file's stamp, and at once: what is
+    /// known to have changed them has ended.
+    fn read_settings_now(&mut self) {
+        self.timers.forget_settings_stamp();
+        self.watching.plan.stop_settling();
+    }
+
     /// The settings file may have changed: take over what differs.
     fn reconfigure(&mut self) {
         let before = self.world.settings();
@@ -230,6 +262,7 @@ impl Daemon {
             return;
         }
         log::info!("settings taken over");
+        self.look_again();
         let settings = self.world.settings();
         // Another ACS is not made to wait for the failures of the one before it.
         if settings.acs.url != before.acs.url && self.timers.retry_waits() {
@@ -287,6 +320,7 @@ impl Daemon {
                 if url.is_empty() { "none" } else { &url }
             );
             self.world.runtime.set("connection_request_url", &url);
+            self.look_again();
         }
     }
 
@@ -309,12 +343,16 @@ impl Daemon {
         }
         let settings = self.world.settings();
         let retry = self.timers.retry_due();
-        let wants =
-            self.due || retry || (!self.timers.retry_waits() && self.world.owed().wants_session());
+        let wants = self.due
+            || retry
+            || (!self.timers.retry_waits() && self.world.owed().wants_session())
+            || self.change_due_in() == Some(Duration::ZERO);
         if !wants {
             return;
         }
         self.due = false;
+        // It begins with a look at the watched values.
+        self.watching.plan.ordered(Instant::now());
         self.timers.clear_retry();
         let device = knock::device(&self.world, &settings);
         self.order(orders, Order::Session { device });
@@ -335,13 +373,18 @@ impl Daemon {
             }
             Message::Hangup => {
                 log::info!("reading the configuration again");
-                self.timers.forget_settings_stamp();
+                self.read_settings_now();
             }
             Message::SessionEnded(report) => self.session_ended(*report, orders),
+            Message::NothingToTell => {
+                self.busy = None;
+                self.scanned();
+            }
+            Message::Scanned => self.scanned(),
             Message::Acted { going_down } => {
                 self.busy = None;
                 self.going_down = going_down.then(Instant::now);
-                self.timers.forget_settings_stamp();
+                self.read_settings_now();
                 if !going_down {
                     self.begin_anew();
                     self.due = self.world.owed().wants_session();
@@ -353,7 +396,8 @@ impl Daemon {
                     self.serve(job);
                 }
                 if changed {
-                    self.timers.forget_settings_stamp();
+                    self.read_settings_now();
+                    self.look_again();
                     self.due = self.due || self.world.owed().wants_session();
                 }
             }
@@ -375,9 +419,16 @@ impl Daemon {
 
     fn session_ended(&mut self, report: Report, orders: &Sender<Order>) {
         self.busy = None;
-        self.timers.forget_settings_stamp();
+        self.read_settings_now();
+        self.scanned();
+        if report.afterwards.touched {
+            self.look_again();
+        }
         match &report.result {
-            Ok(()) => self.failures = 0,
+            Ok(()) => {
+                self.failures = 0;
+                self.watching.session_completed(Instant::now());
+            }
             Err(_) => {
                 self.failures = self.failures.saturating_add(1);
                 let acs = &self.world.settings().acs;
@@ -418,6 +469,9 @@ impl Daemon {
                     fds.push(PollFd::new(fd, events));
                 }
             }
+            if let Some(fd) = self.watching.folders.fd() {
+                fds.push(PollFd::new(fd, PollFlags::POLLIN));
+            }
             match poll(&mut fds, timeout) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(e) => return Err(e.into()),
@@ -427,7 +481,12 @@ impl Daemon {
                 .map(|fd| fd.as_fd().as_raw_fd())
                 .collect()
         };
+        let folders = self.watching.folders.fd().map(|fd| fd.as_raw_fd());
         for fd in ready {
+            if Some(fd) == folders {
+                self.noticed();
+                continue;
+            }
             if fd == self.wake.as_raw_fd() {
                 let mut drain = [0u8; 64];
                 while matches!(self.wake.read(&mut drain), Ok(n) if n > 0) {}
@@ -467,6 +526,12 @@ impl Daemon {
             .and_then(|d| d.listener_ref().next_deadline())
         {
             wait = wait.min(at.saturating_duration_since(Instant::now()));
+        }
+        if let (false, Some(change)) = (held_back, self.change_due_in()) {
+            wait = wait.min(change);
+        }
+        if let Some(look) = self.look_due_in() {
+            wait = wait.min(look);
         }
         if self.terminate {
             wait = wait.min(Duration::from_millis(200));

@@ -24,15 +24,20 @@ pub fn publish(identity: &Identity, runtime: &Runtime) {
     }
 }
 
+/// The most bytes of changed values in one Inform, names included; there is always room
+/// for one.
+const MAX_CHANGED: usize = 256 << 10;
+
 /// Builds the Inform: the forced parameters and the changed ones, each once (INF-010). A
-/// changed parameter that no longer exists drops out (NOT-013).
+/// changed parameter that no longer exists drops out (NOT-013). Gives those, too, for
+/// which there was no room.
 pub fn build(
     world: &World,
     model: &mut Model,
     events: Vec<Event>,
     changed: &[String],
     retry_count: u32,
-) -> Inform {
+) -> (Inform, Vec<String>) {
     model.begin();
     let mut seen = HashSet::new();
     let mut parameters = Vec::new();
@@ -46,12 +51,20 @@ pub fn build(
         }
     };
     model.forced_inform().into_iter().for_each(&mut add);
+    let mut left_out = Vec::new();
+    let mut bytes = 0;
     for path in changed {
-        if let Ok(entries) = model.get(&[path]) {
-            entries.into_iter().for_each(&mut add);
+        for entry in model.get(&[path]).unwrap_or_default() {
+            let size = entry.path.len() + entry.value.len();
+            if bytes > 0 && bytes + size > MAX_CHANGED {
+                left_out.push(entry.path);
+            } else {
+                bytes += size;
+                add(entry);
+            }
         }
     }
-    Inform {
+    let inform = Inform {
         device: DeviceId {
             manufacturer: world.identity.manufacturer.clone(),
             oui: world.identity.oui.clone(),
@@ -62,7 +75,8 @@ pub fn build(
         current_time: current_time(world),
         retry_count,
         parameters,
-    }
+    };
+    (inform, left_out)
 }
 
 /// Local time with its offset, or the time since boot while the clock cannot be right

@@ -27,11 +27,11 @@ pub mod settings;
 pub mod setup;
 pub mod status;
 mod timers;
+pub mod watch;
 pub mod worker;
 pub mod world;
 
 use daemon::{Daemon, Mailbox, Message};
-use operate::Effect;
 use owed::Start;
 use setup::{Setup, SetupError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -60,27 +60,6 @@ fn start(world: &World, boot: bool) -> Start {
     let url = world.settings().acs.url.clone();
     let now = clock::unix_seconds();
     world.owed().start(boot, &url, now, clock::random())
-}
-
-/// Notes LAN-side changes of parameters whose changes the ACS wants to hear of. Tells
-/// whether there were any.
-fn note_changes(world: &World, effect: &Effect) -> bool {
-    if effect.changed.is_empty() {
-        return false;
-    }
-    let watched = world.model().notifying();
-    let mut any = false;
-    let mut owed = world.owed();
-    for watched in watched {
-        if effect.changed.contains(&watched.path) {
-            owed.value_changed(&watched.path, watched.level == 2);
-            any = true;
-        }
-    }
-    if any {
-        owed.save();
-    }
-    any
 }
 
 /// A daemon that runs in a thread of this process (`try`, tests).
@@ -193,14 +172,15 @@ pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
         .name("session".to_owned())
         .stack_size(512 << 10)
         .spawn(move || {
-            let report = session::run(&worker_world, device.as_deref());
+            // There is an event to tell: it counts as a boot.
+            let report = session::run(&worker_world, device.as_deref())?;
             worker_world.reload_waiting(report.afterwards.reload.clone());
             report.told().keep(&worker_world.run_dir);
-            report
+            Some(report)
         })
         .map_err(|e| SetupError::System(format!("cwmp-agent: {e}")))?;
     match thread.join() {
-        Ok(report) if report.result.is_ok() => Ok(RunOutcome::Ended),
+        Ok(Some(report)) if report.result.is_ok() => Ok(RunOutcome::Ended),
         Ok(_) => Ok(RunOutcome::NoSession),
         Err(_) => Err(SetupError::System(
             "cwmp-agent: the session's thread panicked".to_owned(),

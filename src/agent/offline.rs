@@ -5,6 +5,7 @@ use super::control::{Answer, Question, client};
 use super::operate;
 use super::setup::{Setup, SetupError};
 use super::status;
+use super::watch;
 use super::world::World;
 use std::time::{Duration, Instant};
 
@@ -65,7 +66,7 @@ fn answer(world: &World, question: &Question) -> Answer {
     let answered = operate::operate(&mut world.model(), question);
     match answered {
         Some((answer, effect)) => {
-            super::note_changes(world, &effect);
+            watch::changed_by_hand(world, &effect.changed);
             world.reload(&effect.reload);
             answer
         }

@@ -8,15 +8,16 @@ use crate::model::{Fault, Model, SetError, SetItem};
 /// What a question did to the model besides its answer.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Effect {
-    /// Full paths of the parameters that changed.
+    /// Full paths of the parameters that changed, of the row that came or went.
     pub changed: Vec<String>,
     /// Packages to reload, each once.
     pub reload: Vec<String>,
 }
 
 impl Effect {
-    fn is_empty(&self) -> bool {
-        self.changed.is_empty() && self.reload.is_empty()
+    /// Whether the tree may be another one.
+    pub fn touched(&self) -> bool {
+        !self.changed.is_empty() || !self.reload.is_empty()
     }
 }
 
@@ -24,37 +25,7 @@ impl Effect {
 /// (`Inform`, `Status`).
 pub fn operate(model: &mut Model, question: &Question) -> Option<(Answer, Effect)> {
     model.begin();
-    let writes = matches!(
-        question,
-        Question::Set { .. } | Question::Add { .. } | Question::Delete { .. }
-    );
-    let before = if writes { watched(model) } else { Vec::new() };
-    let (answer, mut effect) = ask(model, question)?;
-    if !before.is_empty() && !effect.is_empty() {
-        // What a change entails changes too: entries counted, other names of an option.
-        model.begin();
-        for (path, value) in before {
-            let now = model.get(&[&path]).ok().and_then(|mut e| e.pop());
-            let differs = now.is_some_and(|entry| entry.value != value);
-            if differs && !effect.changed.contains(&path) {
-                effect.changed.push(path);
-            }
-        }
-    }
-    Some((answer, effect))
-}
-
-/// The parameters with notification and their values, those that can be read.
-fn watched(model: &mut Model) -> Vec<(String, String)> {
-    let paths = model.notifying().into_iter().map(|w| w.path);
-    let paths: Vec<String> = paths.collect();
-    paths
-        .into_iter()
-        .filter_map(|path| {
-            let value = model.get(&[&path]).ok()?.pop()?.value;
-            Some((path, value))
-        })
-        .collect()
+    ask(model, question)
 }
 
 fn ask(model: &mut Model, question: &Question) -> Option<(Answer, Effect)> {
@@ -68,7 +39,7 @@ fn ask(model: &mut Model, question: &Question) -> Option<(Answer, Effect)> {
             Ok((number, reload)) => {
                 let path = format!("{object}{number}.");
                 let effect = Effect {
-                    changed: Vec::new(),
+                    changed: vec![path.clone()],
                     reload,
                 };
                 (Answer::Added(path), effect)
@@ -78,7 +49,7 @@ fn ask(model: &mut Model, question: &Question) -> Option<(Answer, Effect)> {
         Question::Delete { instance } => match model.delete(instance, None) {
             Ok(reload) => {
                 let effect = Effect {
-                    changed: Vec::new(),
+                    changed: vec![instance.clone()],
                     reload,
                 };
                 (Answer::Done, effect)

@@ -1,5 +1,5 @@
 //! What the agent owes the ACS and itself over restarts: pending events, scheduled
-//! Informs, value changes, the retry count, an accepted reboot or factory reset.
+//! Informs, the retry count, an accepted reboot or factory reset.
 //!
 //! One small state file, written before anything that it records is promised, and only
 //! when it differs from what is on disk: a periodic session that changes nothing writes
@@ -22,12 +22,9 @@ use crate::cwmp::schedule::{DelayedInforms, Full};
 use crate::cwmp::version::CwmpVersion;
 use crate::store::state::StateDir;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// The name of the state file.
 const FILE: &str = "owed";
-/// The most parameters whose changes are kept; those of further ones are not told.
-const MAX_CHANGES: usize = 512;
 /// The most reboots accepted before one happens (each has its M Reboot event).
 const MAX_REBOOTS: usize = 64;
 
@@ -65,8 +62,6 @@ struct Saved {
     retry_count: u32,
     reboot: Option<Reboots>,
     factory_reset: Option<Stage>,
-    /// Changed parameters with notification, and whether it is active.
-    value_changes: BTreeMap<String, bool>,
     /// The listener's random path.
     knock_path: String,
 }
@@ -76,9 +71,8 @@ pub struct Owed {
     saved: Saved,
     queue: EventQueue,
     state: StateDir,
-    /// Value changes since the running session's Inform was put together: it may carry an
-    /// older value, so its answer does not settle them.
-    changed_since: BTreeSet<String>,
+    /// A person asked for 4 VALUE CHANGE, whatever has changed.
+    value_change_by_hand: bool,
 }
 
 /// What [`Owed::start`] found.
@@ -100,7 +94,7 @@ impl Owed {
             queue: EventQueue::restore(&saved.events),
             saved,
             state: state.clone(),
-            changed_since: BTreeSet::new(),
+            value_change_by_hand: false,
         }
     }
 
@@ -170,7 +164,6 @@ impl Owed {
             return false;
         }
         self.queue.bootstrap();
-        self.saved.value_changes.clear();
         true
     }
 
@@ -192,13 +185,14 @@ impl Owed {
         if code == EventCode::Bootstrap {
             self.queue.bootstrap();
         } else {
+            self.value_change_by_hand |= code == EventCode::ValueChange;
             self.queue.raise(code, "");
         }
     }
 
     /// Whether an event waits that a session would deliver.
     pub fn wants_session(&self) -> bool {
-        self.queue.wants_session() || self.saved.value_changes.values().any(|active| *active)
+        self.queue.wants_session()
     }
 
     /// All pending events.
@@ -206,24 +200,25 @@ impl Owed {
         self.queue.pending().cloned().collect()
     }
 
-    /// The events and changed parameters for the Inform of a session that begins.
-    pub fn take_for_inform(&mut self, version: CwmpVersion) -> (Vec<Event>, Vec<String>) {
-        self.changed_since.clear();
-        let changed: Vec<String> = self.saved.value_changes.keys().cloned().collect();
-        if !changed.is_empty() {
+    /// The events for the Inform of a session that begins; `changes`: it tells of changed
+    /// values.
+    pub fn take_for_inform(&mut self, version: CwmpVersion, changes: bool) -> Vec<Event> {
+        if changes {
             self.queue.raise(EventCode::ValueChange, "");
+        } else if !self.value_change_by_hand {
+            // It was told of, or is not asked for any more.
+            self.queue.withdraw(&EventCode::ValueChange);
         }
-        (self.queue.take_for_inform(version), changed)
+        self.queue.take_for_inform(version)
     }
 
-    /// The ACS has accepted the Inform that carried these changes, at this URL.
-    pub fn inform_accepted(&mut self, url: &str, events: &[Event], changed: &[String]) {
-        if events.iter().any(|e| e.code == EventCode::Bootstrap) {
-            self.saved.bootstrapped_url = Some(url.to_owned());
-        }
-        for path in changed {
-            if !self.changed_since.contains(path) {
-                self.saved.value_changes.remove(path);
+    /// The ACS at this URL has accepted the Inform that carried these events.
+    pub fn inform_accepted(&mut self, url: &str, events: &[Event]) {
+        for event in events {
+            match event.code {
+                EventCode::Bootstrap => self.saved.bootstrapped_url = Some(url.to_owned()),
+                EventCode::ValueChange => self.value_change_by_hand = false,
+                _ => {}
             }
         }
         self.queue.delivered(Delivered::Inform);
@@ -254,17 +249,6 @@ impl Owed {
     /// RetryCount of the next Inform.
     pub fn retry_count(&self) -> u32 {
         self.saved.retry_count
-    }
-
-    /// A notifying parameter changed without the ACS's doing.
-    pub fn value_changed(&mut self, path: &str, active: bool) {
-        if self.saved.value_changes.len() < MAX_CHANGES
-            || self.saved.value_changes.contains_key(path)
-        {
-            let entry = self.saved.value_changes.entry(path.to_owned()).or_default();
-            *entry = *entry || active;
-            self.changed_since.insert(path.to_owned());
-        }
     }
 
     /// ScheduleInform: on disk when this returns `Ok`.
@@ -372,7 +356,7 @@ impl Owed {
             }),
             ..Saved::default()
         };
-        self.changed_since.clear();
+        self.value_change_by_hand = false;
         self.queue.clear();
         self.save();
     }
@@ -442,7 +426,7 @@ mod tests {
     }
 
     fn codes(owed: &mut Owed) -> Vec<String> {
-        let (events, _) = owed.take_for_inform(CwmpVersion::V1_4);
+        let events = owed.take_for_inform(CwmpVersion::V1_4, false);
         let told = |e: Event| format!("{} {}", e.code.text(), e.command_key);
         events
             .into_iter()
@@ -451,8 +435,12 @@ mod tests {
     }
 
     fn session(owed: &mut Owed) -> Vec<String> {
-        let (events, changed) = owed.take_for_inform(CwmpVersion::V1_4);
-        owed.inform_accepted(URL, &events, &changed);
+        session_with(owed, false)
+    }
+
+    fn session_with(owed: &mut Owed, changes: bool) -> Vec<String> {
+        let events = owed.take_for_inform(CwmpVersion::V1_4, changes);
+        owed.inform_accepted(URL, &events);
         owed.session_ended();
         events.iter().map(|e| e.code.text().to_owned()).collect()
     }
@@ -486,9 +474,8 @@ mod tests {
         start(&mut owed, true);
         session(&mut owed);
         assert!(!owed.check_url(URL));
-        owed.value_changed("Device.X", true);
+        owed.raise(EventCode::Periodic, "");
         assert!(owed.check_url("http://other.example/"));
-        assert!(owed.saved.value_changes.is_empty());
         assert_eq!(codes(&mut owed), ["0 BOOTSTRAP"]);
     }
 
@@ -497,9 +484,9 @@ mod tests {
         let folder = Folder::new("late");
         let mut owed = folder.load();
         start(&mut owed, true);
-        let (events, changed) = owed.take_for_inform(CwmpVersion::V1_4);
+        let events = owed.take_for_inform(CwmpVersion::V1_4, false);
         assert!(!owed.check_url("http://other.example/"), "one is pending");
-        owed.inform_accepted(URL, &events, &changed);
+        owed.inform_accepted(URL, &events);
         owed.session_ended();
         assert!(owed.check_url("http://other.example/"));
         assert_eq!(codes(&mut owed), ["0 BOOTSTRAP"]);
@@ -612,46 +599,25 @@ mod tests {
         assert_eq!(refused, Some(NotKept::Full));
     }
 
-    // T-ATT-002, T-ATT-003, T-ATT-025
+    // T-EVT-020
     #[test]
-    fn passive_changes_wait_for_the_next_session_and_active_ones_ask_for_it() {
+    fn value_change_goes_with_what_has_changed_and_with_nothing_else() {
         let folder = Folder::new("changes");
         let mut owed = folder.load();
         start(&mut owed, true);
         session(&mut owed);
-        owed.value_changed("Device.P", false);
-        assert!(!owed.wants_session());
-        owed.value_changed("Device.A", true);
-        owed.value_changed("Device.A", false);
-        assert!(owed.wants_session());
-        let (events, changed) = owed.take_for_inform(CwmpVersion::V1_4);
-        assert_eq!(changed, ["Device.A", "Device.P"]);
-        assert_eq!(events.len(), 1);
+        owed.take_for_inform(CwmpVersion::V1_4, true);
         owed.session_failed();
-        assert!(
-            !owed.saved.value_changes.is_empty(),
-            "nothing was delivered"
-        );
-        assert_eq!(session(&mut owed), ["4 VALUE CHANGE"]);
-        assert!(owed.saved.value_changes.is_empty());
-    }
-
-    #[test]
-    fn a_change_during_the_inform_is_told_once_more() {
-        let folder = Folder::new("meanwhile");
+        assert!(!owed.wants_session(), "the retry policy has it now");
         let mut owed = folder.load();
-        start(&mut owed, true);
-        session(&mut owed);
-        owed.value_changed("Device.A", true);
-        owed.value_changed("Device.B", true);
-        let (events, changed) = owed.take_for_inform(CwmpVersion::V1_4);
-        owed.value_changed("Device.A", true);
-        owed.inform_accepted(URL, &events, &changed);
-        owed.session_ended();
-        assert!(owed.wants_session());
-        let (_, changed) = owed.take_for_inform(CwmpVersion::V1_4);
-        assert_eq!(changed, ["Device.A"]);
+        start(&mut owed, false);
+        assert_eq!(session_with(&mut owed, true), ["4 VALUE CHANGE"]);
+        // Not asked for any more between a failed session and the next.
+        owed.take_for_inform(CwmpVersion::V1_4, true);
         owed.session_failed();
+        owed.raise(EventCode::Periodic, "");
+        assert_eq!(session(&mut owed), ["2 PERIODIC"]);
+        owed.raise_by_hand(EventCode::ValueChange);
         assert_eq!(session(&mut owed), ["4 VALUE CHANGE"]);
         assert!(!owed.wants_session());
     }

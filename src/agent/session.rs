@@ -4,10 +4,10 @@
 use super::answer::{self, Afterwards, METHODS};
 use super::status::LastSession;
 use super::world::World;
-use super::{clock, inform};
+use super::{clock, inform, watch};
 use crate::agent::settings::Settings;
-use crate::cwmp::message::Event;
-use crate::cwmp::session::{Options, Outcome, Post, PostKind, Session, Step};
+use crate::cwmp::message::{Event, Inform};
+use crate::cwmp::session::{Answer, Options, Outcome, Post, PostKind, Session, Step};
 use crate::cwmp::soap::Limits;
 use crate::cwmp::version::CwmpVersion;
 use crate::net::http::{Client, ClientConfig, SoapAction, Timeouts};
@@ -43,12 +43,18 @@ impl Report {
 }
 
 /// Runs one session. Events, retry count and changes are settled when this returns;
-/// `afterwards` is the caller's.
-pub fn run(world: &World, device: Option<&str>) -> Report {
+/// `afterwards` is the caller's. `None`: the change that asked for it is none any more, and
+/// there is nothing else to tell.
+pub fn run(world: &World, device: Option<&str>) -> Option<Report> {
     let settings = world.settings();
     let started = clock::unix_seconds();
     let version = world.offered(&settings.acs.url, version(&settings));
-    let (events, changed) = world.owed().take_for_inform(version);
+    watch::scan(world);
+    let changed = world.watch().take();
+    let events = world.owed().take_for_inform(version, !changed.is_empty());
+    if events.is_empty() && world.owed().retry_count() == 0 {
+        return None;
+    }
     let codes: Vec<String> = events.iter().map(|e| e.code.text().to_owned()).collect();
     log::info!(
         "session with {}: {}",
@@ -81,13 +87,13 @@ pub fn run(world: &World, device: Option<&str>) -> Report {
             log::warn!("session failed ({count} in a row): {why}");
         }
     }
-    Report {
+    Some(Report {
         started,
         ended: clock::unix_seconds(),
         events: codes,
         result,
         afterwards,
-    }
+    })
 }
 
 fn exchange(
@@ -105,7 +111,7 @@ fn exchange(
         return Err("the agent ends".to_owned());
     }
     let retry_count = world.owed().retry_count();
-    let inform = inform::build(world, &mut world.model(), events, changed, retry_count);
+    let (inform, left_out) = inform::build(world, &mut world.model(), events, changed, retry_count);
     let limit = world.setup.config.limits.response as usize;
     let options = Options {
         version,
@@ -133,15 +139,21 @@ fn exchange(
                 let now = clock::unix_seconds();
                 let answer = {
                     let mut model = world.model();
-                    answer::answer(&session, &mut model, &world.owed, request, now, afterwards)
+                    let of = watch::Request::of(world, &request);
+                    let before = of.before(world, &mut model);
+                    let answer =
+                        answer::answer(&session, &mut model, &world.owed, request, now, afterwards);
+                    if matches!(answer, Answer::Response(_)) {
+                        afterwards.touched |= of.changes();
+                        of.after(world, &mut model, before);
+                    }
+                    answer
                 };
                 session.answer(answer)
             }
             Step::InformAccepted { version } => {
                 log::debug!("the ACS speaks CWMP {version}");
-                world
-                    .owed()
-                    .inform_accepted(&settings.acs.url, &inform.events, changed);
+                accepted(world, &settings.acs.url, &inform, &left_out);
                 // Over http anybody may answer, whatever the clock says; a time far ahead
                 // that was kept would make every certificate look expired for good.
                 if client.url().is_https() {
@@ -165,6 +177,26 @@ fn exchange(
                 return Err(failure.to_string());
             }
         };
+    }
+}
+
+/// The ACS has answered the Inform: its events are delivered, and what it carried is what
+/// the ACS saw. A power cut between the two leaves 4 VALUE CHANGE without a change, which
+/// the next Inform withdraws.
+fn accepted(world: &World, url: &str, inform: &Inform, left_out: &[String]) {
+    let carried = inform.parameters.iter();
+    let first = {
+        let mut watch = world.watch();
+        let first = !watch.is_begun();
+        watch.accepted(url, carried.map(|p| (p.name.as_str(), p.value.as_str())));
+        watch.left_out(left_out);
+        first
+    };
+    watch::save(world);
+    world.owed().inform_accepted(url, &inform.events);
+    if first {
+        // The watch begins: what else is watched counts from now on.
+        watch::scan(world);
     }
 }
 

@@ -69,6 +69,9 @@ pub struct Acs {
     pub allow_basic: AllowBasic,
     /// The highest CWMP version offered: 0 to 4 for 1.0 to 1.4.
     pub cwmp_version: u8,
+    /// Seconds between the end of a session and one for an active notification alone
+    /// (Device.ManagementServer.DefaultActiveNotificationThrottle).
+    pub notify_throttle: u32,
 }
 
 /// `config cpe 'cpe'`.
@@ -122,6 +125,7 @@ impl Default for Settings {
                 require_tls: false,
                 allow_basic: AllowBasic::Tls,
                 cwmp_version: 4,
+                notify_throttle: 0,
             },
             cpe: Cpe {
                 enable: true,
@@ -143,7 +147,6 @@ impl Default for Settings {
 const KNOWN_WITHOUT_EFFECT: &[&str] = &[
     "dhcp_discovery",
     "compression",
-    "notify_throttle",
     "instance_mode",
     "auto_create",
     "dscp",
@@ -276,6 +279,10 @@ impl Acs {
                         .filter(|m| *m <= 4)
                         .ok_or("1.0, 1.1, 1.2, 1.3 or 1.4");
                     put(&mut self.cwmp_version, option, minor, warnings);
+                }
+                "notify_throttle" => {
+                    let n = number(&v, 0, u32::MAX, "seconds, 0 for none");
+                    put(&mut self.notify_throttle, option, n, warnings);
                 }
                 _ => unknown("acs", option, warnings),
             }

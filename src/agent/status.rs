@@ -1,7 +1,10 @@
 //! What `cwmp-agent status` tells.
 
 use super::session::shown_url;
+use super::watch::Told as Watched;
 use super::world::World;
+use crate::cwmp::event::EventCode;
+use crate::cwmp::message::Event;
 use crate::model::Model;
 use crate::store::run_dir::RunDir;
 use crate::wake::http::Counters;
@@ -31,6 +34,8 @@ pub struct Status {
     /// Transfers that wait or run. This version offers none.
     pub transfers: Vec<String>,
     pub retry: Retry,
+    /// The parameters with notification, and what of them the ACS has yet to be told.
+    pub watch: Watched,
     /// Sources that cannot be read: which, and why.
     pub sources_in_trouble: Vec<(String, String)>,
     /// Refused connection requests by reason.
@@ -93,15 +98,24 @@ pub struct Retry {
 pub fn on_disk(world: &World) -> Status {
     let settings = world.settings();
     let last_session = LastSession::load(&world.run_dir);
+    let watch = world.watch().told();
     let configuration_trouble = world.settings_trouble().map(|t| t.to_string());
     let owed = world.owed();
+    let mut pending = owed.pending();
+    let change = EventCode::ValueChange;
+    if watch.pending > 0 && pending.iter().all(|e| e.code != change) {
+        // Raised when an Inform is put together.
+        pending.push(Event {
+            code: change,
+            command_key: String::new(),
+        });
+    }
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         enabled: settings.cpe.enable,
         acs_url: shown_url(&settings.acs.url),
         last_session,
-        pending_events: owed
-            .pending()
+        pending_events: pending
             .into_iter()
             .map(|e| (e.code.text().to_owned(), e.command_key))
             .collect(),
@@ -113,6 +127,7 @@ pub fn on_disk(world: &World) -> Status {
             at,
             reason: "3 SCHEDULED".to_owned(),
         }),
+        watch,
         configuration_trouble,
         ..Status::default()
     }
@@ -208,6 +223,23 @@ impl fmt::Display for Status {
             "transfers           {}",
             or_none(&self.transfers.join(", "))
         )?;
+        write!(
+            f,
+            "watched             {} parameters",
+            self.watch.parameters
+        )?;
+        if let (Some(active), Some(at)) = (self.watch.active, self.watch.last_scan) {
+            write!(f, ", {active} actively; last read {}", utc(at))?;
+        }
+        writeln!(f)?;
+        for path in &self.watch.changed {
+            writeln!(f, "  changed           {path}")?;
+        }
+        let shown = u32::try_from(self.watch.changed.len()).unwrap_or(u32::MAX);
+        if self.watch.pending > shown {
+            let more = self.watch.pending - shown;
+            writeln!(f, "  changed           {more} more")?;
+        }
         writeln!(f, "connection requests {} accepted", self.accepted_knocks)?;
         for (reason, count) in &self.refused_knocks {
             writeln!(f, "  refused           {count} {reason}")?;

@@ -2,10 +2,10 @@
 //! after the other: nothing that a session asked for is reloaded or rebooted before that
 //! session has ended. (What a command changes is reloaded by the thread that serves it.)
 
-use super::answer::Afterwards;
 use super::daemon::{Mailbox, Message};
 use super::owed::Stage;
 use super::session::{self, Report};
+use super::watch;
 use super::world::World;
 use crate::platform::ActionError;
 use crate::platform::boot::Boot;
@@ -24,6 +24,8 @@ pub enum Order {
     Session { device: Option<String> },
     /// Carry out an accepted reboot or factory reset.
     Act,
+    /// Read the watched values.
+    Scan,
 }
 
 /// Starts the worker. It ends when the sender of orders is dropped.
@@ -40,13 +42,21 @@ fn work(world: &World, inbox: &Receiver<Order>, mailbox: &Mailbox) {
     while let Ok(order) = inbox.recv() {
         match order {
             Order::Session { device } => {
-                let mut report = session::run(world, device.as_deref());
-                settle(world, &mut report);
-                mailbox.send(Message::SessionEnded(Box::new(report)));
+                mailbox.send(match session::run(world, device.as_deref()) {
+                    Some(mut report) => {
+                        settle(world, &mut report);
+                        Message::SessionEnded(Box::new(report))
+                    }
+                    None => Message::NothingToTell,
+                });
             }
             Order::Act => {
                 let going_down = act(world);
                 mailbox.send(Message::Acted { going_down });
+            }
+            Order::Scan => {
+                watch::scan(world);
+                mailbox.send(Message::Scanned);
             }
         }
     }
@@ -55,7 +65,7 @@ fn work(world: &World, inbox: &Receiver<Order>, mailbox: &Mailbox) {
 /// Reloads what a session changed, unless the box reboots next anyway. (A reboot that was
 /// started earlier and never happened puts nothing in force.)
 pub fn settle(world: &World, report: &mut Report) {
-    let Afterwards { reload } = std::mem::take(&mut report.afterwards);
+    let reload = std::mem::take(&mut report.afterwards.reload);
     let reboots = world.owed().must_act();
     if !reboots {
         world.reload_waiting(reload);
@@ -133,5 +143,6 @@ fn forget(world: &World) {
     if let Err(e) = world.state.remove(super::setup::GOOD_SETTINGS) {
         log::warn!("the kept settings cannot be wiped: {e}");
     }
+    watch::forget(world);
     world.owed().reset_done();
 }

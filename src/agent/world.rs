@@ -4,13 +4,15 @@
 //! network. A request may run programs (`command` sources), so the dispatcher never takes
 //! `model` once its loop runs. `acting` is held while a program acts on the box, `model`
 //! and `owed` within it. Otherwise no function takes a second lock while it holds one, but
-//! `model` before `owed` where an answer makes a promise.
+//! `model` before `owed` where an answer makes a promise, and before `watch` where watched
+//! values are read; and `keeping` before `watch`.
 
 use super::clock;
 use super::control::client;
 use super::owed::Owed;
 use super::settings::Settings;
 use super::setup::{Setup, SetupError, is_unwritable};
+use super::watch::Watch;
 use crate::cwmp::version::CwmpVersion;
 use crate::model::Model;
 use crate::model::source::Trouble;
@@ -45,6 +47,9 @@ pub struct World {
     pub runtime: Runtime,
     model: Mutex<Model>,
     pub owed: Mutex<Owed>,
+    watch: Mutex<Watch>,
+    /// Held while what was watched is written, so that the last to write knows most.
+    pub keeping: Mutex<()>,
     settings: Mutex<Current>,
     aborter: Mutex<Option<Aborter>>,
     /// What the ACS at this URL is offered since it refused a newer version (fault 8006).
@@ -121,6 +126,8 @@ impl World {
             runtime,
             model: Mutex::new(model),
             owed: Mutex::new(Owed::load(&state)),
+            watch: Mutex::new(Watch::load(&state, &run_dir)),
+            keeping: Mutex::new(()),
             settings: Mutex::new(Current {
                 settings: Arc::new(Settings::default()),
                 trouble: None,
@@ -174,6 +181,11 @@ impl World {
     /// What is owed, for one change.
     pub fn owed(&self) -> MutexGuard<'_, Owed> {
         lock(&self.owed)
+    }
+
+    /// What is watched, for one change.
+    pub fn watch(&self) -> MutexGuard<'_, Watch> {
+        lock(&self.watch)
     }
 
     /// The settings in force.

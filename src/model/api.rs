@@ -166,6 +166,18 @@ pub struct Watched {
     pub level: u8,
 }
 
+/// A parameter whose changes are to be reported, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchedValue {
+    pub path: String,
+    /// 1 passive, 2 active.
+    pub level: u8,
+    /// It changes by itself all the time (a counter, an up time).
+    pub volatile: bool,
+    /// `None`: its source is in trouble.
+    pub value: Option<String>,
+}
+
 /// Bounds of the model; a request past one of them ends in 9004.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {

@@ -35,8 +35,9 @@ pub mod value;
 
 pub use api::{
     AttributeEntry, AttributeItem, Entry, EntryRef, Fault, Limits, NameEntry, ParameterFault,
-    SetError, SetItem, SetOutcome, Watched,
+    SetError, SetItem, SetOutcome, Watched, WatchedValue,
 };
+pub use notification::{Origins, Which};
 pub use path::Path;
 pub use schema::{Schema, SchemaError};
 pub use tree::Model;

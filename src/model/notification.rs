@@ -1,14 +1,16 @@
-//! GetParameterAttributes, SetParameterAttributes (TR-069 A.3.2.4, A.3.2.5) and the list
-//! of parameters to watch.
+//! GetParameterAttributes, SetParameterAttributes (TR-069 A.3.2.4, A.3.2.5) and the
+//! parameters to watch: which they are, what they read, where that comes from.
 
 use super::api::{
-    AttributeEntry, AttributeItem, Fault, INVALID_ARGUMENTS, NOTIFICATION_REJECTED,
-    RESOURCES_EXCEEDED, Watched,
+    AttributeEntry, AttributeItem, Fault, INTERNAL_ERROR, INVALID_ARGUMENTS, NOTIFICATION_REJECTED,
+    RESOURCES_EXCEEDED, Watched, WatchedValue,
 };
-use super::attributes::SUBSCRIBER;
-use super::schema::{ParamId, Schema};
-use super::tree::{Model, Place, Target, Walk, parse};
-use std::collections::BTreeMap;
+use super::attributes::{SUBSCRIBER, default_level};
+use super::binding::{Binding, Rows, expand};
+use super::schema::{Notify, ParamId, ParamSource, Schema};
+use super::tree::{Leaf, Model, Place, Target, Walk, parse};
+use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 impl Model {
@@ -114,43 +116,237 @@ impl Model {
 
     /// Every existing parameter with passive or active notification, by path.
     pub fn notifying(&mut self) -> Vec<Watched> {
+        let mut watched = Vec::new();
+        self.each_watched(&mut |model, leaf| {
+            let schema = Arc::clone(&model.schema);
+            let path = path_of(&schema, leaf);
+            let level = model
+                .attributes
+                .level(&path, schema.param(leaf.param).notify);
+            watched.push(Watched { path, level });
+            true
+        });
+        self.save_numbers();
+        watched.sort_by(|a, b| a.path.cmp(&b.path));
+        watched
+    }
+
+    /// Reads the parameters with notification, as the ACS would see them, some at a time,
+    /// until `visit` answers `false`; tells where their values come from. Linear: a source
+    /// is asked once for many, as by GetParameterValues.
+    ///
+    /// ParameterKey is left out: only the ACS changes it.
+    pub fn watch(
+        &mut self,
+        which: Which,
+        visit: &mut dyn FnMut(Vec<WatchedValue>) -> bool,
+    ) -> Origins {
         let schema = Arc::clone(&self.schema);
-        let mut levels: BTreeMap<String, u8> = BTreeMap::new();
+        let mut origins = Origins::default();
+        let mut leaves = Vec::new();
+        let mut go_on = true;
+        self.each_watched(&mut |model, leaf| {
+            origins.note(&schema, leaf);
+            if which == Which::All || !of_others(&schema, leaf.param) {
+                leaves.push(leaf.clone());
+            }
+            if leaves.len() >= CHUNK {
+                go_on = visit(model.read_watched(&schema, &leaves));
+                leaves.clear();
+            }
+            go_on
+        });
+        if go_on && !leaves.is_empty() {
+            visit(self.read_watched(&schema, &leaves));
+        }
+        self.save_numbers();
+        origins
+    }
+
+    fn read_watched(&mut self, schema: &Schema, leaves: &[Leaf]) -> Vec<WatchedValue> {
+        let readings = self.read_shown(leaves);
+        let values = leaves.iter().zip(readings);
+        values
+            .map(|(leaf, reading)| {
+                let path = path_of(schema, leaf);
+                let notify = schema.param(leaf.param).notify;
+                WatchedValue {
+                    level: self.attributes.level(&path, notify),
+                    volatile: is_volatile(schema, leaf.param),
+                    value: reading.ok().map(|reading| reading.value),
+                    path,
+                }
+            })
+            .collect()
+    }
+
+    /// Walks the parameters with notification: those that have it by default, then those
+    /// that were given it.
+    fn each_watched(&mut self, each: &mut dyn FnMut(&mut Model, &Leaf) -> bool) {
+        let schema = Arc::clone(&self.schema);
         for id in schema.all_params() {
             let notify = schema.param(id).notify;
-            if super::attributes::default_level(notify) == 0 {
+            if default_level(notify) == 0 {
                 continue;
             }
             for leaf in self.leaves_of(id) {
-                let path = format!("{}{}", leaf.place.path, schema.param(id).name);
-                let level = self.attributes.level(&path, notify);
-                levels.insert(path, level);
+                let level = self.attributes.level(&path_of(&schema, &leaf), notify);
+                if level > 0 && !each(self, &leaf) {
+                    return;
+                }
             }
         }
-        let stored: Vec<(String, u8)> = self
-            .attributes
-            .stored
-            .iter()
-            .filter_map(|(path, attribute)| Some((path.clone(), attribute.level?)))
-            .collect();
-        for (path, level) in stored {
-            if levels.contains_key(&path) {
+        let stored = self.attributes.stored.iter();
+        let given = stored.filter(|(_, attribute)| attribute.level.unwrap_or(0) > 0);
+        let paths: Vec<String> = given.map(|(path, _)| path.clone()).collect();
+        for path in paths {
+            let found = parse(&path).and_then(|parsed| self.resolve(&parsed));
+            let Ok(Target::Param(place, param)) = found else {
+                continue;
+            };
+            let of = schema.param(param);
+            if default_level(of.notify) > 0 || matches!(of.source, ParamSource::ParameterKey) {
                 continue;
             }
-            let exists = match parse(&path) {
-                Ok(parsed) => matches!(self.resolve(&parsed), Ok(Target::Param(..))),
-                Err(_) => false,
+            let leaf = Leaf {
+                place: Rc::new(place),
+                param,
+                exact: true,
             };
-            if exists {
-                levels.insert(path, level);
+            if !each(self, &leaf) {
+                return;
             }
         }
-        self.save_numbers();
-        let watched = levels.into_iter().filter(|(_, level)| *level > 0);
-        watched
-            .map(|(path, level)| Watched { path, level })
-            .collect()
     }
+
+    /// Whether a parameter exists and has notification. `None`: a source in trouble keeps
+    /// that from being told.
+    pub fn is_watched(&mut self, path: &str) -> Option<bool> {
+        match parse(path).and_then(|parsed| self.resolve(&parsed)) {
+            Ok(Target::Param(_, param)) => {
+                let schema = Arc::clone(&self.schema);
+                Some(self.attributes.level(path, schema.param(param).notify) > 0)
+            }
+            Err(fault) if fault.code == INTERNAL_ERROR => None,
+            Ok(Target::Object(_)) | Err(_) => Some(false),
+        }
+    }
+}
+
+/// Parameters read from the sources at a time.
+const CHUNK: usize = 256;
+
+/// Which of the watched parameters to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    All,
+    /// Those that a change of the model itself can change: no kernel's, no program's.
+    Settings,
+}
+
+/// Where the values of the watched parameters come from, each place once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origins {
+    /// UCI packages.
+    pub packages: BTreeSet<String>,
+    /// Files, absolute below the root, in which a change can be noticed.
+    pub files: BTreeSet<String>,
+    /// Names of compiled-in values.
+    pub natives: BTreeSet<String>,
+    /// Places where no change can be noticed: the kernel's files, folders, programs.
+    pub others: bool,
+}
+
+impl Origins {
+    /// The most files that are named; with more, `others` is set.
+    pub const MAX_FILES: usize = 256;
+
+    fn note(&mut self, schema: &Schema, leaf: &Leaf) {
+        let param = schema.param(leaf.param);
+        if param.hidden || param.extra.as_ref().is_some_and(|e| e.reads.is_some()) {
+            return;
+        }
+        match &param.source {
+            ParamSource::Alias | ParamSource::ParameterKey => {}
+            ParamSource::Entries(table) => {
+                if let Some(table) = &schema.object(*table).table {
+                    self.rows(&table.rows, &leaf.place.keys);
+                }
+            }
+            ParamSource::At(binding) => match &**binding {
+                Binding::Uci(at) => self.package(&at.package),
+                Binding::File(at) => self.file(&at.path, &leaf.place.keys),
+                Binding::Native(name) => {
+                    if !self.natives.contains(name) {
+                        self.natives.insert(name.clone());
+                    }
+                }
+                Binding::Command(_) => self.others = true,
+                Binding::Constant(_) | Binding::Memory(_) => {}
+            },
+        }
+        // A reference reads as the path of a row.
+        for table in param.extra.iter().flat_map(|e| &e.references) {
+            if let Some(table) = &schema.object(*table).table {
+                self.rows(&table.rows, &leaf.place.keys);
+            }
+        }
+    }
+
+    fn rows(&mut self, rows: &Rows, keys: &[String]) {
+        match rows {
+            Rows::Uci(at) => self.package(&at.package),
+            Rows::Lines(at) => self.file(&at.path, keys),
+            Rows::Fixed(_) => {}
+            Rows::Dir(_) | Rows::Native(_) => self.others = true,
+        }
+    }
+
+    fn package(&mut self, name: &str) {
+        if !self.packages.contains(name) {
+            self.packages.insert(name.to_owned());
+        }
+    }
+
+    fn file(&mut self, path: &str, keys: &[String]) {
+        let of_kernel = ["/proc/", "/sys/", "/dev/"];
+        if of_kernel.iter().any(|folder| path.starts_with(folder)) {
+            self.others = true;
+            return;
+        }
+        let path = expand(path, keys);
+        if self.files.contains(&path) {
+            return;
+        }
+        match self.files.len() < Self::MAX_FILES {
+            true => {
+                self.files.insert(path);
+            }
+            false => self.others = true,
+        }
+    }
+}
+
+/// Whether a value changes by itself all the time.
+fn is_volatile(schema: &Schema, param: ParamId) -> bool {
+    let counter = schema.facets(param).named.name.starts_with("StatsCounter");
+    counter || schema.param(param).notify == Notify::CanDeny
+}
+
+/// Whether a value is the kernel's or a program's, which no change of the model changes.
+fn of_others(schema: &Schema, param: ParamId) -> bool {
+    let table = match &schema.param(param).source {
+        ParamSource::Alias | ParamSource::ParameterKey => return false,
+        ParamSource::Entries(table) => schema.object(*table).table.as_deref(),
+        ParamSource::At(binding) => {
+            return matches!(**binding, Binding::Command(_) | Binding::Native(_));
+        }
+    };
+    table.is_some_and(|table| !matches!(table.rows, Rows::Uci(_)))
+}
+
+fn path_of(schema: &Schema, leaf: &Leaf) -> String {
+    format!("{}{}", leaf.place.path, schema.param(leaf.param).name)
 }
 
 fn check_level(path: &str, level: i64, lightweight: bool) -> Result<u8, Fault> {

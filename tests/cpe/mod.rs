@@ -75,6 +75,12 @@ impl Cpe {
         self.edit("acs", name, value);
     }
 
+    /// Takes no connection requests. The sample router listens on any free port, so that
+    /// ConnectionRequestURL is another one after each start, and 4 VALUE CHANGE is told.
+    pub fn without_listener(&self) {
+        self.edit("cpe", "http_connection_request", "0");
+    }
+
     /// Sets an option of a section of /etc/config/cwmp by hand.
     pub fn edit(&self, section: &str, name: &str, value: &str) {
         let text = self.router.read("/etc/config/cwmp").expect("settings");
@@ -82,9 +88,15 @@ impl Cpe {
         let at = package.section(section).expect("the section");
         package.set(at, name, value).expect("the option");
         let text = String::from_utf8(package.to_bytes()).expect("UTF-8");
+        // As an editor that never leaves half a file.
         self.router
-            .write("/etc/config/cwmp", &text)
+            .write("/etc/config/.cwmp.new", &text)
             .expect("settings");
+        let path = |name: &str| self.router.path(name);
+        let mode = std::fs::metadata(path("/etc/config/cwmp")).expect("its mode");
+        std::fs::set_permissions(path("/etc/config/.cwmp.new"), mode.permissions())
+            .expect("its mode");
+        std::fs::rename(path("/etc/config/.cwmp.new"), path("/etc/config/cwmp")).expect("settings");
     }
 
     /// The program with this router's root and these arguments.

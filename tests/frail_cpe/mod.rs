@@ -387,7 +387,9 @@ pub fn live(world: &World) -> End {
 
 /// One session and what follows it.
 pub fn one_session(world: &World) -> End {
-    let mut report = session::run(world, None);
+    let Some(mut report) = session::run(world, None) else {
+        return End::Idle;
+    };
     worker::settle(world, &mut report);
     let acts = world.owed().must_act();
     if acts && worker::act(world) {

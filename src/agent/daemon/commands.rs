@@ -7,7 +7,7 @@ use crate::agent::control::{Answer, Question};
 use crate::agent::session::shown_url;
 use crate::agent::status::{self, NextSession, Retry, Status};
 use crate::agent::world::World;
-use crate::agent::{self, clock, event_names, operate};
+use crate::agent::{clock, event_names, operate, watch};
 use std::thread::Builder;
 
 /// Threads for control questions: little stack, and few at a time.
@@ -41,10 +41,10 @@ impl Daemon {
                 let Some((answer, effect)) = answered else {
                     return false;
                 };
-                let changed = agent::note_changes(world, &effect);
+                watch::changed_by_hand(world, &effect.changed);
                 world.reload(&effect.reload);
                 asked.reply_to.send(&answer);
-                changed || !effect.reload.is_empty()
+                effect.touched()
             }),
         }
     }
@@ -103,6 +103,7 @@ impl Daemon {
     fn status(&self) -> Status {
         let mut status = status::on_disk(&self.world);
         status.daemon = true;
+        status.watch.by_interval = self.watching.plan.is_by_interval();
         status.running_since = self.busy.map(|(_, unix)| unix);
         status.last_session = self.last.clone();
         status.connection_request_url = self

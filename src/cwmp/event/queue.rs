@@ -190,6 +190,11 @@ impl EventQueue {
         }
     }
 
+    /// Takes a single event back that has turned out to be none.
+    pub fn withdraw(&mut self, code: &EventCode) {
+        self.remove(code, "");
+    }
+
     /// Removes one event.
     fn remove(&mut self, code: &EventCode, command_key: &str) {
         let found = self

@@ -53,6 +53,11 @@ pub fn is_value(name: &str) -> bool {
     COMPUTED.contains(&name) || GIVEN.contains(&name)
 }
 
+/// Whether a value changes without the agent's doing, and nobody tells.
+pub fn changes_by_itself(name: &str) -> bool {
+    !GIVEN.contains(&name)
+}
+
 /// Names that `rows = { native = }` may give.
 pub fn is_table(name: &str) -> bool {
     TABLES.contains(&name)

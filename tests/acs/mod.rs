@@ -234,6 +234,22 @@ impl Acs {
         self.server.shared.state().record.clone()
     }
 
+    /// Drops what was said in the sessions that are over, for runs so long that it would
+    /// fill the memory. Their number, Inform and end stay.
+    pub fn forget(&self) {
+        let record = &mut self.server.shared.state().record;
+        for session in record.sessions.iter_mut().filter(|s| s.end.is_some()) {
+            session.messages = Vec::new();
+            session.answers = Vec::new();
+            session.inform.raw = String::new();
+            session.inform.values = Vec::new();
+        }
+        for exchange in &mut record.exchanges {
+            exchange.request.headers = Vec::new();
+            exchange.request.body = Vec::new();
+        }
+    }
+
     /// Requests begun and not yet answered; more than one is a violation.
     pub fn in_flight(&self) -> u32 {
         self.server.shared.in_flight.load(Ordering::SeqCst)

@@ -154,6 +154,15 @@ impl Daemon {
         }
     }
 
+    /// Clock ticks that it was running so far, user and system.
+    fn processor(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()));
+        let stat = stat.expect("a running daemon");
+        let after_name = stat.rsplit(") ").next().unwrap_or_default();
+        let fields = after_name.split_whitespace().skip(11).take(2);
+        fields.filter_map(|f| f.parse::<u64>().ok()).sum()
+    }
+
     fn holds(&self) -> Holds {
         let proc = format!("/proc/{}", self.0.id());
         let status = std::fs::read_to_string(format!("{proc}/status")).expect("a running daemon");
@@ -253,7 +262,8 @@ fn soak(sessions: u32, warm_up: u32) -> (Holds, Holds) {
                 assert!(Instant::now() < until, "the daemon is never idle");
             }
             let holds = daemon.at_rest(until);
-            println!("{n} sessions, {} s: {holds:?}", began.elapsed().as_secs());
+            let (seconds, busy) = (began.elapsed().as_secs(), daemon.processor());
+            println!("{n} sessions, {seconds} s, {busy} ticks of processor time: {holds:?}");
             if n == warm_up {
                 after_warm_up = Some(holds);
             }

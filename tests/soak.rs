@@ -16,9 +16,11 @@ mod cpe;
 use acs::*;
 use cpe::{Cpe, PATIENCE};
 use cwmp_agent::agent::control::{Answer, Question, client};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Sessions before the first measurement: every kind of session has come often.
 const WARM_UP: u32 = 1000;
@@ -235,7 +237,7 @@ fn soak(sessions: u32, warm_up: u32) -> (Holds, Holds) {
                 }
                 _ => {}
             }
-            let begun = acs.wait_until(std::time::Duration::ZERO, |r| {
+            let begun = acs.wait_until(Duration::ZERO, |r| {
                 (r.sessions.len() >= n as usize).then_some(())
             });
             if begun.is_none() {
@@ -295,6 +297,38 @@ fn idle(status: &Answer) -> bool {
 fn descriptors_and_threads_are_the_same_after_every_kind_of_session() {
     let (before, after) = soak(60, 20);
     same_descriptors_and_threads(before, after);
+}
+
+/// The second of two questions may come while the session for the first is ordered and its
+/// Inform not yet put together: it is told there, and no session follows for it.
+#[test]
+fn no_session_takes_place_without_an_event() {
+    let acs = Acs::start(AcsConfig::default()).expect("an ACS on loopback");
+    let mut cpe = Cpe::new(&acs.url());
+    cpe.start();
+    acs.wait_session(1, PATIENCE).expect("the first session");
+    let run_dir = cpe.router.path("/var/run/cwmp-agent");
+    for round in 0..300 {
+        let socket = run_dir.join("control.sock");
+        let doors = [0, 1].map(|_| UnixStream::connect(&socket).expect("the control socket"));
+        for mut door in &doors {
+            door.write_all(b"{\"inform\":{\"event\":null}}\n")
+                .expect("a question");
+            // The second comes a little later each time: some hit the moment.
+            let until = Instant::now() + Duration::from_micros(round);
+            while Instant::now() < until {}
+        }
+        for mut door in &doors {
+            let mut answer = String::new();
+            door.read_to_string(&mut answer).expect("an answer");
+            assert_eq!(answer.trim(), "\"done\"");
+        }
+        let sessions = acs.record().sessions.len() as u32;
+        acs.wait_session(sessions, PATIENCE).expect("its end");
+    }
+    assert!(cpe.stop().success());
+    // An Inform without an event is among what the ACS objects to.
+    acs.finish().unwrap();
 }
 
 #[test]

@@ -302,6 +302,9 @@ impl Daemon {
         }
         let settings = self.world.settings();
         let retry = self.timers.retry_due();
+        // What made one due may have come between the order for the session before and its
+        // Inform, and was told in that: nothing is left to be told now.
+        self.due = self.due && self.world.owed().has_pending();
         let wants =
             self.due || retry || (!self.timers.retry_waits() && self.world.owed().wants_session());
         if !wants {

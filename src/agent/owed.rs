@@ -197,6 +197,11 @@ impl Owed {
         self.queue.wants_session() || self.saved.value_changes.values().any(|active| *active)
     }
 
+    /// Whether the next Inform would have anything to tell.
+    pub fn has_pending(&self) -> bool {
+        self.queue.pending().next().is_some() || !self.saved.value_changes.is_empty()
+    }
+
     /// All pending events.
     pub fn pending(&self) -> Vec<Event> {
         self.queue.pending().cloned().collect()

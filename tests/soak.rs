@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 
 /// Sessions before the first measurement: every kind of session has come often.
 const WARM_UP: u32 = 1000;
+/// Sessions of every kind that make a round; it is measured after each of one round.
+const ROUND: u32 = 20;
 /// How much memory of the process's own may grow from then on, kB.
 const GROWTH: u64 = 64;
 
@@ -37,12 +39,12 @@ const NTP: &str = "Device.Time.NTPServer1";
 const INTERVAL: &str = "Device.ManagementServer.PeriodicInformInterval";
 const MAPPING: &str = "Device.NAT.PortMapping.";
 
-/// What a session is about, by its number. A hundred of them are the realistic mix: most
+/// What a session is about, by its number: the realistic mix, in which most
 /// are short.
 fn script(session: u32) -> Script {
-    let turn = session / 20;
+    let turn = session / ROUND;
     let back_and_forth = if turn % 2 == 0 { "one" } else { "the other" };
-    match session % 20 {
+    match session % ROUND {
         0 => Script::of([get_names("Device.", false), get_values(&["Device."])]),
         1 | 11 => Script::of([
             set_values(
@@ -103,7 +105,7 @@ fn script(session: u32) -> Script {
 
 /// What goes wrong in it, at which message, and whether the session fails of it.
 fn trouble(session: u32) -> Option<(u32, Trouble)> {
-    Some(match session % 20 {
+    Some(match session % ROUND {
         6 => (1, Trouble::DropAfterReading),
         7 => (1, Trouble::status(503)),
         9 => (2, Trouble::Reset),
@@ -114,13 +116,24 @@ fn trouble(session: u32) -> Option<(u32, Trouble)> {
     })
 }
 
-/// What the kernel says of the daemon.
+/// What the kernel says of the daemon, at rest, after each of several sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Holds {
-    /// kB
+    /// kB, the least: what one session leaves lying about until the next is not kept.
     rss_anon: u64,
+    /// The most.
     threads: u64,
     descriptors: usize,
+}
+
+impl Holds {
+    fn with(self, other: Holds) -> Holds {
+        Holds {
+            rss_anon: self.rss_anon.min(other.rss_anon),
+            threads: self.threads.max(other.threads),
+            descriptors: self.descriptors.max(other.descriptors),
+        }
+    }
 }
 
 struct Daemon(Child);
@@ -138,6 +151,13 @@ impl Daemon {
         let child = Command::new(program)
             .args(["run", "-q", "--root"])
             .arg(cpe.router.root())
+            // What glibc keeps for later is chance: up to 128 kB at the end of each arena, and
+            // an arena for each of several threads. What the daemon holds must not drown in it.
+            .envs([
+                ("MALLOC_ARENA_MAX", "1"),
+                ("MALLOC_TRIM_THRESHOLD_", "0"),
+                ("MALLOC_TOP_PAD_", "0"),
+            ])
             .stdin(Stdio::null())
             .stderr(log)
             .spawn()
@@ -211,16 +231,17 @@ fn soak(sessions: u32, warm_up: u32) -> (Holds, Holds) {
         other => panic!("the daemon does not answer: {other:?}\n{}", cpe.log()),
     };
     let daemon = Daemon::start(&cpe, &program);
-    let mut after_warm_up = None;
+    let (mut round, mut after_warm_up, mut at_the_end) = (None, None, None);
     let mut knocks = 0;
     let began = Instant::now();
     for n in 1..=sessions {
-        if let Some((post, what)) = trouble(n) {
-            let session = n;
+        // Ahead of its time: a knock may make a session of its own.
+        let session = n + 2;
+        if let Some((post, what)) = trouble(session) {
             acs.push_rule(Rule::once(When::In { session, post }, what));
         }
         if n > 1 {
-            match n % 20 {
+            match n % ROUND {
                 14 => {
                     let value = format!("set on the box {}", n % 40);
                     let items = vec![("Device.WiFi.SSID.2.SSID".to_owned(), value)];
@@ -251,37 +272,39 @@ fn soak(sessions: u32, warm_up: u32) -> (Holds, Holds) {
         let Some(ended) = ended else {
             panic!("session {n} never ended\n{}", cpe.log());
         };
-        let fails = matches!(n % 20, 7 | 12 | 17);
+        let fails = matches!(n % ROUND, 7 | 12 | 17);
         assert_eq!(
             ended == SessionEnd::Complete,
             !fails,
             "session {n}: {ended:?}"
         );
-        if n == warm_up || n == sessions || n % WARM_UP == 0 {
+        let mark = n.next_multiple_of(WARM_UP.min(warm_up)).min(sessions);
+        if mark - n < ROUND {
             // The ACS has seen the end; the daemon has still to settle it.
             let until = Instant::now() + PATIENCE;
             while !idle(&ask(&Question::Status)) {
                 assert!(Instant::now() < until, "the daemon is never idle");
             }
             let holds = daemon.at_rest(until);
+            round = Some(round.map_or(holds, |r: Holds| r.with(holds)));
+        }
+        if n == mark {
             let (seconds, busy) = (began.elapsed().as_secs(), daemon.processor());
-            println!("{n} sessions, {seconds} s, {busy} ticks of processor time: {holds:?}");
+            println!("{n} sessions, {seconds} s, {busy} ticks of processor time: {round:?}");
             if n == warm_up {
-                after_warm_up = Some(holds);
+                after_warm_up = round;
             }
+            at_the_end = round.take();
         }
         if n % 200 == 0 {
             acs.forget();
         }
     }
     assert!(sessions < 200 || knocks > 0, "no knock was heard");
-    let at_the_end = daemon.at_rest(Instant::now() + PATIENCE);
     drop(daemon);
     acs.finish().unwrap();
-    (
-        after_warm_up.expect("a warm-up shorter than the run"),
-        at_the_end,
-    )
+    let both = after_warm_up.zip(at_the_end);
+    both.expect("a warm-up shorter than the run")
 }
 
 fn same_descriptors_and_threads(before: Holds, after: Holds) {

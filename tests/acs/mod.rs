@@ -234,20 +234,11 @@ impl Acs {
         self.server.shared.state().record.clone()
     }
 
-    /// Drops what was said in the sessions that are over, for runs so long that it would
-    /// fill the memory. Their number, Inform and end stay.
+    /// Forgets what was said in the sessions that are over, and what only they needed, for
+    /// runs so long that it would fill the memory and take ever longer to look through.
+    /// Their number, Inform and end stay.
     pub fn forget(&self) {
-        let record = &mut self.server.shared.state().record;
-        for session in record.sessions.iter_mut().filter(|s| s.end.is_some()) {
-            session.messages = Vec::new();
-            session.answers = Vec::new();
-            session.inform.raw = String::new();
-            session.inform.values = Vec::new();
-        }
-        for exchange in &mut record.exchanges {
-            exchange.request.headers = Vec::new();
-            exchange.request.body = Vec::new();
-        }
+        self.server.shared.state().forget();
     }
 
     /// Requests begun and not yet answered; more than one is a violation.

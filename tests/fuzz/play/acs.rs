@@ -42,7 +42,9 @@ pub type Pending = Vec<(String, String)>;
 
 pub fn pending(cpe: &dyn Cpe) -> Pending {
     let events = cpe.owed().pending();
-    let told = events.iter().map(|e| (e.code.text().to_owned(), e.command_key.clone()));
+    let told = events
+        .iter()
+        .map(|e| (e.code.text().to_owned(), e.command_key.clone()));
     told.collect()
 }
 
@@ -120,7 +122,13 @@ impl<'p, 'd> Acs<'p, 'd> {
                 left.remove(at.expect("what is sent was pending"));
             }
         }
-        assert_eq!(pending(self.cpe), left, "after {:?}, accepted: {}", self.sent, self.accepted);
+        assert_eq!(
+            pending(self.cpe),
+            left,
+            "after {:?}, accepted: {}",
+            self.sent,
+            self.accepted
+        );
     }
 
     fn inform(&mut self, answer: &Answer) {
@@ -137,19 +145,30 @@ impl<'p, 'd> Acs<'p, 'd> {
             let known = self.sent.iter().any(|(sent, _)| sent == code);
             known && (code.starts_with("M ") || singles.insert(code.clone()))
         });
-        assert_eq!(self.sent, due.take(64).cloned().collect::<Pending>(), "events");
+        assert_eq!(
+            self.sent,
+            due.take(64).cloned().collect::<Pending>(),
+            "events"
+        );
         let mut names = BTreeSet::new();
         for (name, _, value) in &answer.values {
             assert!(names.insert(name.as_str()), "{name} is in the Inform twice");
             if let Some((_, now)) = self.oracle.now.values.get(name)
                 && !self.oracle.is_volatile(name)
             {
-                assert_eq!(value, &super::oracle::as_written(now), "{name} in the Inform");
+                assert_eq!(
+                    value,
+                    &super::oracle::as_written(now),
+                    "{name} in the Inform"
+                );
             }
         }
         let exists = |p: &&String| self.oracle.now.values.contains_key(*p);
         for path in self.debts.changed.iter().filter(exists) {
-            assert!(names.contains(path.as_str()), "the change of {path} is not told");
+            assert!(
+                names.contains(path.as_str()),
+                "the change of {path} is not told"
+            );
         }
     }
 
@@ -216,7 +235,9 @@ impl<'p, 'd> Acs<'p, 'd> {
     fn inform_reply(&mut self) -> Result<(u16, Vec<u8>), String> {
         let style = Style::any(self.chance);
         let body = style.message("InformResponse", "<MaxEnvelopes>1</MaxEnvelopes>");
-        let friendly = style.clone().with_id(self.chance.pick(&[Some("1"), None, Some(" 1 ")]));
+        let friendly = style
+            .clone()
+            .with_id(self.chance.pick(&[Some("1"), None, Some(" 1 ")]));
         let envelope = match self.chance.byte() % 24 {
             0..=14 => friendly.envelope(&body),
             15 => friendly.envelope(&style.fault(8005)),
@@ -252,7 +273,13 @@ impl<'p, 'd> Acs<'p, 'd> {
             0 => (204, Vec::new()),
             1 => (200, Vec::new()),
             2 => (200, b" \r\n".to_vec()),
-            _ => (200, Style::any(self.chance).not_holding().envelope("").into_bytes()),
+            _ => (
+                200,
+                Style::any(self.chance)
+                    .not_holding()
+                    .envelope("")
+                    .into_bytes(),
+            ),
         })
     }
 
@@ -281,7 +308,10 @@ impl<'p, 'd> Acs<'p, 'd> {
                 let mut style = style;
                 style.foreign = Some(self.chance.pick(&["Foreign", "Transaction"]));
                 let rpc = requests::any(self.chance, self.oracle);
-                (Said::Bad(&[0], id), style.envelope(&requests::body(&rpc, &style)))
+                (
+                    Said::Bad(&[0], id),
+                    style.envelope(&requests::body(&rpc, &style)),
+                )
             }
             25 | 26 => {
                 self.said = Some(Said::Other);
@@ -307,7 +337,11 @@ impl Wire for Acs<'_, '_> {
     fn post(&mut self, post: &Post) -> Result<(u16, Vec<u8>), String> {
         self.posts += 1;
         assert!(self.posts < 64, "the session does not end");
-        assert!(post.body.len() <= self.cpe.cap(), "{} bytes", post.body.len());
+        assert!(
+            post.body.len() <= self.cpe.cap(),
+            "{} bytes",
+            post.body.len()
+        );
         let answer = match &post.kind {
             PostKind::Empty => {
                 assert!(post.body.is_empty());

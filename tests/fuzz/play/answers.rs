@@ -32,6 +32,14 @@ pub struct Answer {
     pub parameter_faults: Vec<(String, u16)>,
 }
 
+/// N of the `cwmp-1-N` namespace that a message declares.
+pub fn minor(body: &[u8]) -> u8 {
+    let text = String::from_utf8_lossy(body);
+    let after = text.split("urn:dslforum-org:cwmp-1-").nth(1);
+    let digit = after.and_then(|t| t.chars().next()?.to_digit(3));
+    digit.expect("a namespace of CWMP") as u8
+}
+
 /// Reads a message, which must be one that the schema of this minor version allows.
 pub fn read(body: &[u8], minor: u8) -> Answer {
     let text = std::str::from_utf8(body).expect("what the CPE writes is UTF-8");
@@ -116,7 +124,11 @@ fn arguments(content: Node<'_, '_>, answer: &mut Answer) -> Checked<()> {
         }
         "GetParameterAttributesResponse" => {
             let [list] = parts(content, ["ParameterList"])?;
-            let items = array(list, "cwmp:ParameterAttributeStruct", "ParameterAttributeStruct")?;
+            let items = array(
+                list,
+                "cwmp:ParameterAttributeStruct",
+                "ParameterAttributeStruct",
+            )?;
             for item in items {
                 let [name, level, access] = parts(item, ["Name", "Notification", "AccessList"])?;
                 let mut entities = Vec::new();
@@ -127,10 +139,14 @@ fn arguments(content: Node<'_, '_>, answer: &mut Answer) -> Checked<()> {
                 if level > 2 {
                     return Err(format!("notification {level}"));
                 }
-                answer.attributes.push((sized(name, 256)?, level as u8, entities));
+                answer
+                    .attributes
+                    .push((sized(name, 256)?, level as u8, entities));
             }
         }
-        "SetParameterAttributesResponse" | "RebootResponse" | "FactoryResetResponse"
+        "SetParameterAttributesResponse"
+        | "RebootResponse"
+        | "FactoryResetResponse"
         | "ScheduleInformResponse" => {
             let [] = parts(content, [])?;
         }
@@ -142,10 +158,19 @@ fn arguments(content: Node<'_, '_>, answer: &mut Answer) -> Checked<()> {
 fn inform(content: Node<'_, '_>, answer: &mut Answer) -> Checked<()> {
     let [device, events, envelopes, time, retry, list] = parts(
         content,
-        ["DeviceId", "Event", "MaxEnvelopes", "CurrentTime", "RetryCount", "ParameterList"],
+        [
+            "DeviceId",
+            "Event",
+            "MaxEnvelopes",
+            "CurrentTime",
+            "RetryCount",
+            "ParameterList",
+        ],
     )?;
-    let [manufacturer, oui, class, serial] =
-        parts(device, ["Manufacturer", "OUI", "ProductClass", "SerialNumber"])?;
+    let [manufacturer, oui, class, serial] = parts(
+        device,
+        ["Manufacturer", "OUI", "ProductClass", "SerialNumber"],
+    )?;
     for field in [manufacturer, class, serial] {
         sized(field, 64)?;
     }
@@ -248,7 +273,9 @@ fn is_value(ty: &str, text: &str) -> Checked<()> {
             let inner = text.trim_end_matches('=');
             text.len() % 4 == 0
                 && text.len() - inner.len() <= 2
-                && inner.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
+                && inner
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
         }
         "dateTime" => {
             let shape: String = text
@@ -257,7 +284,10 @@ fn is_value(ty: &str, text: &str) -> Checked<()> {
                 .collect();
             let (day, rest) = shape.split_at(shape.find('T').unwrap_or(0));
             let time = rest.get(..9).unwrap_or_default();
-            let zone = rest.get(9..).unwrap_or_default().trim_start_matches(['.', '0']);
+            let zone = rest
+                .get(9..)
+                .unwrap_or_default()
+                .trim_start_matches(['.', '0']);
             day == "0000-00-00"
                 && time == "T00:00:00"
                 && (matches!(zone, "" | "Z")
@@ -284,12 +314,19 @@ fn is(node: Node<'_, '_>, name: &str, namespace: Option<&str>) -> Checked<()> {
 }
 
 /// Exactly these child elements, in this order, and no text between them.
-fn parts<'a, 'i, const N: usize>(node: Node<'a, 'i>, names: [&str; N]) -> Checked<[Node<'a, 'i>; N]> {
+fn parts<'a, 'i, const N: usize>(
+    node: Node<'a, 'i>,
+    names: [&str; N],
+) -> Checked<[Node<'a, 'i>; N]> {
     let found: Vec<Node<'a, 'i>> = elements(node).collect();
     let told: Vec<&str> = found.iter().map(|n| n.tag_name().name()).collect();
-    let stray = node.children().any(|c| c.is_text() && !c.text().unwrap_or_default().trim().is_empty());
+    let stray = node
+        .children()
+        .any(|c| c.is_text() && !c.text().unwrap_or_default().trim().is_empty());
     if told != names || stray {
-        return Err(format!("{told:?} where {names:?} were due, other text: {stray}"));
+        return Err(format!(
+            "{told:?} where {names:?} were due, other text: {stray}"
+        ));
     }
     found.try_into().map_err(|_| "counted".to_owned())
 }
@@ -329,7 +366,9 @@ fn number(node: Node<'_, '_>) -> Checked<u32> {
 }
 
 fn fault_code(node: Node<'_, '_>) -> Checked<u16> {
-    number(node)?.try_into().map_err(|_| "a fault code past 65535".to_owned())
+    number(node)?
+        .try_into()
+        .map_err(|_| "a fault code past 65535".to_owned())
 }
 
 fn one_of(node: Node<'_, '_>, texts: &[&str]) -> Checked<String> {

@@ -46,7 +46,13 @@ impl Disk for MemoryDisk {
         Ok(path.to_owned())
     }
 
-    fn create(&self, path: &Path, content: &[u8], _mode: u32, _owner: Option<(u32, u32)>) -> Result<()> {
+    fn create(
+        &self,
+        path: &Path,
+        content: &[u8],
+        _mode: u32,
+        _owner: Option<(u32, u32)>,
+    ) -> Result<()> {
         if self.full.load(Ordering::Relaxed) {
             return Err(Error::from(ErrorKind::StorageFull));
         }
@@ -56,7 +62,9 @@ impl Disk for MemoryDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         let mut files = self.files();
-        let content = files.remove(from).ok_or_else(|| Error::from(ErrorKind::NotFound))?;
+        let content = files
+            .remove(from)
+            .ok_or_else(|| Error::from(ErrorKind::NotFound))?;
         files.insert(to.to_owned(), content);
         Ok(())
     }

@@ -35,8 +35,12 @@ impl Style {
         let mut style = Style {
             minor: chance.byte() % 5,
             prefixes: PREFIXES[usize::from(bits & 3)],
-            start: ["<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", "", "\u{feff}", " \r\n"]
-                [usize::from(bits >> 2 & 3)],
+            start: [
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
+                "",
+                "\u{feff}",
+                " \r\n",
+            ][usize::from(bits >> 2 & 3)],
             comments: bits & 0x30 == 0x30,
             cdata: bits & 0xc0 == 0xc0,
             ..Style::default()
@@ -44,7 +48,15 @@ impl Style {
         if style.start == " \r\n" && bits & 0x10 != 0 {
             style.start = "<?xml version='1.0'?>";
         }
-        style.hold = chance.pick(&[None, None, None, Some("0"), Some("1"), Some("true"), Some("false")]);
+        style.hold = chance.pick(&[
+            None,
+            None,
+            None,
+            Some("0"),
+            Some("1"),
+            Some("true"),
+            Some("false"),
+        ]);
         style.no_more = chance.one_in(8);
         style.id = match chance.byte() % 12 {
             0..=5 => Some(format!("{}", chance.byte())),
@@ -108,20 +120,27 @@ impl Style {
 
     pub fn envelope(&self, body: &str) -> String {
         let (s, c) = self.prefixes;
-        let comment = if self.comments { "<!-- a -- b -->".replace(" -- ", " - ") } else { String::new() };
+        let comment = if self.comments {
+            "<!-- a -- b -->".replace(" -- ", " - ")
+        } else {
+            String::new()
+        };
         let mut header = String::new();
         if let Some(id) = &self.id {
             let id = self.text(id);
             header += &format!("<{c}:ID {s}:mustUnderstand=\"1\">{id}</{c}:ID>{comment}");
         }
         if let Some(hold) = self.hold {
-            header += &format!("<{c}:HoldRequests {s}:mustUnderstand=\"1\">{hold}</{c}:HoldRequests>");
+            header +=
+                &format!("<{c}:HoldRequests {s}:mustUnderstand=\"1\">{hold}</{c}:HoldRequests>");
         }
         if self.no_more {
             header += &format!("<{c}:NoMoreRequests>1</{c}:NoMoreRequests>");
         }
         if let Some(version) = self.use_version {
-            header += &format!("<{c}:UseCWMPVersion {s}:mustUnderstand=\"1\">{version}</{c}:UseCWMPVersion>");
+            header += &format!(
+                "<{c}:UseCWMPVersion {s}:mustUnderstand=\"1\">{version}</{c}:UseCWMPVersion>"
+            );
         }
         if let Some(name) = self.foreign {
             header += &format!("<q:{name} xmlns:q=\"urn:q\" {s}:mustUnderstand=\"1\">x</q:{name}>");
@@ -149,7 +168,9 @@ pub fn hostile(chance: &mut Chance<'_>, style: &Style) -> Vec<u8> {
         0 => whole.chars().take(chance.below(400)).collect(),
         1 => doctype("<!ENTITY a \"aaaaaaaaaa\">"),
         2 => doctype("<!ENTITY a SYSTEM \"file:///etc/passwd\">"),
-        3 => style.envelope(&(style.message("Reboot", "<CommandKey/>") + &style.message("FactoryReset", ""))),
+        3 => style.envelope(
+            &(style.message("Reboot", "<CommandKey/>") + &style.message("FactoryReset", "")),
+        ),
         4 => style.envelope(&("<a>".repeat(400) + &"</a>".repeat(400))),
         5 => "<html><body>not here</body></html>".to_owned(),
         6 => style.envelope(&style.message("InformResponse", "<MaxEnvelopes>1</MaxEnvelopes>")),
@@ -159,7 +180,10 @@ pub fn hostile(chance: &mut Chance<'_>, style: &Style) -> Vec<u8> {
         10 => whole.replace("schemas.xmlsoap.org", "schemas.example.org"),
         11 => style.envelope("text instead of a message"),
         12 => format!("{whole}{whole}"),
-        13 => style.envelope(&style.message(&format!("X{}", chance.text().replace(['<', '&', '>'], "")), "")),
+        13 => style.envelope(&style.message(
+            &format!("X{}", chance.text().replace(['<', '&', '>'], "")),
+            "",
+        )),
         14 => {
             let mut bytes = whole.into_bytes();
             for _ in 0..=chance.below(4) {

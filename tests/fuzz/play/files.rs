@@ -119,7 +119,10 @@ impl Cpe for FilesCpe {
         self.world = None;
         if boot {
             self.boots += 1;
-            self.write(BOOT_ID, &format!("{:08x}-0000-4000-8000-000000000000\n", self.boots));
+            self.write(
+                BOOT_ID,
+                &format!("{:08x}-0000-4000-8000-000000000000\n", self.boots),
+            );
         }
         let root = ROUTER.with(|router| router.root().to_owned());
         let setup = Setup::open(&root, None).expect("the sample router is a good one");

@@ -68,12 +68,19 @@ impl Snapshot {
     pub fn of(model: &mut Model) -> Snapshot {
         model.begin();
         let values = model.get(&["Device."]).expect("the whole tree can be read");
-        let names = model.names("Device.", false).expect("the whole tree can be listed");
-        let attributes = model.attributes(&["Device."]).expect("all attributes can be read");
+        let names = model
+            .names("Device.", false)
+            .expect("the whole tree can be listed");
+        let attributes = model
+            .attributes(&["Device."])
+            .expect("all attributes can be read");
         let key = model.parameter_key().to_owned();
         let attribute = |a: cwmp_agent::model::AttributeEntry| (a.path, (a.notification, a.access));
         Snapshot {
-            values: values.into_iter().map(|e| (e.path, (e.ty, e.value))).collect(),
+            values: values
+                .into_iter()
+                .map(|e| (e.path, (e.ty, e.value)))
+                .collect(),
             names: names.into_iter().map(|n| (n.path, n.writable)).collect(),
             attributes: attributes.into_iter().map(attribute).collect(),
             key,
@@ -186,6 +193,11 @@ impl Oracle {
         self.check();
     }
 
+    /// Whether a parameter may change by itself.
+    pub fn is_volatile(&self, path: &str) -> bool {
+        self.facts.get(&template(path)).is_some_and(|f| f.volatile)
+    }
+
     /// After a factory reset, instance numbers begin anew.
     pub fn forget(&mut self, model: &mut Model) {
         self.gone.clear();
@@ -196,11 +208,19 @@ impl Oracle {
     /// What holds of every tree.
     fn check(&self) {
         for path in &self.gone {
-            assert!(!self.now.names.contains_key(path), "{path} was deleted and is back");
+            assert!(
+                !self.now.names.contains_key(path),
+                "{path} was deleted and is back"
+            );
         }
         for (path, (_, value)) in &self.now.values {
-            assert!(self.now.names.contains_key(path), "{path} has a value and no name");
-            if let Some(table) = path.strip_suffix("NumberOfEntries").map(|t| format!("{t}."))
+            assert!(
+                self.now.names.contains_key(path),
+                "{path} has a value and no name"
+            );
+            if let Some(table) = path
+                .strip_suffix("NumberOfEntries")
+                .map(|t| format!("{t}."))
                 && self.now.names.contains_key(&table)
             {
                 let rows = self.now.rows(&table).len();
@@ -220,7 +240,7 @@ impl Oracle {
                 fact.is_none_or(|f| !f.in_memory && !f.volatile)
             });
         }
-        same(&before, &after, "a restart");
+        same(&before, &after, &"a restart");
     }
 
     /// The CPE has answered. `cap`: the most bytes an answer may have.
@@ -230,7 +250,11 @@ impl Oracle {
         let after = self.now.clone();
         if answer.name == "Fault" {
             let allowed = rpc.faults();
-            assert!(allowed.contains(&answer.fault), "fault {} to {rpc:?}", answer.fault);
+            assert!(
+                allowed.contains(&answer.fault),
+                "fault {} to {rpc:?}",
+                answer.fault
+            );
             if !answer.parameter_faults.is_empty() {
                 self.check_parameter_faults(rpc, answer);
             }
@@ -246,14 +270,14 @@ impl Oracle {
             Rpc::SetAttributes(items) => self.attributes_set(items, &before),
             Rpc::Get(paths) => {
                 let due = listed(paths, &before, &before.values, |path, (ty, value)| {
-                    (path.to_owned(), *ty, as_written(value))
+                    (path.to_owned(), ty.name(), as_written(value))
                 });
-                let volatile = |path: &str| self.facts.get(&template(path)).is_some_and(|f| f.volatile);
+                let volatile = |path: &str| self.is_volatile(path);
                 let got = answer.values.iter().map(|(n, t, v)| {
                     let t = ValueType::from_name(t).unwrap_or_else(|| panic!("type {t}"));
-                    (n.clone(), t, v.clone())
+                    (n.clone(), t.name(), v.clone())
                 });
-                let blank = |(n, t, v): (String, ValueType, String)| match volatile(&n) {
+                let blank = |(n, t, v): (String, &'static str, String)| match volatile(&n) {
                     true => (n, t, String::new()),
                     false => (n, t, v),
                 };
@@ -271,9 +295,12 @@ impl Oracle {
                 self.unchanged(&before, &after, rpc);
             }
             Rpc::GetAttributes(paths) => {
-                let mut due = listed(paths, &before, &before.attributes, |path, (level, access)| {
-                    (path.to_owned(), *level, access.clone())
-                });
+                let mut due = listed(
+                    paths,
+                    &before,
+                    &before.attributes,
+                    |path, (level, access)| (path.to_owned(), *level, access.clone()),
+                );
                 let mut got = answer.attributes.clone();
                 due.sort();
                 got.sort();
@@ -315,7 +342,10 @@ impl Oracle {
         for (name, code) in &answer.parameter_faults {
             // What XML cannot carry comes back as something else.
             let found = at.any(|(path, ..)| as_written(path) == *name);
-            assert!(found, "fault {code} of {name}, not in the request or out of order");
+            assert!(
+                found,
+                "fault {code} of {name}, not in the request or out of order"
+            );
         }
     }
 
@@ -328,7 +358,10 @@ impl Oracle {
             Rpc::Names(path, _) => before.exists(path),
             _ => false,
         };
-        assert!(!(known && answer.fault == 9005), "{rpc:?} exists, and the answer is 9005");
+        assert!(
+            !(known && answer.fault == 9005),
+            "{rpc:?} exists, and the answer is 9005"
+        );
     }
 
     fn set(
@@ -345,7 +378,11 @@ impl Oracle {
             let parameter = schema.parameter(template).expect("it was set");
             assert!(parameter.writable(), "{path} is read-only");
             if let Some(ty) = ty {
-                assert_eq!(ValueType::from_name(ty), Some(parameter.value_type()), "{path}");
+                assert_eq!(
+                    ValueType::from_name(ty),
+                    Some(parameter.value_type()),
+                    "{path}"
+                );
             }
             let canonical = match parameter.facets().check(text) {
                 Ok(canonical) => canonical,
@@ -356,7 +393,10 @@ impl Oracle {
             if fact.hidden {
                 assert_eq!(value, "", "{path} shows what is hidden");
             } else if !fact.is_command {
-                assert_eq!(*value, canonical, "{path} reads back otherwise than it was set");
+                assert_eq!(
+                    *value, canonical,
+                    "{path} reads back otherwise than it was set"
+                );
             }
         }
         self.others_stay(before, "SetParameterValues", &mut |path| {
@@ -387,8 +427,15 @@ impl Oracle {
         assert_eq!(self.now.key, key, "ParameterKey");
         let row = format!("{object}{instance}.");
         assert!(!before.names.contains_key(&row), "{row} was there already");
-        assert!(!self.gone.contains(&row), "{row} had been deleted: its number is used again");
-        assert_eq!(self.now.names.get(&row), Some(&true), "{row} cannot be deleted");
+        assert!(
+            !self.gone.contains(&row),
+            "{row} had been deleted: its number is used again"
+        );
+        assert_eq!(
+            self.now.names.get(&row),
+            Some(&true),
+            "{row} cannot be deleted"
+        );
         let most = before.rows(object).into_iter().max().unwrap_or(0);
         assert!(instance > most, "{row} comes before rows that are older");
         self.others_stay(before, "AddObject", &mut |path| {
@@ -399,7 +446,12 @@ impl Oracle {
     fn deleted(&mut self, object: &str, key: &str, before: &Snapshot) {
         assert_eq!(self.now.key, key, "ParameterKey");
         assert!(before.names.contains_key(object), "{object} was not there");
-        let left: Vec<&String> = self.now.names.keys().filter(|p| p.starts_with(object)).collect();
+        let left: Vec<&String> = self
+            .now
+            .names
+            .keys()
+            .filter(|p| p.starts_with(object))
+            .collect();
         assert!(left.is_empty(), "{left:?} are left of {object}");
         let is_row = |path: &str| {
             let last = path.strip_suffix('.').and_then(|p| p.rsplit('.').next());
@@ -415,7 +467,8 @@ impl Oracle {
         let table = table[..=table.rfind('.').unwrap_or(0)].to_owned();
         let refers = |path: &str| {
             let value = before.values.get(path).map_or("", |(_, v)| v.as_str());
-            gone.iter().any(|row| value.contains(row.trim_end_matches('.')))
+            gone.iter()
+                .any(|row| value.contains(row.trim_end_matches('.')))
         };
         self.others_stay(before, "DeleteObject", &mut |path| {
             path.starts_with(object) || self.shows_table(path, &table) || refers(path)
@@ -442,7 +495,11 @@ impl Oracle {
         })
     }
 
-    fn attributes_set(&self, items: &[(String, Option<u8>, Option<Vec<String>>)], before: &Snapshot) {
+    fn attributes_set(
+        &self,
+        items: &[(String, Option<u8>, Option<Vec<String>>)],
+        before: &Snapshot,
+    ) {
         let mut due = before.clone();
         for (path, level, access) in items {
             assert!(before.exists(path), "{path} does not exist");
@@ -469,9 +526,8 @@ impl Oracle {
 
     /// Everything but what `may` change is as it was.
     fn others_stay(&self, before: &Snapshot, what: &str, may: &mut dyn FnMut(&str) -> bool) {
-        let mut may = |path: &str| {
-            may(path) || self.facts.get(&template(path)).is_some_and(|f| f.volatile)
-        };
+        let mut may =
+            |path: &str| may(path) || self.facts.get(&template(path)).is_some_and(|f| f.volatile);
         differences(&before.values, &self.now.values, what, &mut may);
         differences(&before.names, &self.now.names, what, &mut may);
         differences(&before.attributes, &self.now.attributes, what, &mut may);
@@ -529,7 +585,12 @@ fn names_due(path: &str, next: bool, tree: &Snapshot) -> BTreeMap<String, bool> 
     assert!(tree.exists(path), "{path} does not exist and was answered");
     let own = |(p, w): (&String, &bool)| (p.clone(), *w);
     if next && path.is_empty() {
-        return tree.names.iter().filter(|(p, _)| *p == "Device.").map(own).collect();
+        return tree
+            .names
+            .iter()
+            .filter(|(p, _)| *p == "Device.")
+            .map(own)
+            .collect();
     }
     let below = tree.names.iter().filter(|(p, _)| match next {
         true => p
@@ -542,7 +603,7 @@ fn names_due(path: &str, next: bool, tree: &Snapshot) -> BTreeMap<String, bool> 
 }
 
 /// A text as the CPE writes it: what XML cannot carry is replaced.
-fn as_written(text: &str) -> String {
+pub fn as_written(text: &str) -> String {
     let shown = |c: char| match c {
         '\t' | '\n' | '\r' => c,
         '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => '\u{fffd}',

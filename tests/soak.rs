@@ -24,8 +24,10 @@ use std::time::{Duration, Instant};
 
 /// Sessions before the first measurement: every kind of session has come often.
 const WARM_UP: u32 = 1000;
-/// Sessions of every kind that make a round; it is measured after each of one round.
+/// Sessions of every kind that make a round.
 const ROUND: u32 = 20;
+/// It is measured after each of so many sessions.
+const MEASURED: u32 = 100;
 /// How much memory of the process's own may grow from then on, kB.
 const GROWTH: u64 = 64;
 
@@ -151,10 +153,12 @@ impl Daemon {
         let child = Command::new(program)
             .args(["run", "-q", "--root"])
             .arg(cpe.router.root())
-            // What glibc keeps for later is chance: up to 128 kB at the end of each arena, and
-            // an arena for each of several threads. What the daemon holds must not drown in it.
+            // What glibc keeps for later is chance: an arena for each of several threads, up to
+            // 128 kB at the end of each, and holes where large blocks were. What the daemon
+            // holds must not drown in it. (Means nothing to musl, which has none of these.)
             .envs([
                 ("MALLOC_ARENA_MAX", "1"),
+                ("MALLOC_MMAP_THRESHOLD_", "8192"),
                 ("MALLOC_TRIM_THRESHOLD_", "0"),
                 ("MALLOC_TOP_PAD_", "0"),
             ])
@@ -279,7 +283,7 @@ fn soak(sessions: u32, warm_up: u32) -> (Holds, Holds) {
             "session {n}: {ended:?}"
         );
         let mark = n.next_multiple_of(WARM_UP.min(warm_up)).min(sessions);
-        if mark - n < ROUND {
+        if mark - n < MEASURED.min(warm_up) {
             // The ACS has seen the end; the daemon has still to settle it.
             let until = Instant::now() + PATIENCE;
             while !idle(&ask(&Question::Status)) {

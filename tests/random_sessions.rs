@@ -122,10 +122,10 @@ fn what_is_written_in_random_sessions_is_valid_against_the_schemas() {
             sample.push(body.to_owned());
         }
     };
-    for play in plays("sessions_in_memory", 60) {
+    for play in plays("sessions_in_memory", 30) {
         play::in_memory(&play, &mut seen);
     }
-    for play in plays("sessions_on_files", 6) {
+    for play in plays("sessions_on_files", 3) {
         play::on_files(&play, &mut seen);
     }
     assert!(kinds.len() > 30, "{:?}", kinds.keys());

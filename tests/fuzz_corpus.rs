@@ -28,6 +28,16 @@ fn replay(name: &str, target: fn(&[u8])) {
 }
 
 #[test]
+fn random_sessions_with_a_router_in_memory_break_no_promise() {
+    replay("sessions_in_memory", targets::sessions_in_memory);
+}
+
+#[test]
+fn random_sessions_with_the_sample_router_break_no_promise() {
+    replay("sessions_on_files", targets::sessions_on_files);
+}
+
+#[test]
 fn uci_files_survive_any_bytes_and_edits() {
     replay("uci_parse_edit", targets::uci_parse_edit);
 }

@@ -42,10 +42,45 @@ impl Report {
     }
 }
 
+/// What carries a session's messages: the HTTP client, or what stands in for the ACS.
+pub trait Wire {
+    /// Posts a message; the status and body of the reply after authentication and
+    /// redirects, or why there is none.
+    fn post(&mut self, post: &Post) -> Result<(u16, Vec<u8>), String>;
+
+    /// Whether the other side has proved who it is.
+    fn is_trusted(&self) -> bool;
+}
+
+impl Wire for Client {
+    fn post(&mut self, post: &Post) -> Result<(u16, Vec<u8>), String> {
+        match Client::post(self, &post.body, soap_action(&post.kind)) {
+            Ok(reply) => Ok((reply.status, reply.body)),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+
+    fn is_trusted(&self) -> bool {
+        self.url().is_https()
+    }
+}
+
 /// Runs one session. Events, retry count and changes are settled when this returns;
 /// `afterwards` is the caller's. `None`: the change that asked for it is none any more, and
 /// there is nothing else to tell.
 pub fn run(world: &World, device: Option<&str>) -> Option<Report> {
+    run_over(world, |settings| {
+        let client = client(world, settings, device)?;
+        world.set_aborter(Some(client.aborter()));
+        Ok(client)
+    })
+}
+
+/// As [`run`], over a wire that is opened once the events are taken.
+pub fn run_over<W: Wire>(
+    world: &World,
+    open: impl FnOnce(&Settings) -> Result<W, String>,
+) -> Option<Report> {
     let settings = world.settings();
     let started = clock::unix_seconds();
     let version = world.offered(&settings.acs.url, version(&settings));
@@ -62,15 +97,17 @@ pub fn run(world: &World, device: Option<&str>) -> Option<Report> {
         codes.join(", ")
     );
     let mut afterwards = Afterwards::default();
-    let result = exchange(
-        world,
-        &settings,
-        device,
-        version,
-        events,
-        &changed,
-        &mut afterwards,
-    );
+    let result = open(&settings).and_then(|mut wire| {
+        exchange(
+            world,
+            &settings,
+            &mut wire,
+            version,
+            events,
+            &changed,
+            &mut afterwards,
+        )
+    });
     world.set_aborter(None);
     let mut owed = world.owed();
     match &result {
@@ -99,14 +136,12 @@ pub fn run(world: &World, device: Option<&str>) -> Option<Report> {
 fn exchange(
     world: &World,
     settings: &Settings,
-    device: Option<&str>,
+    wire: &mut dyn Wire,
     version: CwmpVersion,
     events: Vec<Event>,
     changed: &[String],
     afterwards: &mut Afterwards,
 ) -> Result<(), String> {
-    let mut client = client(world, settings, device)?;
-    world.set_aborter(Some(client.aborter()));
     if world.is_stopping() {
         return Err("the agent ends".to_owned());
     }
@@ -127,12 +162,12 @@ fn exchange(
     let (mut session, mut step) = Session::start(options, &inform);
     loop {
         step = match step {
-            Step::Post(post) => match client.post(&post.body, soap_action(&post.kind)) {
-                Ok(reply) => {
-                    log::debug!("{} -> HTTP {}", told(&post), reply.status);
-                    session.reply(reply.status, &reply.body)
+            Step::Post(post) => match wire.post(&post) {
+                Ok((status, body)) => {
+                    log::debug!("{} -> HTTP {status}", told(&post));
+                    session.reply(status, &body)
                 }
-                Err(e) => session.broken(&e.to_string()),
+                Err(e) => session.broken(&e),
             },
             Step::Answer(request) => {
                 log::info!("ACS: {}", request.name());
@@ -156,7 +191,7 @@ fn exchange(
                 accepted(world, &settings.acs.url, &inform, &left_out);
                 // Over http anybody may answer, whatever the clock says; a time far ahead
                 // that was kept would make every certificate look expired for good.
-                if client.url().is_https() {
+                if wire.is_trusted() {
                     keep_time(world);
                 }
                 session.proceed()

@@ -38,6 +38,12 @@ impl Authenticator {
         }
     }
 
+    /// All but the latest nonces are forgotten.
+    pub(super) fn forget(&mut self) {
+        let old = self.nonces.len().saturating_sub(16);
+        self.nonces.drain(..old);
+    }
+
     /// Lets a request in or challenges it. `at`: the session and message it would be.
     pub(super) fn check(
         &mut self,

@@ -27,6 +27,11 @@ impl Jar {
         self.old.extend::<Vec<Cookie>>(session);
     }
 
+    /// Cookies of sessions long ago are forgotten.
+    pub(super) fn forget(&mut self) {
+        self.old.clear();
+    }
+
     /// Notes a Set-Cookie value sent to the CPE.
     pub(super) fn set(&mut self, listener: usize, header: &str) {
         let mut parts = header.split(';').map(str::trim);

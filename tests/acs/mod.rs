@@ -244,6 +244,13 @@ impl Acs {
         self.server.shared.state().record.clone()
     }
 
+    /// Forgets what was said in the sessions that are over, and what only they needed, for
+    /// runs so long that it would fill the memory and take ever longer to look through.
+    /// Their number, Inform and end stay.
+    pub fn forget(&self) {
+        self.server.shared.state().forget();
+    }
+
     /// Requests begun and not yet answered; more than one is a violation.
     pub fn in_flight(&self) -> u32 {
         self.server.shared.in_flight.load(Ordering::SeqCst)

@@ -132,6 +132,23 @@ impl State {
         }
     }
 
+    /// See [`Acs::forget`](super::Acs::forget).
+    pub(super) fn forget(&mut self) {
+        for session in self.record.sessions.iter_mut().filter(|s| s.end.is_some()) {
+            session.messages = Vec::new();
+            session.answers = Vec::new();
+            session.inform.raw = String::new();
+            session.inform.values = Vec::new();
+        }
+        for exchange in &mut self.record.exchanges {
+            exchange.request.headers = Vec::new();
+            exchange.request.body = Vec::new();
+        }
+        self.rules.retain(|r| r.times > 0);
+        self.jar.forget();
+        self.door.forget();
+    }
+
     fn sessions(&self) -> u32 {
         u32::try_from(self.record.sessions.len()).unwrap_or(u32::MAX)
     }

@@ -5,6 +5,8 @@
 //! A function returns for good and bad input alike; it panics only where a promise is
 //! broken.
 
+mod play;
+
 use cwmp_agent::cwmp::fault::Fault;
 use cwmp_agent::cwmp::soap::{self, AcsMessage, Heading};
 use cwmp_agent::cwmp::version::CwmpVersion;
@@ -23,6 +25,17 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
+
+/// Sessions with a small router in memory, whose sources and disk fail now and then: the
+/// bytes say what the ACS says; see [`play`].
+pub fn sessions_in_memory(data: &[u8]) {
+    play::in_memory(data, &mut |_| {});
+}
+
+/// Sessions with the sample router: real files, real data model.
+pub fn sessions_on_files(data: &[u8]) {
+    play::on_files(data, &mut |_| {});
+}
 
 /// A package read and written back is the same bytes; after each of a few edits it reads
 /// back with the edit in it, and everything else as it was.

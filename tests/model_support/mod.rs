@@ -7,6 +7,7 @@ use cwmp_agent::model::source::{
     Ask, FileChange, Journal, Prepared, Raw, Refusal, Renamed, Row, Source, Trouble,
 };
 use cwmp_agent::model::{Entry, Fault, Limits, Model, Schema, SetError, SetItem, SetOutcome};
+use cwmp_agent::source::memory::MemorySource;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -308,11 +309,8 @@ impl Source for Uci {
     }
 }
 
-/// Constants and fixed rows; memory values.
-#[derive(Default)]
-struct Plain {
-    values: BTreeMap<String, Raw>,
-}
+/// Constants and fixed rows.
+struct Plain;
 
 impl Source for Plain {
     fn begin(&mut self) {}
@@ -333,22 +331,13 @@ impl Source for Plain {
             .map(|ask| {
                 Ok(match ask.binding {
                     Binding::Constant(text) => Some(Raw::Text(expand(text, ask.rows))),
-                    Binding::Memory(key) => self.values.get(&expand(key, ask.rows)).cloned(),
-                    _ => panic!("neither constant nor memory"),
+                    _ => panic!("no constant"),
                 })
             })
             .collect()
     }
-    fn stage(&mut self, ask: Ask<'_>, value: Option<Raw>) -> Result<(), Refusal> {
-        let Binding::Memory(key) = ask.binding else {
-            panic!("no memory")
-        };
-        let key = expand(key, ask.rows);
-        match value {
-            Some(value) => self.values.insert(key, value),
-            None => self.values.remove(&key),
-        };
-        Ok(())
+    fn stage(&mut self, _: Ask<'_>, _: Option<Raw>) -> Result<(), Refusal> {
+        Err(Refusal::Value("fixed".to_owned()))
     }
     fn add_row(&mut self, _: &Rows, _: &[String]) -> Result<Row, Refusal> {
         Err(Refusal::Value("fixed".to_owned()))
@@ -441,8 +430,8 @@ pub fn model_with(schema: &str, world: &Shared, limits: Limits) -> Model {
     };
     let sources: Vec<(SourceKind, Box<dyn Source>)> = vec![
         (SourceKind::Uci, Box::new(uci)),
-        (SourceKind::Constant, Box::<Plain>::default()),
-        (SourceKind::Memory, Box::<Plain>::default()),
+        (SourceKind::Constant, Box::new(Plain)),
+        (SourceKind::Memory, Box::<MemorySource>::default()),
     ];
     let mut model = Model::new(
         schema,

@@ -45,7 +45,11 @@ const MAPPING: &str = "Device.NAT.PortMapping.";
 /// are short.
 fn script(session: u32) -> Script {
     let turn = session / ROUND;
-    let back_and_forth = if turn % 2 == 0 { "one" } else { "the other" };
+    let back_and_forth = if turn.is_multiple_of(2) {
+        "one"
+    } else {
+        "the other"
+    };
     match session % ROUND {
         0 => Script::of([get_names("Device.", false), get_values(&["Device."])]),
         1 | 11 => Script::of([
@@ -55,7 +59,7 @@ fn script(session: u32) -> Script {
                     (
                         NTP,
                         "string",
-                        if turn % 2 == 0 {
+                        if turn.is_multiple_of(2) {
                             "a.example"
                         } else {
                             "b.example"
@@ -86,7 +90,7 @@ fn script(session: u32) -> Script {
         ]),
         5 => Script::of([get_rpc_methods(), get_queued_transfers()]),
         8 => Script::of([
-            set_notification(&[(SSID, u8::from(turn % 2 == 0))]),
+            set_notification(&[(SSID, u8::from(turn.is_multiple_of(2)))]),
             get_attributes(&["Device.WiFi."]),
         ]),
         10 => Script::of([get_names("Device.", true)]).holding(true),
@@ -94,7 +98,11 @@ fn script(session: u32) -> Script {
             &[(
                 INTERVAL,
                 "unsignedInt",
-                if turn % 2 == 0 { "3600" } else { "7200" },
+                if turn.is_multiple_of(2) {
+                    "3600"
+                } else {
+                    "7200"
+                },
             )],
             "settings",
         )]),

@@ -107,6 +107,18 @@ impl Uci {
         }
     }
 
+    fn package(&self, name: &str) -> Vec<Section> {
+        if let Some(staged) = &self.staged {
+            return staged.get(name).cloned().unwrap_or_default();
+        }
+        let world = self.world.lock().unwrap();
+        let mut sections = world.packages.get(name).cloned().unwrap_or_default();
+        for section in &mut sections {
+            section.was = Some(section.row().key);
+        }
+        sections
+    }
+
     fn check(&self, package: &str) -> Result<(), Trouble> {
         if self.world.lock().unwrap().broken.contains(package) {
             return Err(Trouble {
@@ -152,7 +164,7 @@ impl Source for Uci {
         if !self.known.contains(&entry) {
             self.known.push(entry);
         }
-        let sections = self.packages().remove(&at.package).unwrap_or_default();
+        let sections = self.package(&at.package);
         Ok(sections
             .iter()
             .filter(|s| Uci::is_row(rows, parents, s))

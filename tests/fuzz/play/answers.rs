@@ -268,10 +268,10 @@ fn is_value(ty: &str, text: &str) -> Checked<()> {
             let (whole, part) = plain.split_once('.').unwrap_or((plain, "0"));
             digits(whole) && digits(part)
         }
-        "hexBinary" => text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_hexdigit()),
+        "hexBinary" => text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()),
         "base64Binary" => {
             let inner = text.trim_end_matches('=');
-            text.len() % 4 == 0
+            text.len().is_multiple_of(4)
                 && text.len() - inner.len() <= 2
                 && inner
                     .bytes()

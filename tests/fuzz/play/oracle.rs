@@ -6,6 +6,9 @@ use cwmp_agent::model::schema::Notify;
 use cwmp_agent::model::{Model, Schema, ValueType};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Path, level, access list.
+pub type AttributeChange = (String, Option<u8>, Option<Vec<String>>);
+
 /// A request that is well-formed and in order; whether it can be granted is another matter.
 #[derive(Debug, Clone)]
 pub enum Rpc {
@@ -14,8 +17,7 @@ pub enum Rpc {
     Set(Vec<(String, Option<String>, String)>, String),
     Get(Vec<String>),
     Names(String, bool),
-    /// Path, level, access list.
-    SetAttributes(Vec<(String, Option<u8>, Option<Vec<String>>)>),
+    SetAttributes(Vec<AttributeChange>),
     GetAttributes(Vec<String>),
     Add(String, String),
     Delete(String, String),
@@ -495,11 +497,7 @@ impl Oracle {
         })
     }
 
-    fn attributes_set(
-        &self,
-        items: &[(String, Option<u8>, Option<Vec<String>>)],
-        before: &Snapshot,
-    ) {
+    fn attributes_set(&self, items: &[AttributeChange], before: &Snapshot) {
         let mut due = before.clone();
         for (path, level, access) in items {
             assert!(before.exists(path), "{path} does not exist");

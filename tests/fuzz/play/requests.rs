@@ -13,7 +13,7 @@ pub fn any(chance: &mut Chance<'_>, oracle: &Oracle) -> Rpc {
         9 | 10 => Rpc::Names(path(chance, oracle), chance.one_in(2)),
         11 => Rpc::GetAttributes(paths(chance, oracle)),
         12 | 13 => set_attributes(chance, oracle),
-        14 | 15 | 16 => Rpc::Add(table(chance, oracle), key(chance)),
+        14..=16 => Rpc::Add(table(chance, oracle), key(chance)),
         17 | 18 => Rpc::Delete(row(chance, oracle), key(chance)),
         19 => Rpc::Methods,
         20 => Rpc::Reboot(key(chance)),
@@ -81,7 +81,7 @@ fn odd(chance: &mut Chance<'_>, path: &str) -> String {
         14 => path.replace("Device.", "InternetGatewayDevice."),
         15 => format!("{path}{}", "a".repeat(256usize.saturating_sub(path.len()))),
         16 => chance.text(),
-        _ => path[..path.floor_char_boundary(chance.below(path.len() + 1))].to_owned(),
+        _ => path.chars().take(chance.below(path.len() + 1)).collect(),
     }
 }
 

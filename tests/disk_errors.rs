@@ -373,3 +373,37 @@ fn on_a_read_only_disk_commands_answer_and_the_daemon_runs() {
         }
     }
 }
+
+// The whole daemon, with its loop.
+#[test]
+fn a_running_daemon_outlives_a_full_disk_and_works_once_there_is_room() {
+    let cpe = numbered();
+    cpe.boot();
+    let disk = cpe.disk();
+    let before = cpe.sessions();
+    let daemon = agent::Running::start(cpe.setup(&disk)).expect("the daemon");
+    cpe.wait_session(before + 1);
+    let ask = |number: usize| {
+        cpe.script(Script::of([
+            set_values(&[(NTP, "string", "ntp.example")], "key"),
+            add_object(TABLE, "added"),
+            get_values(&[NTP]),
+        ]));
+        cpe.ask_inform("2 PERIODIC");
+        let session = cpe.wait_session(before + number);
+        assert!(session.complete());
+        session
+    };
+    disk.set_fate(Fate::FailFrom(0, ENOSPC));
+    let refused = ask(2);
+    assert_eq!(refused.faults(), [9002, 9002]);
+    assert!(refused.message("GetParameterValuesResponse").is_some());
+    cpe.ask_status();
+    disk.set_fate(Fate::Sound);
+    let done = ask(3);
+    assert_eq!(done.faults(), [0u16; 0]);
+    daemon.stop().expect("its end");
+    let world = cpe.open(&disk);
+    assert_eq!(get(&world, NTP), "ntp.example");
+    assert_eq!(get(&world, KEY), "added");
+}

@@ -75,7 +75,7 @@ fn do_damage(cpe: &Cpe, name: &str, damage: Damage) {
     let new = match damage {
         Damage::Empty => Vec::new(),
         Damage::Torn => good[..good.len() * 2 / 3].to_vec(),
-        Damage::Garbage => (0..4000u32).map(|n| (n * 7919 >> 3) as u8).collect(),
+        Damage::Garbage => (0..4000u32).map(|n| ((n * 7919) >> 3) as u8).collect(),
         // The file of another name, whole.
         Damage::Foreign => std::fs::read(cpe.state("elsewhere")).unwrap(),
         Damage::Newer => header("\"version\":2"),

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 const SETTLE: Duration = Duration::from_millis(100);
 /// but no later than this after the first change.
 const LONGEST: Duration = Duration::from_secs(1);
+/// and this long after they were last read, however often they change.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// See the module.
 #[derive(Debug)]
@@ -64,7 +66,8 @@ impl Plan {
         self.settling = Some((first, until));
         // What is due already stays so.
         if self.due.is_none_or(|at| at > now) {
-            self.due = Some(until);
+            let pause = self.last.map(|at| at + PAUSE);
+            self.due = pause.max(Some(until));
         }
     }
 
@@ -176,6 +179,9 @@ mod tests {
         plan.noticed(now);
         assert!(!plan.is_due(now + LONGEST));
         plan.ended();
-        assert!(plan.is_due(now + SETTLE));
+        assert!(!plan.is_due(now + PAUSE - MS));
+        assert!(plan.is_due(now + PAUSE));
+        plan.want(now);
+        assert!(plan.is_due(now), "nobody waits who asks");
     }
 }

@@ -216,7 +216,10 @@ fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<()
             content.package.delete_section(index)?;
             content.keys.remove(index);
             content.prints.remove(index);
-            content.index();
+            content.anonymous.remove(key);
+            for other in content.anonymous.values_mut() {
+                *other -= usize::from(*other > index);
+            }
             holes.retain(|(section, _), _| section != key);
         }
         Change::Text { key, option, text } => {

@@ -500,9 +500,13 @@ impl Source for UciSource {
         Ok(prepared)
     }
 
-    fn finish(&mut self, _committed: bool) {
+    fn finish(&mut self, committed: bool) {
         self.drafts.clear();
-        self.locks.clear();
+        for lock in self.locks.drain(..) {
+            if committed {
+                lock.hand_over();
+            }
+        }
         // What was just written is read anew; what was not is told by its stamp.
         for cached in self.cache.values_mut() {
             cached.checked = false;

@@ -510,3 +510,107 @@ fn a_hundred_reads_of_the_whole_tree_while_others_write_its_files() {
         .expect("written");
     assert!(numbers.len() < 64 * 1024, "{} bytes", numbers.len());
 }
+
+const HALL: &str = "config street\n\toption name 'Hall' # no name of its own\n\nconfig street\n\toption name 'Mill'\n";
+
+// OBJ-001, DM-003
+#[test]
+fn a_reference_to_a_section_without_a_name_gives_it_one_in_the_same_change() {
+    let keys = "config key 'one'\n\tlist streets 'gone'\n";
+    let router = router(&[("town", HALL), ("keys", keys)]);
+    let mut model = start(&router);
+    let (hall, mill) = ("Device.X_EXAMPLE_Street.1", "Device.X_EXAMPLE_Street.2");
+    assert_eq!(get(&mut model, &format!("{hall}.Name")), Ok("Hall".into()));
+    let items = [
+        ("Device.X_EXAMPLE_Key.1.Street", hall),
+        (
+            "Device.X_EXAMPLE_Key.1.Streets",
+            "Device.X_EXAMPLE_Street.2,Device.X_EXAMPLE_Street.1",
+        ),
+    ];
+    let outcome = set(&mut model, &items).expect("rows that are there");
+    assert_eq!(outcome.reload, ["keys", "town"]);
+    let wanted = "config key 'one'\n\tlist streets 'cwmp_street_2'\n\tlist streets 'cwmp_street_1'\n\toption street 'cwmp_street_1'\n";
+    let mut lines: Vec<String> = router
+        .read("/etc/config/keys")
+        .expect("there")
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let mut expected: Vec<&str> = wanted.lines().collect();
+    lines.sort();
+    expected.sort_unstable();
+    assert_eq!(lines, expected);
+    let named = HALL
+        .replacen("config street\n", "config street 'cwmp_street_1'\n", 1)
+        .replacen("config street\n", "config street 'cwmp_street_2'\n", 1);
+    assert_eq!(router.read("/etc/config/town").expect("there"), named);
+    // It holds whatever the section says later, and after a restart.
+    let other = named.replace("'Hall'", "'Town Hall'");
+    router.write("/etc/config/town", &other).expect("written");
+    for mut model in [model, start(&router)] {
+        assert_eq!(
+            get(&mut model, "Device.X_EXAMPLE_Key.1.Street"),
+            Ok(hall.into())
+        );
+        let both = format!("{mill},{hall}");
+        assert_eq!(get(&mut model, "Device.X_EXAMPLE_Key.1.Streets"), Ok(both));
+        assert_eq!(
+            get(&mut model, &format!("{hall}.Name")),
+            Ok("Town Hall".into())
+        );
+    }
+}
+
+// T-OBJ-001, OBJ-001
+#[test]
+fn a_row_is_added_below_a_section_without_a_name() {
+    let router = router(&[("town", HALL), ("keys", "")]);
+    let mut model = start(&router);
+    assert_eq!(add(&mut model, &format!("{STREET}2.House.")), Ok(1));
+    let text = router.read("/etc/config/town").expect("there");
+    assert!(
+        text.contains("config street 'cwmp_street_2'\n\toption name 'Mill'"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("config house 'cwmp_house_1'\n\toption street 'cwmp_street_2'\n"),
+        "{text}"
+    );
+    assert_eq!(add(&mut model, &format!("{STREET}2.House.1.Floor.")), Ok(1));
+    let mut model = start(&router);
+    assert_eq!(
+        get(&mut model, &format!("{STREET}2.HouseNumberOfEntries")),
+        Ok("1".into())
+    );
+    assert_eq!(
+        get(&mut model, &format!("{STREET}1.HouseNumberOfEntries")),
+        Ok("0".into())
+    );
+    assert_eq!(
+        get(
+            &mut model,
+            &format!("{STREET}2.House.1.FloorNumberOfEntries")
+        ),
+        Ok("1".into())
+    );
+}
+
+#[test]
+fn text_that_only_looks_like_the_key_of_a_section_stays_text() {
+    let router = router(&[("town", HALL), ("keys", "")]);
+    let mut model = start(&router);
+    let text = "#0123456789abcdef and #0123456789abcdef-2";
+    set(
+        &mut model,
+        &[(
+            "Device.X_EXAMPLE_Street.1.Name",
+            "#0123456789abcdef and #0123456789abcdef-2",
+        )],
+    )
+    .expect("a name");
+    assert_eq!(
+        get(&mut model, "Device.X_EXAMPLE_Street.1.Name"),
+        Ok(text.into())
+    );
+}

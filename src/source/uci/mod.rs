@@ -4,7 +4,7 @@
 //! reads see; `prepare` locks the file as libuci does, makes the changes again if
 //! somebody changed it since, and hands the new content over. Reading never writes:
 //! sections without a name are known by their content, and get names only when their
-//! file is written anyhow.
+//! file is written anyhow or a value just staged refers to one of them.
 
 mod draft;
 mod keys;

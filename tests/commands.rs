@@ -300,6 +300,10 @@ fn a_broken_uci_file_takes_only_its_own_parameters_away() {
     let all = cpe.ok(&["get", "Device."]);
     assert!(!all.contains("Device.WiFi.SSID.1.SSID="), "{all}");
     assert!(all.contains("Device.Time.Enable="));
+    let out = cpe.cli(&["get", "Device.WiFi.SSID.1.SSID"]);
+    assert_eq!(out.status.code(), Some(1));
+    assert!(stderr(&out).contains("9002"), "{}", stderr(&out));
+    assert!(stderr(&out).contains("line 2"), "{}", stderr(&out));
     let status: serde_json::Value = serde_json::from_str(&cpe.ok(&["status", "--json"])).unwrap();
     assert!(status["sources_in_trouble"].is_array(), "{status}");
 }

@@ -176,6 +176,7 @@ fn every_argument_is_needed_once_and_in_any_order() {
     }
 }
 
+// T-REB-002, T-SPV-023
 #[test]
 fn texts_are_bounded_in_characters_as_the_schemas_say() {
     for (method, arguments) in valid() {

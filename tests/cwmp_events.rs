@@ -178,7 +178,7 @@ fn a_connection_request_during_a_session_gives_one_more_session() {
     }
 }
 
-// EVT-005
+// EVT-005, T-SCI-002
 #[test]
 fn an_event_during_a_session_is_not_delivered_by_it() {
     let mut queue = queue(&[(EventCode::ValueChange, "")]);
@@ -192,6 +192,16 @@ fn an_event_during_a_session_is_not_delivered_by_it() {
     queue.raise(EventCode::ValueChange, "");
     queue.session_failed();
     assert_eq!(texts(&queue), ["4 VALUE CHANGE|"]);
+    // What was scheduled comes due in the middle of a session: one more session.
+    session(&mut queue);
+    assert!(!queue.wants_session());
+    assert!(queue.take_for_inform(V).is_empty());
+    queue.raise(EventCode::Scheduled, "");
+    queue.raise(EventCode::MScheduleInform, "s1");
+    queue.delivered(Delivered::Inform);
+    queue.session_ended();
+    assert!(queue.wants_session());
+    assert_eq!(texts(&queue), ["3 SCHEDULED|", "M ScheduleInform|s1"]);
 }
 
 // T-FLW-013, EVT-004

@@ -148,6 +148,12 @@ fn a_source_leaves_the_list_of_trouble_with_its_first_good_reading() {
     cpe.ok(&["get", "Device."]);
     let trouble = status(&cpe)["sources_in_trouble"].to_string();
     assert!(trouble.contains("firewall"), "{trouble}");
+    for path in ["Device.NAT.", "Device.", "Device.NAT."] {
+        cpe.cli(&["get", path]);
+    }
+    let log = cpe.log();
+    let told = log.lines().filter(|l| l.contains("/etc/config/firewall"));
+    assert_eq!(told.count(), 1, "{log}");
     cpe.router.write("/etc/config/firewall", &good).unwrap();
     cpe.ok(&["get", "Device.NAT.PortMapping.1.Enable"]);
     let trouble = status(&cpe)["sources_in_trouble"].to_string();

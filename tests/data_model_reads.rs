@@ -382,3 +382,24 @@ fn a_switch_turned_round_takes_every_word_that_openwrt_takes() {
         assert_eq!(read[0].value, enabled, "disabled {word}");
     }
 }
+
+// T-DM-009
+#[test]
+fn the_data_model_that_is_served_is_named() {
+    let router = router::Router::new().expect("a folder for temporary files");
+    let mut model = router_model::model(&router, &files());
+    model.begin();
+    let table = "Device.DeviceInfo.SupportedDataModel.";
+    let all = model.get(&[table]).expect("a table");
+    let value = |name: &str| {
+        let entry = all.iter().find(|e| e.path == format!("{table}1.{name}"));
+        entry.map(|e| e.value.as_str()).unwrap_or_default()
+    };
+    assert!(value("URL").contains("tr-181-2-19"), "{}", value("URL"));
+    assert!(value("URN").starts_with("urn:broadband-forum-org:tr-181-2-19"));
+    model.begin();
+    let version = model
+        .get(&["Device.RootDataModelVersion"])
+        .expect("a parameter");
+    assert_eq!(version[0].value, "2.19");
+}

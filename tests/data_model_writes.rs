@@ -456,6 +456,26 @@ fn a_name_of_a_network_has_32_octets() {
     );
 }
 
+// T-EVT-012, T-SPV-011
+#[test]
+fn an_interval_that_no_timer_could_keep_is_refused() {
+    let (_router, mut model) = fresh();
+    let path = "Device.ManagementServer.PeriodicInformInterval";
+    let before = get(&mut model, path);
+    for bad in ["0", "-1", "4294967296", "1.5", ""] {
+        assert_eq!(
+            codes(set(&mut model, &[(path, bad)])),
+            [(path.to_owned(), 9007)],
+            "{bad}"
+        );
+    }
+    assert_eq!(get(&mut model, path), before);
+    for good in ["1", "4294967295"] {
+        set(&mut model, &[(path, good)]).expect("in range");
+        assert_eq!(get(&mut model, path), good);
+    }
+}
+
 // T-OBJ-011, T-OBJ-012, T-OBJ-013
 #[test]
 fn numbers_follow_their_rows_through_edits_by_others_and_restarts() {

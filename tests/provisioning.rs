@@ -174,7 +174,7 @@ fn the_inform_carries_the_forced_parameters_and_the_device_id() {
     acs.finish().unwrap();
 }
 
-// T-SPV-001, T-SPV-002, T-SPV-015, T-SPV-021
+// T-SPV-001, T-SPV-002, T-SPV-015, T-SPV-021, T-SPV-022
 #[test]
 fn a_set_over_two_packages_is_in_the_files_and_reloads_each_service_once() {
     let ssid = "It's \"$(reboot)\" `x` \\ ü";
@@ -195,6 +195,9 @@ fn a_set_over_two_packages_is_in_the_files_and_reloads_each_service_once() {
     let mut cpe = Cpe::new(&acs.url());
     cpe.start();
     let session = complete(&acs, 1);
+    // Committed, and the services take it over when the session is over.
+    let done = session.message("SetParameterValuesResponse").unwrap();
+    assert_eq!(arg(done, "Status"), "1");
     let values = session.message("GetParameterValuesResponse").unwrap();
     assert_eq!(value(values, "Device.WiFi.SSID.1.SSID"), ssid);
     assert_eq!(

@@ -591,6 +591,43 @@ fn an_edit_by_somebody_else_meanwhile_is_kept() {
 }
 
 #[test]
+fn a_section_without_a_name_that_is_referred_to_must_still_be_there() {
+    let refer = |b: &mut Box_| {
+        let key = b.keys(&table("wireless", "wifi-iface"), &[]).remove(0);
+        b.stage(at("system.ntp.radio"), &[], text(&key)).unwrap();
+        let both = list(&["plain", &key]);
+        b.stage(at("system.ntp.radios"), &[], both).unwrap();
+    };
+    let mut b = router();
+    refer(&mut b);
+    let prepared = b.commit();
+    let reload: Vec<&String> = prepared.files.iter().flat_map(|f| &f.reload).collect();
+    assert_eq!(reload, ["system", "wireless"]);
+    assert_eq!(b.read("system.ntp.radio", &[]), text("cwmp_wifi_iface_1"));
+    let both = list(&["plain", "cwmp_wifi_iface_1"]);
+    assert_eq!(b.read("system.ntp.radios", &[]), both);
+
+    let mut b = router();
+    refer(&mut b);
+    let theirs = WIRELESS.replace("'home'", "'theirs'");
+    b.t.file("etc/config/wireless", &theirs);
+    assert!(b.s.prepare().unwrap_err().what.contains("somebody else"));
+    b.s.finish(false);
+    assert_eq!(
+        (b.file("wireless"), b.file("system")),
+        (theirs, SYSTEM.to_owned())
+    );
+    // The next request refers to what is there now.
+    b.s.begin();
+    refer(&mut b);
+    b.commit();
+    let Some(Raw::Text(name)) = b.read("system.ntp.radio", &[]) else {
+        panic!("a name");
+    };
+    assert_eq!(b.read("wireless.{row}.ssid", &[&name]), text("theirs"));
+}
+
+#[test]
 fn a_file_locked_by_another_program_is_waited_for_and_then_trouble() {
     let mut b = router();
     let limits = Limits {

@@ -1,17 +1,17 @@
 //! Changes to a [`Package`]: what libuci's edit functions do, made to the lines of the
 //! file instead of to a copy in memory.
 //!
-//! Every change of an option ends in [`Package::write_option`], which decides line by
-//! line what stays, what is changed in place, what goes and what is new. Afterwards the
-//! section is read again from its lines, so that memory and file cannot say different
-//! things.
+//! Every change of an option ends in [`Package::write_option`] (module `lines`). An edit
+//! of an option costs as much as the lines of its section, whatever the size of the file
+//! and of the list; beyond the new text it needs a few bytes for each line of the option.
 //!
 //! Comments and empty lines belong to nobody and stay, also those within a section that
 //! is deleted; of two empty lines that would meet where a section was, one goes.
 
 use super::line::{self, Style, Wanted};
-use super::package::{NOBODY, Package, Section, Value, lossy};
-use super::pieces::{Change, Entry, This};
+use super::lines::Lines;
+use super::package::{Package, Section, Value};
+use super::table::{NOBODY, Piece, Place};
 use super::token::Keyword;
 use super::{MAX_BYTES, valid_kind, valid_name, valid_value};
 use std::collections::HashMap;
@@ -87,12 +87,10 @@ impl Package {
         if old.and_then(Value::as_one) == Some(value) && !value.contains('\u{FFFD}') {
             return Ok(());
         }
-        let wanted = if value.is_empty() {
-            Vec::new()
-        } else {
-            vec![value.into()]
-        };
-        self.write_option(section, option, Keyword::Option, &wanted)
+        let texts = [value.to_owned()];
+        let texts = if value.is_empty() { &[][..] } else { &texts };
+        let new = |_| (!value.is_empty()).then(|| Value::One(value.to_owned()));
+        self.write_option(section, option, Keyword::Option, Lines::Say(texts), new)
     }
 
     /// Makes an option a list of `items`, whatever it was; none removes it.
@@ -109,8 +107,8 @@ impl Package {
             check_value(option, item)?;
         }
         self.section_at(section)?;
-        let wanted: Vec<Vec<u8>> = items.iter().map(|item| item.clone().into_bytes()).collect();
-        self.write_option(section, option, Keyword::List, &wanted)
+        let new = |_| (!items.is_empty()).then(|| Value::List(items.to_vec()));
+        self.write_option(section, option, Keyword::List, Lines::Say(items), new)
     }
 
     /// Appends an item to a list. A single value becomes the first item of a list; an
@@ -121,9 +119,17 @@ impl Package {
     pub fn add_list(&mut self, section: usize, option: &str, item: &str) -> Result<(), EditError> {
         check_value(option, item)?;
         self.section_at(section)?;
-        let mut wanted = self.live_values(section, option);
-        wanted.push(item.into());
-        self.write_option(section, option, Keyword::List, &wanted)
+        let item = [item.to_owned()];
+        let new = |old| {
+            let mut items = match old {
+                Some(Value::List(items)) => items,
+                Some(Value::One(first)) => vec![first],
+                None => Vec::new(),
+            };
+            items.extend_from_slice(&item);
+            Some(Value::List(items))
+        };
+        self.write_option(section, option, Keyword::List, Lines::And(&item), new)
     }
 
     /// Removes every item equal to `item` from a list, and the list with its last item.
@@ -137,9 +143,14 @@ impl Package {
         if !matches!(old, Some(Value::List(items)) if items.iter().any(|i| i == item)) {
             return Ok(());
         }
-        let mut wanted = self.live_values(section, option);
-        wanted.retain(|value| lossy(value) != item);
-        self.write_option(section, option, Keyword::List, &wanted)
+        let new = |old| match old {
+            Some(Value::List(mut items)) => {
+                items.retain(|known| known != item);
+                (!items.is_empty()).then_some(Value::List(items))
+            }
+            other => other,
+        };
+        self.write_option(section, option, Keyword::List, Lines::Without(item), new)
     }
 
     /// Removes an option or a list with all its lines.
@@ -153,7 +164,7 @@ impl Package {
                 option: option.to_string(),
             });
         }
-        self.write_option(section, option, Keyword::Option, &[])
+        self.write_option(section, option, Keyword::Option, Lines::Say(&[]), |_| None)
     }
 
     /// Removes a section: every line of it in all its blocks. The indexes of the sections
@@ -163,38 +174,49 @@ impl Package {
     /// [`EditError::NoSection`]; [`EditError::TooLarge`] where commands that shared a line
     /// with the section do not fit into the file on lines of their own.
     pub fn delete_section(&mut self, section: usize) -> Result<(), EditError> {
-        let owner = self.owner(section)?;
-        self.whole(|package| package.delete_owned(owner))
-    }
-
-    fn delete_owned(&mut self, owner: u32) -> Result<(), EditError> {
-        let mut changes: Vec<Change> = Vec::new();
-        let lines = self.separated(|package| package.owned(owner));
+        let place = self.place(section)?;
+        let lines: Vec<u32> = self.pieces.of(&place).map(|(at, _)| at).collect();
+        let were = self.separate(&lines);
+        let mut gone = Vec::new();
         // Of the empty lines around a run of removed lines one goes.
         let mut run_start = None;
         for (number, &at) in lines.iter().enumerate() {
-            changes.push(Change::goes(at));
+            gone.push(at);
             let start = *run_start.get_or_insert(at);
-            if lines.get(number + 1) == Some(&(at + 1)) {
+            let after = self.pieces.after(at);
+            if after.is_some() && lines.get(number + 1).copied() == after {
                 continue;
             }
             run_start = None;
-            let empty = |at: usize| self.pieces.get(at).is_none_or(|piece| self.is_blank(piece));
-            if let Some(before) = start.checked_sub(1)
-                && empty(before)
-                && empty(at + 1)
+            if let Some(before) = self.pieces.before(start)
+                && self.is_blank(before)
+                && after.is_none_or(|after| self.is_blank(after))
             {
-                changes.push(Change::goes(before));
+                gone.push(before);
             }
         }
-        self.apply(changes)?;
-        self.sections.remove(owner as usize);
-        for piece in &mut self.pieces {
-            if piece.owner != NOBODY && piece.owner > owner {
-                piece.owner -= 1;
+        let length = |&at: &u32| self.pieces.get(at).map_or(0, Piece::len);
+        let bytes = self.pieces.bytes() - gone.iter().map(length).sum::<usize>();
+        if bytes > MAX_BYTES {
+            self.unite(were);
+            return Err(EditError::TooLarge { bytes });
+        }
+        for at in gone {
+            self.pieces.remove(at);
+        }
+        let section = self.sections.remove(section);
+        self.places.retain(|other| other.owner != place.owner);
+        if let Some(name) = section.name
+            && self.by_name.get(&name) == Some(&place.owner)
+        {
+            self.by_name.remove(&name);
+            // One that was given the same name is now the first.
+            let mut others = self.sections.iter().zip(&self.places);
+            if let Some((_, twin)) = others.find(|(s, _)| s.name.as_ref() == Some(&name)) {
+                self.by_name.insert(name, twin.owner);
             }
         }
-        self.index_names();
+        self.compact();
         Ok(())
     }
 
@@ -214,7 +236,10 @@ impl Package {
             }
         }
         let index = self.sections.len();
-        let owner = u32::try_from(index).map_err(|_| EditError::NoSection { index })?;
+        let owner = self.next_owner;
+        if owner == NOBODY {
+            return Err(EditError::NoSection { index });
+        }
         let style = Style {
             indent: Vec::new(),
             line_end: self.line_end(),
@@ -224,29 +249,34 @@ impl Package {
             first: kind.as_bytes(),
             second: name.unwrap_or_default().as_bytes(),
         };
-        let head = (owner, line::write(wanted, &style, None));
-        let mut after = vec![head];
-        match self.pieces.last() {
-            None => {
-                let text = after.remove(0).1;
-                if text.len() > MAX_BYTES {
-                    return Err(EditError::TooLarge { bytes: text.len() });
-                }
-                let piece = self.store(&text, owner);
-                self.pieces.push(piece);
-            }
-            Some(last) => {
-                if !self.is_blank(last) {
-                    after.insert(0, (NOBODY, style.line_end.to_vec()));
-                }
-                let at = self.pieces.len() - 1;
-                self.apply(vec![Change {
-                    at,
-                    this: This::Stays,
-                    after,
-                }])?;
-            }
+        let mut plan = self.plan();
+        let last = self.pieces.last();
+        let closed = last.and_then(|at| Some((at, self.closed(at, None)?)));
+        if let Some((at, text)) = &closed {
+            self.plan_text(&mut plan, self.text_at(*at).len(), text);
         }
+        let apart = last.is_some_and(|at| !self.is_blank(at));
+        if apart {
+            self.plan_text(&mut plan, 0, style.line_end);
+        }
+        self.plan_text(&mut plan, 0, &line::write(wanted, &style, None));
+        self.fits(&plan)?;
+        let mut texts = plan.into_texts();
+        if let Some((at, _)) = closed
+            && let Some((start, len)) = texts.next()
+        {
+            self.pieces.put(at, start, len);
+        }
+        if apart && let Some((start, len)) = texts.next() {
+            self.pieces.push(Piece::new(start, len, NOBODY), None);
+        }
+        let mut place = Place::of(owner);
+        if let Some((start, len)) = texts.next() {
+            self.pieces
+                .push(Piece::new(start, len, owner), Some(&mut place));
+        }
+        self.places.push(place);
+        self.next_owner += 1;
         let name: Option<Arc<str>> = name.map(Into::into);
         if let Some(name) = &name {
             self.by_name.insert(name.clone(), owner);
@@ -256,6 +286,7 @@ impl Package {
             name,
             options: Vec::new(),
         });
+        self.compact();
         Ok(index)
     }
 
@@ -282,9 +313,9 @@ impl Package {
             check_name(name)?;
             let kind = self.section_at(section)?.kind.clone();
             let name = Some(name.into());
-            heads.insert(self.owner(section)?, Head { kind, name });
+            heads.insert(section, Head { kind, name });
         }
-        self.whole(|package| package.rewrite_heads(&heads))
+        self.rewrite_heads(&heads)
     }
 
     /// Changes the type of a section.
@@ -295,15 +326,14 @@ impl Package {
         check_kind(kind)?;
         let name = self.section_at(section)?.name.clone();
         let kind = kind.into();
-        let heads = HashMap::from([(self.owner(section)?, Head { kind, name })]);
-        self.whole(|package| package.rewrite_heads(&heads))
+        self.rewrite_heads(&HashMap::from([(section, Head { kind, name })]))
     }
 
     /// Makes the sections' lines say their new types and names.
-    fn rewrite_heads(&mut self, heads: &HashMap<u32, Head>) -> Result<(), EditError> {
+    fn rewrite_heads(&mut self, heads: &HashMap<usize, Head>) -> Result<(), EditError> {
         let mut kinds: HashMap<&str, &str> = HashMap::new();
-        for (owner, section) in (0u32..).zip(&self.sections) {
-            let (kind, name) = match heads.get(&owner) {
+        for (index, section) in self.sections.iter().enumerate() {
+            let (kind, name) = match heads.get(&index) {
                 Some(head) => (&head.kind, &head.name),
                 None => (&section.kind, &section.name),
             };
@@ -314,147 +344,56 @@ impl Package {
                 return Err(EditError::NameTaken { name });
             }
         }
-        let lines = self.separated(|package| {
-            let is_head = |at: &usize| {
-                let line = package.line(*at);
-                line.is_some_and(|line| line.keyword == Keyword::Config)
-            };
-            let pieces = package.pieces.iter().enumerate();
-            pieces
-                .filter(|(_, piece)| heads.contains_key(&piece.owner))
-                .map(|(at, _)| at)
-                .filter(is_head)
-                .collect()
-        });
+        let mut lines: Vec<(u32, &Head)> = Vec::new();
+        let mut buffer = Vec::new();
+        for (&index, head) in heads {
+            let place = self.place(index)?;
+            for (at, piece) in self.pieces.of(&place) {
+                let text = self.piece_text(piece);
+                let keyword = line::glance(text, &mut buffer, |keyword, _, _| keyword);
+                if keyword == Some(Keyword::Config) {
+                    lines.push((at, head));
+                }
+            }
+        }
+        let shared: Vec<u32> = lines.iter().map(|(at, _)| *at).collect();
+        let were = self.separate(&shared);
         let style = Style {
             indent: Vec::new(),
             line_end: self.line_end(),
         };
-        let mut changes = Vec::new();
-        for at in lines {
-            let Some(head) = self.pieces.get(at).and_then(|p| heads.get(&p.owner)) else {
-                continue;
-            };
+        let mut plan = self.plan();
+        let mut changed = Vec::new();
+        for (at, head) in lines {
             let wanted = Wanted {
                 keyword: Keyword::Config,
                 first: head.kind.as_bytes(),
                 second: head.name.as_deref().unwrap_or_default().as_bytes(),
             };
-            let says_so = self
-                .line(at)
-                .is_some_and(|line| line.first == wanted.first && line.second == wanted.second);
-            if !says_so {
-                let text = line::rewrite(self.text_at(at), wanted, &style);
-                changes.push(Change::becomes(at, text));
+            let says_so =
+                |_, first: &[u8], second: &[u8]| first == wanted.first && second == wanted.second;
+            let old = self.text_at(at);
+            if line::glance(old, &mut buffer, says_so) != Some(true) {
+                let (instead, text) = (old.len(), line::rewrite(old, wanted, &style));
+                self.plan_text(&mut plan, instead, &text);
+                changed.push(at);
             }
         }
-        self.apply(changes)?;
-        for (&owner, head) in heads {
-            if let Some(section) = self.sections.get_mut(owner as usize) {
+        if let Err(error) = self.fits(&plan) {
+            self.unite(were);
+            return Err(error);
+        }
+        for (at, (start, len)) in changed.into_iter().zip(plan.into_texts()) {
+            self.pieces.put(at, start, len);
+        }
+        for (&index, head) in heads {
+            if let Some(section) = self.sections.get_mut(index) {
                 section.kind = head.kind.clone();
                 section.name = head.name.clone();
             }
         }
         self.index_names();
-        Ok(())
-    }
-
-    /// Makes an edit that may have to give commands lines of their own first: where it is
-    /// refused after that, they share one again.
-    fn whole(
-        &mut self,
-        edit: impl FnOnce(&mut Package) -> Result<(), EditError>,
-    ) -> Result<(), EditError> {
-        // Hardly any file has such lines.
-        let before = self.shared_lines.then(|| self.clone());
-        let result = edit(self);
-        if let (Err(_), Some(before)) = (&result, before) {
-            *self = before;
-        }
-        result
-    }
-
-    /// Makes the lines of an option say `wanted`, with as few changes as possible.
-    fn write_option(
-        &mut self,
-        section: usize,
-        option: &str,
-        keyword: Keyword,
-        wanted: &[Vec<u8>],
-    ) -> Result<(), EditError> {
-        self.whole(|package| package.write_lines(section, option, keyword, wanted))
-    }
-
-    fn write_lines(
-        &mut self,
-        section: usize,
-        option: &str,
-        keyword: Keyword,
-        wanted: &[Vec<u8>],
-    ) -> Result<(), EditError> {
-        let owner = self.owner(section)?;
-        // What is found stays where it is when commands get lines of their own.
-        let owned = self.owned(owner);
-        let mut entries = self.entries(&owned, option);
-        if self.shared_lines {
-            // The lines to be changed, or the one behind which new ones go.
-            let mut lines: Vec<usize> = entries.iter().map(|entry| entry.at).collect();
-            if lines.is_empty() && !wanted.is_empty() {
-                lines.extend(owned.last());
-            }
-            self.separated(|_| lines);
-            entries = self.entries(&owned, option);
-        }
-        let mut changes = Vec::new();
-        let style = self.style(&owned);
-        let fresh = |value: &Vec<u8>| {
-            let wanted = Wanted {
-                keyword,
-                first: option.as_bytes(),
-                second: value,
-            };
-            (owner, line::write(wanted, &style, None))
-        };
-        if entries.is_empty() {
-            let Some(&at) = owned.last() else {
-                return Err(EditError::NoSection { index: section });
-            };
-            let after = wanted.iter().map(fresh).collect();
-            changes.push(Change {
-                at,
-                this: This::Stays,
-                after,
-            });
-        } else {
-            let pairs = pair(&entries, wanted);
-            let last_used = pairs.iter().rposition(Option::is_some);
-            let used = pairs.iter().flatten().count();
-            for (number, (entry, value)) in entries.iter().zip(&pairs).enumerate() {
-                let this = match value {
-                    None => This::Goes,
-                    Some(value) if says(entry, keyword, value) => This::Stays,
-                    Some(value) => {
-                        let wanted = Wanted {
-                            keyword,
-                            first: option.as_bytes(),
-                            second: value,
-                        };
-                        This::Becomes(line::rewrite(self.text_at(entry.at), wanted, &style))
-                    }
-                };
-                let mut after = Vec::new();
-                if Some(number) == last_used {
-                    after = wanted.iter().skip(used).map(fresh).collect();
-                }
-                changes.push(Change {
-                    at: entry.at,
-                    this,
-                    after,
-                });
-            }
-        }
-        self.apply(changes)?;
-        self.read_again(owner);
+        self.compact();
         Ok(())
     }
 }
@@ -488,62 +427,4 @@ fn check_value(option: &str, value: &str) -> Result<(), EditError> {
             option: option.to_string(),
         })
     }
-}
-
-fn says(entry: &Entry, keyword: Keyword, value: &[u8]) -> bool {
-    entry.line.keyword == keyword && entry.line.second == value
-}
-
-/// Which line says which value: for each line one of `wanted`, in order and from its
-/// beginning, or nothing where the line goes. Values left over need new lines.
-fn pair<'w>(entries: &[Entry], wanted: &'w [Vec<u8>]) -> Vec<Option<&'w Vec<u8>>> {
-    let mut pairs = vec![None; entries.len()];
-    let mut live = live(entries);
-    if live.is_empty() {
-        // Only lines without effect (`option name ''`): the last one may serve.
-        live.extend(entries.len().checked_sub(1));
-    }
-    let same = |(&line, value): (&usize, &Vec<u8>)| {
-        entries
-            .get(line)
-            .is_some_and(|entry| entry.line.second == *value)
-    };
-    // Where lines go, those that can stay as they are do.
-    let surplus = live.len().saturating_sub(wanted.len());
-    let kept = live
-        .iter()
-        .zip(wanted)
-        .take_while(|&(l, w)| same((l, w)))
-        .count();
-    let behind = live.iter().rev().zip(wanted.iter().rev());
-    let kept_behind = behind
-        .take(wanted.len() - kept)
-        .take_while(|&(l, w)| same((l, w)))
-        .count();
-    if surplus > 0 {
-        let from = wanted.len() - kept_behind;
-        live.drain(from..from + surplus);
-    }
-    for (line, value) in live.into_iter().zip(wanted) {
-        if let Some(pair) = pairs.get_mut(line) {
-            *pair = Some(value);
-        }
-    }
-    pairs
-}
-
-/// The lines that make up the value: an `option` line overrides those before it, and an
-/// empty one is nothing.
-pub(super) fn live(entries: &[Entry]) -> Vec<usize> {
-    let mut live = Vec::new();
-    for (number, Entry { line, .. }) in entries.iter().enumerate() {
-        if line.keyword == Keyword::Option {
-            if line.second.is_empty() {
-                continue;
-            }
-            live.clear();
-        }
-        live.push(number);
-    }
-    live
 }

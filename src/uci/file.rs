@@ -123,12 +123,24 @@ pub struct Loaded {
 
 /// Reads and parses the file at `path`. Takes no lock: files are replaced, not written
 /// in place, so a reader sees the old or the new one, and must not wait for a writer.
+/// A file that was replaced while it was read is read again.
 ///
 /// # Errors
 /// [`FileError`], never [`FileError::Locked`].
 pub fn load(path: &Path) -> Result<Loaded, FileError> {
-    let mut file = open(path, OpenOptions::new().read(true))?;
-    let (bytes, stamp) = read(path, &mut file)?;
+    /// Somebody who replaces a file faster than it can be read may do so for ever.
+    const ATTEMPTS: u32 = 5;
+    let mut attempt = 1;
+    let (bytes, stamp) = loop {
+        let mut file = open(path, OpenOptions::new().read(true))?;
+        let (bytes, stamp) = read(path, &mut file)?;
+        // The old file may be written to once it has been replaced (`Locked::hand_over`).
+        let now = Stamp::of(path).map_err(|error| FileError::io(path, error))?;
+        if attempt == ATTEMPTS || now.is_none_or(|now| now.same_file(&stamp)) {
+            break (bytes, stamp);
+        }
+        attempt += 1;
+    };
     let package = parse(path, &bytes)?;
     Ok(Loaded { package, stamp })
 }

@@ -68,6 +68,29 @@ pub(super) fn read(text: &[u8]) -> Option<Line> {
     })
 }
 
+/// What `look` finds in the keyword and the decoded arguments of the command in `text`, if
+/// there is exactly one. As [`read`], without a copy of anything; `buffer` is any vector,
+/// to be used again for the next text.
+pub(super) fn glance<T>(
+    text: &[u8],
+    buffer: &mut Vec<u8>,
+    look: impl FnOnce(Keyword, &[u8], &[u8]) -> T,
+) -> Option<T> {
+    let mut reader = Reader::with_buffer(text, std::mem::take(buffer));
+    let found = (|| {
+        if !reader.next_line() {
+            return None;
+        }
+        let command = reader.command().ok()??;
+        let first = reader.decoded(&command.first);
+        let found = look(command.keyword, first, reader.decoded(&command.second));
+        let alone = matches!(reader.command(), Ok(None)) && reader.line_end() == text.len();
+        alone.then_some(found)
+    })();
+    *buffer = reader.into_buffer();
+    found
+}
+
 /// What a command shall say.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {

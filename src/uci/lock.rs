@@ -8,17 +8,26 @@
 //!   and open it again where it does not;
 //! * between libuci's unlocking and its renaming the check passes although a new file is
 //!   about to appear. The temporary file gives that away: while a young one lies beside
-//!   the file, [`Locked::acquire`] waits a moment and checks again.
+//!   the file, [`Locked::acquire`] waits a moment and checks again;
+//! * libuci itself does not check: one that opened the file before our rename, and got
+//!   the lock after it, reads the old file, adds its changes and renames the result over
+//!   ours. So who has replaced the file gives the lock back by [`Locked::hand_over`],
+//!   which leaves the new content in the old file too.
 //!
 //! Those who write hold the lock until their own rename is done, and may ask
-//! [`Locked::is_current`] just before it.
+//! [`Locked::is_current`] just before it. Changes that `uci set` has staged in `/tmp/.uci`
+//! are nobody's values yet and no concern of the lock: they stay there, and the next
+//! `uci commit` makes them to the file as it is then.
 
 use super::Package;
 use super::file::{self, FileError, Stamp};
+use log::warn;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fmt;
 use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -35,7 +44,7 @@ pub struct Locked {
     content: Vec<u8>,
     stamp: Stamp,
     /// Closes, and so unlocks, the file when dropped.
-    _held: Held,
+    held: Held,
 }
 
 /// Shows the path, never the content: it holds passwords.
@@ -79,7 +88,7 @@ impl Locked {
                 path: path.to_path_buf(),
                 content,
                 stamp,
-                _held: held,
+                held,
             };
             if locked.is_current()? {
                 let until = *renames_until.get_or_insert_with(|| begin.elapsed() + RENAME_WAIT);
@@ -128,6 +137,36 @@ impl Locked {
     pub fn is_current(&self) -> Result<bool, FileError> {
         let now = Stamp::of(&self.path).map_err(|error| FileError::io(&self.path, error))?;
         Ok(now.is_some_and(|now| now.same_file(&self.stamp)))
+    }
+
+    /// Gives the lock back after another file was renamed to the path: who opened the old
+    /// one and waits for its lock, as libuci's commit does, finds the new content in it.
+    ///
+    /// Only a file that no path leads to any more is written, so nothing is lost where
+    /// that fails or power goes: those who wait then read what they opened.
+    pub fn hand_over(mut self) {
+        if let Err(error) = self.copy_back() {
+            warn!(
+                "{}: a program that waits for its lock may undo what was just written: {error}",
+                self.path.display()
+            );
+        }
+    }
+
+    fn copy_back(&mut self) -> io::Result<()> {
+        let old = self.held.file();
+        if old.metadata()?.nlink() > 0 {
+            return Ok(());
+        }
+        let failed = |error: FileError| io::Error::other(error.to_string());
+        let mut new = file::open(&self.path, OpenOptions::new().read(true)).map_err(failed)?;
+        let (content, _) = file::read(&self.path, &mut new).map_err(failed)?;
+        if content == self.content {
+            return Ok(());
+        }
+        old.write_all_at(&content, 0)?;
+        // Fits: the size of a file.
+        old.set_len(content.len() as u64)
     }
 }
 

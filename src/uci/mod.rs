@@ -26,10 +26,13 @@
 mod edit;
 pub mod file;
 mod line;
+mod lines;
 pub mod lock;
 mod package;
 mod parse;
 mod pieces;
+mod steps;
+mod table;
 mod token;
 
 pub use edit::EditError;

@@ -1,11 +1,13 @@
 //! What a UCI file says: sections with options, and the lines that say it.
 //!
-//! A package keeps the text of its file once, a table of its pieces (16 bytes for each
+//! A package keeps the text of its file once, a table of its pieces (24 bytes for each
 //! line or command) and the decoded values; type, section and option names are shared.
-//! Together that is about four times the size of the file on a 32-bit router, five to six
-//! times on a 64-bit machine. New lines are appended to the text buffer and entered in the
-//! table where they belong, so an edit costs a walk over the table and moves no text.
+//! For the lines of a router's files that is four to five times the size of the file on a
+//! 32-bit router, six to seven times on a 64-bit machine. New lines are appended to the
+//! text buffer and linked into the table where they belong, so an edit costs a walk over
+//! the lines of its section, however many others there are, and moves no text.
 
+use super::table::{Piece, Place, Table};
 use super::token::Keyword;
 use std::collections::HashMap;
 use std::fmt;
@@ -112,22 +114,6 @@ impl<'a> Iterator for Options<'a> {
 
 impl ExactSizeIterator for Options<'_> {}
 
-/// No section owns this piece: a comment, an empty line, a `package` line.
-pub(super) const NOBODY: u32 = u32::MAX;
-
-/// A piece of the file: a line with the lines that quotes or escapes join to it, or one
-/// of several commands on such a line.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Piece {
-    /// Where its bytes are in `Package::text`.
-    pub(super) start: u32,
-    pub(super) len: u32,
-    /// The section it opens or gives an option, or [`NOBODY`].
-    pub(super) owner: u32,
-    /// The next piece is on the same line.
-    pub(super) joined: bool,
-}
-
 /// A parsed UCI file that can be edited.
 ///
 /// Sections are addressed by their index in [`sections`](Self::sections), which stays
@@ -137,11 +123,14 @@ pub struct Package {
     /// The file as it was read, then every piece written since.
     pub(super) text: Vec<u8>,
     /// The file as it is, piece by piece.
-    pub(super) pieces: Vec<Piece>,
+    pub(super) pieces: Table,
     pub(super) sections: Vec<Section>,
+    /// Section by section where its lines are. Its pieces know their section by
+    /// [`Place::owner`], a number that is given once and only grows.
+    pub(super) places: Vec<Place>,
+    pub(super) next_owner: u32,
+    /// Name to owner; of several sections with one name the first.
     pub(super) by_name: HashMap<Arc<str>, u32>,
-    /// Commands share a line, or did when the file was read.
-    pub(super) shared_lines: bool,
 }
 
 impl Package {
@@ -153,7 +142,8 @@ impl Package {
 
     /// The index of the section called `name`.
     pub fn section(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).map(|&index| index as usize)
+        let &owner = self.by_name.get(name)?;
+        index_of(&self.places, owner)
     }
 
     /// The index of the section that `reference` means: a name, or `@type[n]`, the n-th
@@ -183,33 +173,36 @@ impl Package {
 
     /// The file: lines that no edit touched are byte for byte as they were read.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.len());
-        for piece in &self.pieces {
+        let mut bytes = Vec::with_capacity(self.pieces.bytes());
+        for (_, piece) in self.pieces.iter() {
             bytes.extend_from_slice(self.piece_text(piece));
         }
         bytes
     }
 
-    /// The size of the file in bytes.
-    pub(super) fn len(&self) -> usize {
-        self.pieces.iter().map(|piece| piece.len as usize).sum()
-    }
-
     pub(super) fn piece_text(&self, piece: &Piece) -> &[u8] {
-        let start = piece.start as usize;
+        let start = piece.start();
         self.text
-            .get(start..start + piece.len as usize)
+            .get(start..start + piece.len())
             .unwrap_or_default()
     }
 
     pub(super) fn index_names(&mut self) {
         self.by_name.clear();
-        for (index, section) in self.sections.iter().enumerate() {
-            if let (Some(name), Ok(index)) = (&section.name, u32::try_from(index)) {
-                self.by_name.entry(name.clone()).or_insert(index);
+        for (section, place) in self.sections.iter().zip(&self.places) {
+            if let Some(name) = &section.name {
+                self.by_name.entry(name.clone()).or_insert(place.owner);
             }
         }
     }
+}
+
+/// The index of the section whose pieces have this owner.
+pub(super) fn index_of(places: &[Place], owner: u32) -> Option<usize> {
+    // Sections stand in the order in which they were made.
+    places
+        .binary_search_by_key(&owner, |place| place.owner)
+        .ok()
 }
 
 /// Shows the sections, never values.

@@ -5,7 +5,8 @@
 //! Linear in the size of the file, whatever it holds.
 
 use super::MAX_BYTES;
-use super::package::{NOBODY, Package, Piece, Section, Value, apply, lossy};
+use super::package::{Package, Section, Value, apply, lossy};
+use super::table::{NOBODY, Piece, Place, Table};
 use super::token::{Command, Keyword, Reader};
 use std::collections::HashMap;
 use std::fmt;
@@ -47,6 +48,8 @@ impl Package {
         }
         let mut reader = Reader::new(text);
         let mut builder = Builder::default();
+        let lines = text.iter().filter(|&&b| b == b'\n').count() + 1;
+        builder.package.pieces = Table::with_capacity(lines);
         loop {
             let line_start = reader.line_end();
             if !reader.next_line() {
@@ -75,8 +78,8 @@ impl Package {
         }
         let mut package = builder.package;
         package.text = text.to_vec();
-        package.pieces.shrink_to_fit();
         package.sections.shrink_to_fit();
+        package.places.shrink_to_fit();
         for section in &mut package.sections {
             section.options.shrink_to_fit();
         }
@@ -110,14 +113,15 @@ const SHORT: usize = 24;
 
 impl Builder {
     fn piece(&mut self, start: usize, end: usize, owner: u32, joined: bool) {
-        self.package.shared_lines |= joined;
-        // Offsets fit: the text has at most MAX_BYTES.
-        self.package.pieces.push(Piece {
-            start: start as u32,
-            len: end.saturating_sub(start) as u32,
-            owner,
-            joined,
-        });
+        let package = &mut self.package;
+        let piece = Piece::new(start, end.saturating_sub(start), owner);
+        // While a file is read, owners count as indexes do.
+        package
+            .pieces
+            .push(piece, package.places.get_mut(owner as usize));
+        if joined && let Some(last) = package.pieces.last() {
+            package.pieces.join(last, true);
+        }
     }
 
     fn shared(&mut self, bytes: &[u8]) -> Arc<str> {
@@ -175,6 +179,8 @@ impl Builder {
             name,
             options: Vec::new(),
         });
+        package.places.push(Place::of(index));
+        package.next_owner = index + 1;
         self.current = Some(index);
         Ok(index)
     }
@@ -218,31 +224,5 @@ impl Builder {
         for (at, (name, _)) in options.iter().enumerate().skip(from) {
             self.places.insert((section, name.clone()), at);
         }
-    }
-}
-
-/// The options that these commands give a section, in order.
-pub(super) struct Options {
-    builder: Builder,
-}
-
-impl Options {
-    pub(super) fn new(kind: Arc<str>, name: Option<Arc<str>>) -> Options {
-        let mut builder = Builder::default();
-        builder.package.sections.push(Section {
-            kind,
-            name,
-            options: Vec::new(),
-        });
-        Options { builder }
-    }
-
-    pub(super) fn add(&mut self, name: &[u8], keyword: Keyword, value: &[u8]) {
-        let name = self.builder.shared(name);
-        self.builder.option(0, name, keyword, lossy(value));
-    }
-
-    pub(super) fn finish(self) -> Option<Section> {
-        self.builder.package.sections.into_iter().next()
     }
 }

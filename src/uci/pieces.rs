@@ -1,57 +1,55 @@
-//! The pieces of a file: finding those of a section, replacing them, keeping each on a
+//! The pieces of a file: finding those of an option, replacing them, keeping each on a
 //! line of its own.
 
 use super::MAX_BYTES;
-use super::edit::{EditError, live};
+use super::edit::EditError;
 use super::line::{self, Line, Style, Wanted};
-use super::package::{NOBODY, Package, Piece, Section};
-use super::parse::Options;
+use super::package::{Package, Section, index_of};
+use super::table::{NOBODY, Piece, Place};
 use super::token::Keyword;
 
-/// What becomes of one piece.
-pub(super) struct Change {
-    pub(super) at: usize,
-    pub(super) this: This,
-    /// New pieces behind it: owner and text.
-    pub(super) after: Vec<(u32, Vec<u8>)>,
-}
-
-impl Change {
-    pub(super) fn goes(at: usize) -> Change {
-        Change {
-            at,
-            this: This::Goes,
-            after: Vec::new(),
-        }
-    }
-
-    pub(super) fn becomes(at: usize, text: Vec<u8>) -> Change {
-        Change {
-            at,
-            this: This::Becomes(text),
-            after: Vec::new(),
-        }
-    }
-}
-
-pub(super) enum This {
-    Stays,
-    Goes,
-    Becomes(Vec<u8>),
-}
-
 /// A line that gives (or would give) an option a value.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
-    pub(super) at: usize,
-    pub(super) line: Line,
+    /// Its piece.
+    pub(super) at: u32,
+    /// A `list` line; else an `option` line.
+    pub(super) list: bool,
+    /// Its value is empty.
+    pub(super) empty: bool,
+}
+
+/// What was found in the lines of a section.
+pub(super) struct Found {
+    /// The lines of the option that was looked for, those without effect included.
+    pub(super) entries: Vec<Entry>,
+    /// The last line that is not the section's own.
+    model: Option<u32>,
+}
+
+/// New texts for pieces, at the end of the buffer until they are put in their places.
+pub(super) struct Plan {
+    /// How much of the buffer there was before.
+    begin: usize,
+    /// The size of the file once all is in place; grows beyond the limit without texts.
+    bytes: usize,
+    /// Where the texts are.
+    texts: Vec<(usize, usize)>,
+}
+
+impl Plan {
+    /// The texts in the order in which they were added, for the places they are meant for.
+    pub(super) fn into_texts(self) -> impl Iterator<Item = (usize, usize)> {
+        self.texts.into_iter()
+    }
 }
 
 impl Package {
-    /// The section as a piece's owner.
-    pub(super) fn owner(&self, section: usize) -> Result<u32, EditError> {
-        match u32::try_from(section) {
-            Ok(owner) if section < self.sections.len() => Ok(owner),
-            _ => Err(EditError::NoSection { index: section }),
+    /// The section's place.
+    pub(super) fn place(&self, section: usize) -> Result<Place, EditError> {
+        match self.places.get(section) {
+            Some(place) => Ok(*place),
+            None => Err(EditError::NoSection { index: section }),
         }
     }
 
@@ -61,7 +59,7 @@ impl Package {
             .ok_or(EditError::NoSection { index: section })
     }
 
-    pub(super) fn text_at(&self, at: usize) -> &[u8] {
+    pub(super) fn text_at(&self, at: u32) -> &[u8] {
         match self.pieces.get(at) {
             Some(piece) => self.piece_text(piece),
             None => &[],
@@ -69,256 +67,176 @@ impl Package {
     }
 
     /// The command in a piece.
-    pub(super) fn line(&self, at: usize) -> Option<Line> {
+    pub(super) fn line(&self, at: u32) -> Option<Line> {
         line::read(self.text_at(at))
     }
 
-    /// The pieces of a section, in order.
-    pub(super) fn owned(&self, owner: u32) -> Vec<usize> {
-        self.pieces
-            .iter()
-            .enumerate()
-            .filter(|(_, piece)| piece.owner == owner)
-            .map(|(at, _)| at)
-            .collect()
-    }
-
-    /// The lines of an option among those of its section, those without effect included.
-    pub(super) fn entries(&self, owned: &[usize], option: &str) -> Vec<Entry> {
-        let of_option = |&at: &usize| {
-            let line = self.line(at)?;
-            let gives = matches!(line.keyword, Keyword::Option | Keyword::List);
-            (gives && line.first == option.as_bytes()).then_some(Entry { at, line })
+    /// What the lines of a section say of an option.
+    pub(super) fn look(&self, place: &Place, option: &str) -> Found {
+        let mut found = Found {
+            entries: Vec::new(),
+            model: None,
         };
-        owned.iter().filter_map(of_option).collect()
-    }
-
-    /// The values of an option's lines, exactly as the file has them.
-    pub(super) fn live_values(&self, section: usize, option: &str) -> Vec<Vec<u8>> {
-        let Ok(owner) = self.owner(section) else {
-            return Vec::new();
-        };
-        let mut entries: Vec<Option<Vec<u8>>> = Vec::new();
-        let lines = self.entries(&self.owned(owner), option);
-        let live = live(&lines);
-        entries.extend(lines.into_iter().map(|entry| Some(entry.line.second)));
-        live.into_iter()
-            .filter_map(|number| entries.get_mut(number)?.take())
-            .collect()
+        let mut buffer = Vec::new();
+        for (at, piece) in self.pieces.of(place) {
+            let entry = |keyword, first: &[u8], second: &[u8]| {
+                let list = match keyword {
+                    Keyword::Option => false,
+                    Keyword::List => true,
+                    Keyword::Config | Keyword::Package => return None,
+                };
+                let empty = second.is_empty();
+                Some((first == option.as_bytes(), Entry { at, list, empty }))
+            };
+            if let Some(Some((of_option, entry))) =
+                line::glance(self.piece_text(piece), &mut buffer, entry)
+            {
+                found.model = Some(at);
+                if of_option {
+                    found.entries.push(entry);
+                }
+            }
+        }
+        found
     }
 
     /// Whether a piece is an empty line.
-    pub(super) fn is_blank(&self, piece: &Piece) -> bool {
-        piece.owner == NOBODY && self.piece_text(piece).trim_ascii().is_empty()
+    pub(super) fn is_blank(&self, at: u32) -> bool {
+        let nobodys = |piece: &Piece| piece.owner() == NOBODY;
+        self.pieces.get(at).is_some_and(nobodys) && self.text_at(at).trim_ascii().is_empty()
     }
 
     /// How the file ends its lines.
     pub(super) fn line_end(&self) -> &'static [u8] {
         self.pieces
             .iter()
-            .find_map(|piece| line::line_end(self.piece_text(piece)))
+            .find_map(|(_, piece)| line::line_end(self.piece_text(piece)))
             .unwrap_or(b"\n")
     }
 
-    /// How the options of a section, of which these are the lines, are laid out; where it
-    /// has none, those of the file.
-    pub(super) fn style(&self, owned: &[usize]) -> Style {
+    /// How the options of a section are laid out; where it has none, those at the
+    /// beginning of the file.
+    pub(super) fn style(&self, found: &Found) -> Style {
+        // Where this many lines hold no option, the file has no style of its own.
+        const BEGINNING: usize = 1024;
         let style = Style {
             indent: b"\t".to_vec(),
             line_end: self.line_end(),
         };
-        let is_option = |at: &usize| {
-            self.line(*at)
-                .is_some_and(|line| line.keyword != Keyword::Config)
+        let mut buffer = Vec::new();
+        let mut is_option = |&(_, piece): &(u32, &Piece)| {
+            piece.owner() != NOBODY
+                && line::glance(self.piece_text(piece), &mut buffer, |keyword, _, _| keyword)
+                    .is_some_and(|keyword| keyword != Keyword::Config)
         };
-        let model = owned.iter().copied().rev().find(is_option).or_else(|| {
-            let owned = |at: &usize| self.pieces.get(*at).is_some_and(|p| p.owner != NOBODY);
-            (0..self.pieces.len()).filter(owned).find(is_option)
-        });
-        match model {
+        let elsewhere = || {
+            let mut beginning = self.pieces.iter().take(BEGINNING);
+            beginning.find(&mut is_option).map(|(at, _)| at)
+        };
+        match found.model.or_else(elsewhere) {
             Some(at) => Style::of(self.text_at(at), &style),
             None => style,
         }
     }
 
-    /// The pieces that `choose` names, after giving each a line of its own where it
-    /// shares one with other commands.
-    pub(super) fn separated(&mut self, choose: impl FnOnce(&Package) -> Vec<usize>) -> Vec<usize> {
-        let chosen = choose(self);
-        if !self.shared_lines {
-            return chosen;
+    /// Gives each of these pieces a line of its own where it shares one with other
+    /// commands. Returns the pieces as they were, for [`unite`](Self::unite).
+    pub(super) fn separate(&mut self, chosen: &[u32]) -> Vec<(u32, Piece)> {
+        let mut were = Vec::new();
+        if !self.pieces.any_joined() {
+            return were;
         }
-        let mut changes = Vec::new();
         let style = Style {
             indent: b"\t".to_vec(),
             line_end: self.line_end(),
         };
-        let joined = |at: usize| self.pieces.get(at).is_some_and(|piece| piece.joined);
-        let before = |at: usize| at.checked_sub(1).is_some_and(joined);
-        let mut done = 0;
-        for &at in &chosen {
-            if at < done || !(joined(at) || before(at)) {
-                continue;
-            }
+        for &at in chosen {
             let mut first = at;
-            while before(first) {
-                first -= 1;
+            while let Some(before) = self.pieces.before(first).filter(|&at| self.is_joined(at)) {
+                first = before;
             }
-            done = first;
-            loop {
-                if let Some(line) = self.line(done) {
-                    let text = anew(&line, &style);
-                    changes.push(Change::becomes(done, text));
+            let mut next = Some(first).filter(|&first| first != at || self.is_joined(at));
+            while let Some(at) = next {
+                next = self.pieces.after(at).filter(|_| self.is_joined(at));
+                if let (Some(line), Some(&piece)) = (self.line(at), self.pieces.get(at)) {
+                    were.push((at, piece));
+                    let (start, len) = self.store(&anew(&line, &style));
+                    self.pieces.put(at, start, len);
+                    self.pieces.join(at, false);
                 }
-                done += 1;
-                if !before(done) {
-                    break;
-                }
             }
         }
-        if changes.is_empty() {
-            return chosen;
-        }
-        for change in &changes {
-            if let Some(piece) = self.pieces.get_mut(change.at) {
-                piece.joined = false;
-            }
-        }
-        // The number of pieces stays, so the choice does.
-        self.replace(changes);
-        chosen
+        were
     }
 
-    /// Makes all changes.
-    ///
-    /// # Errors
-    /// [`EditError::TooLarge`]; nothing is changed then.
-    pub(super) fn apply(&mut self, changes: Vec<Change>) -> Result<(), EditError> {
-        let mut bytes = self.len();
-        for change in &changes {
-            let old = self.text_at(change.at).len();
-            match &change.this {
-                This::Stays => {}
-                This::Goes => bytes -= old,
-                This::Becomes(text) => bytes = bytes - old + text.len(),
-            }
-            bytes += change
-                .after
-                .iter()
-                .map(|(_, text)| text.len())
-                .sum::<usize>();
-        }
-        if bytes > MAX_BYTES {
-            return Err(EditError::TooLarge { bytes });
-        }
-        self.replace(changes);
-        Ok(())
+    fn is_joined(&self, at: u32) -> bool {
+        self.pieces.get(at).is_some_and(Piece::joined)
     }
 
-    fn replace(&mut self, mut changes: Vec<Change>) {
-        changes.sort_by_key(|change| change.at);
-        let in_place =
-            |change: &Change| change.after.is_empty() && !matches!(change.this, This::Goes);
-        if changes.iter().all(in_place) {
-            for change in changes {
-                if let This::Becomes(text) = change.this {
-                    self.put(change.at, &text);
-                }
-            }
-            self.compact();
-            return;
+    /// Undoes [`separate`](Self::separate).
+    pub(super) fn unite(&mut self, were: Vec<(u32, Piece)>) {
+        for (at, piece) in were {
+            self.pieces.put(at, piece.start(), piece.len());
+            self.pieces.join(at, piece.joined());
         }
-        let line_end = self.line_end();
-        let old = std::mem::take(&mut self.pieces);
-        let mut new = Vec::with_capacity(old.len() + changes.len());
-        let mut changes = changes.into_iter().peekable();
-        for (at, piece) in old.into_iter().enumerate() {
-            let Some(change) = changes.next_if(|change| change.at == at) else {
-                new.push(piece);
-                continue;
-            };
-            let mut this = match change.this {
-                This::Stays => None,
-                This::Goes => continue,
-                This::Becomes(text) => Some(text),
-            };
-            if !change.after.is_empty() {
-                let text = this.as_deref().unwrap_or_else(|| self.piece_text(&piece));
-                if let Some(closed) = closed(text, line_end) {
-                    this = Some(closed);
-                }
-            }
-            new.push(match this {
-                None => piece,
-                Some(text) => Piece {
-                    joined: piece.joined,
-                    ..self.store(&text, piece.owner)
-                },
-            });
-            for (owner, text) in change.after {
-                new.push(self.store(&text, owner));
-            }
-        }
-        self.pieces = new;
         self.compact();
     }
 
-    /// Gives a piece another text.
-    fn put(&mut self, at: usize, text: &[u8]) {
-        let Some(&Piece { owner, joined, .. }) = self.pieces.get(at) else {
-            return;
-        };
-        let new = self.store(text, owner);
-        if let Some(piece) = self.pieces.get_mut(at) {
-            *piece = Piece { joined, ..new };
+    /// Begins to collect texts for pieces.
+    pub(super) fn plan(&self) -> Plan {
+        Plan {
+            begin: self.text.len(),
+            bytes: self.pieces.bytes(),
+            texts: Vec::new(),
         }
     }
 
-    /// Appends a text to the buffer, as a piece that still needs its place.
-    pub(super) fn store(&mut self, text: &[u8], owner: u32) -> Piece {
+    /// Adds a text to a plan, for a new piece or for one that has `instead` bytes now.
+    pub(super) fn plan_text(&mut self, plan: &mut Plan, instead: usize, text: &[u8]) {
+        plan.bytes = (plan.bytes + text.len()).saturating_sub(instead);
+        // What is kept of a plan that turns out to be too large stays small.
+        if self.text.len() - plan.begin <= MAX_BYTES {
+            let text = self.store(text);
+            plan.texts.push(text);
+        }
+    }
+
+    /// Takes a piece's bytes off a plan.
+    pub(super) fn plan_without(&self, plan: &mut Plan, at: u32) {
+        plan.bytes = plan.bytes.saturating_sub(self.text_at(at).len());
+    }
+
+    /// Whether the file may become what was planned; otherwise the texts are dropped.
+    pub(super) fn fits(&mut self, plan: &Plan) -> Result<(), EditError> {
+        if plan.bytes <= MAX_BYTES {
+            return Ok(());
+        }
+        self.text.truncate(plan.begin);
+        Err(EditError::TooLarge { bytes: plan.bytes })
+    }
+
+    /// Appends a text to the buffer and returns where it is.
+    pub(super) fn store(&mut self, text: &[u8]) -> (usize, usize) {
         let start = self.text.len();
         self.text.extend_from_slice(text);
-        // Bounded: `compact` keeps the buffer below three times MAX_BYTES.
-        Piece {
-            start: start as u32,
-            len: text.len() as u32,
-            owner,
-            joined: false,
-        }
+        (start, text.len())
     }
 
-    /// Drops texts that no piece uses any more, once they are the greater part.
-    fn compact(&mut self) {
+    /// The text of a piece, or `new` for it, so that other lines can follow; `None` where
+    /// they can already.
+    pub(super) fn closed(&self, at: u32, new: Option<&[u8]>) -> Option<Vec<u8>> {
+        closed(new.unwrap_or_else(|| self.text_at(at)), self.line_end())
+    }
+
+    /// Drops texts and slots that no piece uses any more, once they are the greater part.
+    pub(super) fn compact(&mut self) {
         const SLACK: usize = 16 * 1024;
-        let used = self.len();
-        if self.text.len() <= 2 * used + SLACK {
+        let used = self.pieces.bytes();
+        if self.text.len() <= 2 * used + SLACK && !self.pieces.has_holes() {
             return;
         }
-        let text = self.to_bytes();
-        let mut start = 0;
-        for piece in &mut self.pieces {
-            piece.start = start;
-            start += piece.len;
-        }
-        self.text = text;
-    }
-
-    /// Reads the options of a section again from its lines.
-    pub(super) fn read_again(&mut self, owner: u32) {
-        let Some(section) = self.sections.get(owner as usize) else {
-            return;
-        };
-        let mut options = Options::new(section.kind.clone(), section.name.clone());
-        for at in self.owned(owner) {
-            if let Some(line) = self.line(at)
-                && line.keyword != Keyword::Config
-            {
-                options.add(&line.first, line.keyword, &line.second);
-            }
-        }
-        if let (Some(old), Some(new)) = (self.sections.get_mut(owner as usize), options.finish()) {
-            *old = new;
-        }
+        self.text = self.to_bytes();
+        self.pieces = self.pieces.compacted(&mut self.places, index_of);
     }
 }
 

@@ -12,6 +12,7 @@
 //!
 //! This module knows nothing of sections or of what commands mean.
 
+use super::steps;
 use std::ops::Range;
 
 /// The four commands of the format.
@@ -70,6 +71,12 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a [u8]) -> Reader<'a> {
+        Reader::with_buffer(text, Vec::new())
+    }
+
+    /// A reader that decodes into a buffer which was used before; see
+    /// [`into_buffer`](Self::into_buffer).
+    pub(super) fn with_buffer(text: &'a [u8], buffer: Vec<u8>) -> Reader<'a> {
         Reader {
             text,
             pos: 0,
@@ -77,8 +84,13 @@ impl<'a> Reader<'a> {
             dead: false,
             comment: None,
             open: false,
-            buffer: Vec::new(),
+            buffer,
         }
+    }
+
+    /// The buffer, for the next reader.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.buffer
     }
 
     /// Goes to the line after those fetched so far; false at the end of the text.
@@ -208,6 +220,7 @@ impl<'a> Reader<'a> {
             Some(at) => at + 1,
             None => rest.len(),
         };
+        steps::add(length);
         self.end += length;
         length > 0
     }

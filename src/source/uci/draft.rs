@@ -1,7 +1,7 @@
 //! A package being changed: a copy with what is staged already in it, and the list of
 //! changes, so that they can be made again to a file that somebody else changed since.
 
-use super::keys::{is_anonymous, keys};
+use super::keys::{is_anonymous, is_fingerprint, keys};
 use crate::uci::file::Stamp;
 use crate::uci::{EditError, Package, Value};
 use std::collections::{BTreeMap, HashMap};
@@ -48,6 +48,17 @@ pub enum Change {
         n: u32,
         text: String,
     },
+}
+
+impl Change {
+    /// The texts that an option shall have.
+    fn texts(&self) -> &[String] {
+        match self {
+            Change::Text { text, .. } | Change::Item { text, .. } => std::slice::from_ref(text),
+            Change::List { items, .. } => items,
+            Change::Section { .. } | Change::Delete { .. } => &[],
+        }
+    }
 }
 
 /// Why a change cannot be made.
@@ -98,6 +109,9 @@ pub struct Draft {
     /// The file it was begun from; `None`: there was none.
     pub base: Option<Stamp>,
     pub content: Content,
+    /// Staged values refer to sections without names of this package: they get names,
+    /// though nothing else may change in it.
+    pub referred: bool,
     holes: Holes,
     changes: Vec<Change>,
 }
@@ -148,9 +162,56 @@ impl Draft {
         Draft {
             base,
             content,
+            referred: false,
             holes: Holes::new(),
             changes: Vec::new(),
         }
+    }
+
+    /// The staged texts that may be keys of sections without names.
+    pub fn anonymous_keys(&self) -> impl Iterator<Item = &str> {
+        let words = self.changes.iter().flat_map(Change::texts);
+        let words = words.flat_map(|text| text.split_whitespace());
+        words.filter(|word| is_fingerprint(word))
+    }
+
+    /// Makes staged values that refer to sections by the keys they had refer to them by
+    /// the names they got; `content` is that of this draft.
+    pub fn refer(
+        &self,
+        content: &mut Content,
+        names: &BTreeMap<String, String>,
+    ) -> Result<(), ChangeError> {
+        let named = |text: &String| -> String {
+            let words = text.split(' ');
+            let words = words.map(|word| names.get(word).map_or(word, String::as_str));
+            words.collect::<Vec<_>>().join(" ")
+        };
+        for change in &self.changes {
+            let (Change::Text { key, option, .. }
+            | Change::List { key, option, .. }
+            | Change::Item { key, option, .. }) = change
+            else {
+                continue;
+            };
+            let Some(index) = content.by_key(key) else {
+                continue;
+            };
+            let package = &mut content.package;
+            let section = package.sections().get(index);
+            match section.and_then(|section| section.get(option)) {
+                Some(Value::One(text)) if named(text) != *text => {
+                    let text = named(text);
+                    package.set(index, option, &text)?;
+                }
+                Some(Value::List(items)) if items.iter().any(|i| named(i) != *i) => {
+                    let items: Vec<String> = items.iter().map(named).collect();
+                    package.set_list(index, option, &items)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Makes one change and keeps it.
@@ -216,7 +277,10 @@ fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<()
             content.package.delete_section(index)?;
             content.keys.remove(index);
             content.prints.remove(index);
-            content.index();
+            content.anonymous.remove(key);
+            for other in content.anonymous.values_mut() {
+                *other -= usize::from(*other > index);
+            }
             holes.retain(|(section, _), _| section != key);
         }
         Change::Text { key, option, text } => {

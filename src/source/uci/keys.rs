@@ -31,6 +31,17 @@ pub fn is_anonymous(key: &str) -> bool {
     key.starts_with('#')
 }
 
+/// Whether a text has the form of a key of a section without a name, and is hardly
+/// anything else: such a text may refer to the section.
+pub fn is_fingerprint(text: &str) -> bool {
+    let Some(hash) = text.strip_prefix('#') else {
+        return false;
+    };
+    let (hash, number) = hash.split_once('-').unwrap_or((hash, "2"));
+    let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    hash.len() == 16 && hash.bytes().all(is_hex) && number.parse::<u32>().is_ok()
+}
+
 /// One hash for each option of a section, in no particular order but always the same.
 fn prints(section: &Section) -> Vec<u32> {
     let mut prints: Vec<u32> = section

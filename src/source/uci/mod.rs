@@ -4,7 +4,7 @@
 //! reads see; `prepare` locks the file as libuci does, makes the changes again if
 //! somebody changed it since, and hands the new content over. Reading never writes:
 //! sections without a name are known by their content, and get names only when their
-//! file is written anyhow.
+//! file is written anyhow or a value just staged refers to one of them.
 
 mod draft;
 mod keys;
@@ -13,14 +13,13 @@ mod shape;
 
 use super::{Deadline, Limits, is_row_key, read_only};
 use crate::model::binding::{Binding, Rows, UciAt, UciRows, expand};
-use crate::model::source::{
-    Ask, FileChange, Prepared, Raw, Refusal, Renamed, Row, Source, Trouble,
-};
+use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Source, Trouble};
 use crate::store::Root;
 use crate::uci::file::{self, FileError, Stamp};
 use crate::uci::lock::Locked;
 use crate::uci::{EditError, Package, Value, valid_name};
 use draft::{Change, ChangeError, Content, Draft};
+use naming::Ready;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
@@ -324,7 +323,7 @@ impl UciSource {
         package: &str,
         draft: &mut Draft,
         until: Instant,
-    ) -> Result<Option<(FileChange, Vec<Renamed>)>, Trouble> {
+    ) -> Result<Option<Ready>, Trouble> {
         let path = self.path(package)?;
         let wait = until.saturating_duration_since(Instant::now());
         let (lock, base, old) = match Locked::acquire(&path, wait) {
@@ -346,21 +345,19 @@ impl UciSource {
                 .rebase(base, Content::of(now))
                 .map_err(|e| trouble(package, e))?;
         }
-        if draft.content.package.to_bytes() == old {
+        if !draft.referred && draft.content.package.to_bytes() == old {
             return Ok(None);
         }
         // Reads until `finish` know the sections by the keys they had.
         let mut content = draft.content.clone();
         let renamed = self.name_sections(package, &mut content)?;
         self.locks.extend(lock);
-        let change = FileChange {
+        Ok(Some(Ready {
+            package: package.to_owned(),
             path,
-            content: Some(content.package.to_bytes()),
-            // Our own package holds the ACS's password.
-            mode: if package == "cwmp" { 0o600 } else { 0o644 },
-            reload: vec![package.to_owned()],
-        };
-        Ok(Some((change, renamed)))
+            content,
+            renamed,
+        }))
     }
 }
 
@@ -442,13 +439,12 @@ impl Source for UciSource {
                         "a table whose rows are the rows around it",
                     ));
                 }
-                Some(parent) if !keys::is_anonymous(parent) => {
-                    options.push((option.clone(), parent.clone()))
-                }
-                _ => {
+                // One without a name gets one, here too, when this is written.
+                Some(parent) => options.push((option.clone(), parent.clone())),
+                None => {
                     return Err(Refusal::Trouble(trouble(
                         &rows.package,
-                        "the section around the table has no name yet; change one of its options first",
+                        "there is no row around the table",
                     )));
                 }
             }
@@ -482,7 +478,8 @@ impl Source for UciSource {
 
     fn prepare(&mut self) -> Result<Prepared, Trouble> {
         let until = Instant::now() + self.limits.uci_lock_wait;
-        let mut prepared = Prepared::default();
+        let referred = self.begin_referred()?;
+        let mut ready = Vec::new();
         // In the order of their names, so that two who lock several never wait for each
         // other.
         let packages: Vec<String> = self.drafts.keys().cloned().collect();
@@ -492,17 +489,18 @@ impl Source for UciSource {
             };
             let one = self.prepare_one(&package, &mut draft, until);
             self.drafts.insert(package, draft);
-            if let Some((change, renamed)) = one? {
-                prepared.files.push(change);
-                prepared.renamed.extend(renamed);
-            }
+            ready.extend(one?);
         }
-        Ok(prepared)
+        self.refer(ready, &referred)
     }
 
-    fn finish(&mut self, _committed: bool) {
+    fn finish(&mut self, committed: bool) {
         self.drafts.clear();
-        self.locks.clear();
+        for lock in self.locks.drain(..) {
+            if committed {
+                lock.hand_over();
+            }
+        }
         // What was just written is read anew; what was not is told by its stamp.
         for cached in self.cache.values_mut() {
             cached.checked = false;

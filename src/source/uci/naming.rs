@@ -1,12 +1,21 @@
-//! Names for sections that have none: what AddObject makes, and anonymous sections whose
-//! file is written anyhow.
+//! Names for sections that have none: what AddObject makes, anonymous sections whose file
+//! is written anyhow, and those that a value just staged refers to.
 
 use super::draft::Content;
 use super::{UciSource, keys, trouble};
 use crate::model::binding::Rows;
-use crate::model::source::{Renamed, Trouble};
+use crate::model::source::{FileChange, Prepared, Renamed, Trouble};
 use crate::uci::{Package, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+
+/// The new content of a package, but for the names of sections of other packages.
+pub(super) struct Ready {
+    pub package: String,
+    pub path: PathBuf,
+    pub content: Content,
+    pub renamed: Vec<Renamed>,
+}
 
 impl UciSource {
     /// A name for a section of a type, that no section has or had while this runs.
@@ -16,6 +25,80 @@ impl UciSource {
         let (name, n) = Namer::new(&self.content(package)?.package).next(kind, last);
         self.numbers.insert(place, n);
         Ok(name)
+    }
+
+    /// Sections without names that staged values refer to, as a reference to a row or the
+    /// row around a new one, are to get names in this change, whatever package they are
+    /// in: nobody else knows them by the keys they have here.
+    pub(super) fn begin_referred(&mut self) -> Result<BTreeSet<String>, Trouble> {
+        let texts = self
+            .drafts
+            .values()
+            .flat_map(|draft| draft.anonymous_keys());
+        let texts: BTreeSet<String> = texts.map(str::to_owned).collect();
+        let mut referred = BTreeSet::new();
+        if texts.is_empty() {
+            return Ok(referred);
+        }
+        let packages = self.tables.iter().map(|(rows, _)| rows.package.clone());
+        for package in packages.collect::<BTreeSet<String>>() {
+            // One in trouble has no rows that could have been referred to.
+            let Ok(content) = self.content(&package) else {
+                continue;
+            };
+            let here = texts.iter().filter(|key| content.by_key(key).is_some());
+            let here: Vec<String> = here.cloned().collect();
+            if !here.is_empty() {
+                self.draft(&package)?.referred = true;
+                referred.extend(here);
+            }
+        }
+        Ok(referred)
+    }
+
+    /// Puts the new names in where they are referred to.
+    pub(super) fn refer(
+        &self,
+        ready: Vec<Ready>,
+        referred: &BTreeSet<String>,
+    ) -> Result<Prepared, Trouble> {
+        let renamed = ready.iter().flat_map(|one| &one.renamed);
+        let mut names: BTreeMap<String, String> = renamed
+            .map(|renamed| (renamed.from.clone(), renamed.to.clone()))
+            .collect();
+        names.retain(|key, _| referred.contains(key));
+        let mut prepared = Prepared::default();
+        for one in ready {
+            let Ready {
+                package,
+                path,
+                mut content,
+                renamed,
+            } = one;
+            if let Some(draft) = self.drafts.get(&package) {
+                if draft
+                    .anonymous_keys()
+                    .any(|key| referred.contains(key) && !names.contains_key(key))
+                {
+                    return Err(trouble(
+                        &package,
+                        "a section without a name that is referred to was changed or removed by somebody else; try again",
+                    ));
+                }
+                draft
+                    .refer(&mut content, &names)
+                    .map_err(|e| trouble(&package, e))?;
+            }
+            prepared.files.push(FileChange {
+                path,
+                content: Some(content.package.to_bytes()),
+                // Our own package holds the ACS's password.
+                mode: if package == "cwmp" { 0o600 } else { 0o644 },
+                reload: vec![package],
+            });
+            prepared.renamed.extend(renamed);
+        }
+        Ok(prepared)
     }
 
     /// Gives names to the anonymous sections of known tables.

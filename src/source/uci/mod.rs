@@ -10,6 +10,7 @@ mod draft;
 mod keys;
 mod naming;
 mod shape;
+mod view;
 
 use super::{Deadline, Limits, is_row_key, read_only};
 use crate::model::binding::{Binding, Rows, UciAt, UciRows, expand};
@@ -176,6 +177,9 @@ impl UciSource {
             return Ok(None);
         };
         let section = content.package.sections().get(index);
+        if let Some(name) = &at.view {
+            return Ok(section.and_then(|s| view::read(name, s)).map(Raw::Text));
+        }
         let value = section.and_then(|s| {
             let other = || s.get(&expand(at.or.as_deref()?, rows));
             s.get(&option).or_else(other)
@@ -254,6 +258,9 @@ impl UciSource {
                 )));
             }
         };
+        if let Some(name) = &at.view {
+            return self.stage_view(at, name, key, value);
+        }
         let value = self.shaped(at, &key, &option, value)?;
         for other in &at.clears {
             let gone = Change::Text {
@@ -264,6 +271,38 @@ impl UciSource {
             self.make(&at.package, gone)?;
         }
         self.make(&at.package, change(at, key, option, value)?)
+    }
+
+    /// Stages the options that make a view show this value.
+    fn stage_view(
+        &mut self,
+        at: &UciAt,
+        name: &str,
+        key: String,
+        value: Option<Raw>,
+    ) -> Result<(), Refusal> {
+        let text = match value {
+            None => String::new(),
+            Some(Raw::Text(text)) => text,
+            Some(Raw::List(items)) => items.join(","),
+        };
+        let content = self.content(&at.package).map_err(Refusal::Trouble)?;
+        let index = content.by_key(&key);
+        let Some(section) = index.and_then(|i| content.package.sections().get(i)) else {
+            let what = format!("there is no section {key}");
+            return Err(Refusal::Trouble(trouble(&at.package, what)));
+        };
+        let options = view::write(name, section, &text)
+            .map_err(|what| Refusal::Value(format!("the value {what}")))?;
+        for (option, text) in options {
+            let change = Change::Text {
+                key: key.clone(),
+                option: option.to_owned(),
+                text,
+            };
+            self.make(&at.package, change)?;
+        }
+        Ok(())
     }
 
     /// What the option must say so that it means this value: see [`UciAt::part`] and

@@ -26,6 +26,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
+pub use view::is_view;
+pub(super) use view::standards as wifi_standards;
+
+/// The keys of a package's sections as rows, in their order.
+pub(super) fn section_keys(package: &Package) -> Vec<String> {
+    keys::keys(package).0
+}
+
 /// Where UCI files live, below the root.
 const CONFIG: &str = "/etc/config";
 
@@ -259,7 +267,7 @@ impl UciSource {
             }
         };
         if let Some(name) = &at.view {
-            return self.stage_view(at, name, key, value);
+            return self.stage_view(at, name, rows, key, value);
         }
         let value = self.shaped(at, &key, &option, value)?;
         for other in &at.clears {
@@ -278,6 +286,7 @@ impl UciSource {
         &mut self,
         at: &UciAt,
         name: &str,
+        rows: &[String],
         key: String,
         value: Option<Raw>,
     ) -> Result<(), Refusal> {
@@ -294,10 +303,14 @@ impl UciSource {
         };
         let options = view::write(name, section, &text)
             .map_err(|what| Refusal::Value(format!("the value {what}")))?;
-        for (option, text) in options {
+        let said = options
+            .into_iter()
+            .map(|(option, text)| (option.to_owned(), text));
+        let gone = at.clears.iter().map(|o| (expand(o, rows), String::new()));
+        for (option, text) in gone.chain(said) {
             let change = Change::Text {
                 key: key.clone(),
-                option: option.to_owned(),
+                option,
                 text,
             };
             self.make(&at.package, change)?;

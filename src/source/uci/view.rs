@@ -6,6 +6,7 @@
 //! comes of it means nothing yet (`HT80`), and reading knows only what OpenWrt does: what
 //! means nothing at the end does not read back, and the Set is refused.
 
+use super::super::native::is_posix_zone;
 use crate::uci::Section;
 
 /// What reads or writes a view of a section.
@@ -18,11 +19,19 @@ struct View {
 /// Options and what they must say; an empty text takes an option away.
 pub type Options = Vec<(&'static str, String)>;
 
-const VIEWS: [View; 8] = [
+const VIEWS: [View; 9] = [
     View {
         name: "log_persistent",
         read: log_persistent,
         write: |_, _| Err("cannot be set here".to_owned()),
+    },
+    View {
+        name: "posix_timezone",
+        read: |section| {
+            let zone = get(section, "timezone");
+            (!zone.is_empty()).then(|| zone.to_owned())
+        },
+        write: write_posix_timezone,
     },
     View {
         name: "regulatory_domain",
@@ -102,6 +111,15 @@ fn log_persistent(section: &Section) -> Option<String> {
     Some(kept.to_string())
 }
 
+fn write_posix_timezone(_: &Section, value: &str) -> Result<Options, String> {
+    if !is_posix_zone(value) {
+        return Err(
+            "is no POSIX time zone; write one as CET-1CEST,M3.5.0,M10.5.0/3 or UTC0".to_owned(),
+        );
+    }
+    Ok(vec![("timezone", value.to_owned())])
+}
+
 // ---- wireless: wifi-device
 
 /// `country` with the third octet of 802.11d: any, indoor, outdoor.
@@ -148,10 +166,14 @@ struct HtMode<'t> {
 impl HtMode<'_> {
     fn of(section: &Section) -> HtMode<'_> {
         let text = get(section, "htmode");
-        let (family, rest) =
-            text.split_at(text.find(|c: char| c.is_ascii_digit()).unwrap_or(text.len()));
-        let (width, sign) =
-            rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
+        let (family, rest) = text.split_at(
+            text.find(|c: char| c.is_ascii_digit())
+                .unwrap_or(text.len()),
+        );
+        let (width, sign) = rest.split_at(
+            rest.find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(rest.len()),
+        );
         HtMode {
             family: if family.is_empty() { "NOHT" } else { family },
             width: width.parse().unwrap_or(20),
@@ -267,8 +289,7 @@ pub fn standards(section: &Section) -> Option<Vec<&'static str>> {
         .iter()
         .position(|(_, family)| *family == mode.family)?;
     let mut all: Vec<&'static str> = Vec::new();
-    if ladder.first().is_some_and(|(first, _)| *first == "g")
-        && is_on(get(section, "legacy_rates"))
+    if ladder.first().is_some_and(|(first, _)| *first == "g") && is_on(get(section, "legacy_rates"))
     {
         all.push("b");
     }
@@ -513,7 +534,11 @@ mod tests {
             let shown = shown("wifi_security", &[("encryption", encryption)]);
             assert_eq!(shown.as_deref(), Some(mode), "{encryption}");
         }
-        let long = [("encryption", "wep"), ("key", "2"), ("key2", "0123456789012")];
+        let long = [
+            ("encryption", "wep"),
+            ("key", "2"),
+            ("key2", "0123456789012"),
+        ];
         assert_eq!(shown("wifi_security", &long).as_deref(), Some("WEP-128"));
         for (mode, text) in MODES {
             assert_eq!(
@@ -527,7 +552,10 @@ mod tests {
     fn a_mode_keeps_the_ciphers_that_it_can_use() {
         let aes = [("encryption", "psk2+ccmp")];
         let set = |to: &str| written("wifi_security", &aes, to);
-        assert_eq!(set("WPA-WPA2-Personal"), one("encryption", "psk-mixed+ccmp"));
+        assert_eq!(
+            set("WPA-WPA2-Personal"),
+            one("encryption", "psk-mixed+ccmp")
+        );
         assert_eq!(set("WPA3-Personal"), one("encryption", "sae"));
         assert_eq!(set("None"), one("encryption", "none"));
         assert!(set("WEP-64").is_err());
@@ -579,7 +607,10 @@ mod tests {
                 ("legacy_rates", "0".to_owned())
             ])
         );
-        assert_eq!(written("wifi_standards", &old, "b,g"), one("htmode", "NOHT"));
+        assert_eq!(
+            written("wifi_standards", &old, "b,g"),
+            one("htmode", "NOHT")
+        );
         let six = [("band", "6g"), ("htmode", "HE80")];
         assert_eq!(shown("wifi_standards", &six).as_deref(), Some("ax"));
         assert!(written("wifi_standards", &six, "a,n").is_err());
@@ -594,7 +625,10 @@ mod tests {
         );
         let above = written("wifi_extension", &ht, "AboveControlChannel");
         assert_eq!(above, one("htmode", "HT40+"));
-        assert_eq!(written("wifi_extension", &ht, "Auto"), one("htmode", "HT40"));
+        assert_eq!(
+            written("wifi_extension", &ht, "Auto"),
+            one("htmode", "HT40")
+        );
         assert_eq!(shown("wifi_extension", &[("htmode", "HE40+")]), None);
     }
 

@@ -145,7 +145,7 @@ impl Model {
     /// Lays the schema over the sources, one for each kind; state is loaded through the
     /// journal. A binding whose kind has no source is in trouble when it is asked for.
     pub fn new(
-        schema: Schema,
+        schema: impl Into<Arc<Schema>>,
         sources: Vec<(SourceKind, Box<dyn Source>)>,
         mut journal: Box<dyn Journal>,
         limits: Limits,
@@ -154,7 +154,7 @@ impl Model {
         let attributes = Attributes::load(journal.load(attributes::FILE));
         let key = load_key(journal.load(KEY_FILE));
         Model {
-            schema: Arc::new(schema),
+            schema: schema.into(),
             sources,
             journal,
             limits,

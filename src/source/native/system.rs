@@ -48,7 +48,7 @@ pub fn hardware(root: &Root) -> Result<Option<String>, String> {
             names.next_back().map(str::to_owned)
         }),
     };
-    Ok(named.map(|name| name.replace(',', " ").chars().take(64).collect()))
+    Ok(named.map(|name| name.replace(',', "/").chars().take(64).collect()))
 }
 
 /// When a configuration file last changed, in UTC.
@@ -96,7 +96,7 @@ mod tests {
             "example,router\0mediatek,mt7986a\0",
         );
         write("proc/cpuinfo", "processor\t: 0\nBogoMIPS\t: 26.00\n");
-        assert_eq!(hardware(&root), Ok(Some("mediatek mt7986a".to_owned())));
+        assert_eq!(hardware(&root), Ok(Some("mediatek/mt7986a".to_owned())));
         write(
             "proc/cpuinfo",
             "system type\t\t: MediaTek MT7621 ver:1 eco:3\nmachine\t: x\n",

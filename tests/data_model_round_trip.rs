@@ -152,7 +152,7 @@ fn options(binding: &Binding) -> Vec<String> {
     let Binding::Uci(at) = binding else {
         return Vec::new();
     };
-    let view: &[&str] = match at.view.as_deref() {
+    let view: &[&str] = match at.codec.as_deref() {
         Some("wifi_standards") => &["legacy_rates"],
         Some("regulatory_domain") => &["country3"],
         _ => &[],

@@ -4,7 +4,7 @@
 use super::answer::{self, Afterwards, METHODS};
 use super::status::LastSession;
 use super::world::World;
-use super::{clock, inform};
+use super::{clock, first_use, inform};
 use crate::agent::settings::Settings;
 use crate::cwmp::message::Event;
 use crate::cwmp::session::{Options, Outcome, Post, PostKind, Session, Step};
@@ -70,6 +70,7 @@ pub fn run(world: &World, device: Option<&str>) -> Report {
     match &result {
         Ok(()) => {
             owed.session_ended();
+            first_use::session_completed(&world.state, &world.runtime, clock::unix_seconds());
             log::info!("session ended");
         }
         Err(_) if world.is_stopping() => owed.session_abandoned(),

@@ -255,7 +255,7 @@ fn unknown_natives(schema: &Schema, files: &[(String, String)]) -> Vec<String> {
     });
     let of_views = schema.parameters().filter_map(|p| match p.binding() {
         Some(Binding::Uci(at)) => {
-            let name = at.view.as_ref()?;
+            let name = at.codec.as_ref()?;
             (!source::uci::is_view(name)).then(|| (p.path(), "as", name))
         }
         _ => None,

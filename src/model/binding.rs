@@ -53,7 +53,7 @@ pub struct UciAt {
     pub clears: Vec<String>,
     /// `as = "name"`: compiled-in code reads the value out of the section's options, and
     /// says what they must be so that it reads so.
-    pub view: Option<String>,
+    pub codec: Option<String>,
 }
 
 /// `part = n, separator = "-"`: one part of a text such as `8000-8010`; the other parts

@@ -124,7 +124,7 @@ fn uci_options(inner: &mut Fields<'_, '_, '_>) -> UciAt {
         through: uci_through(inner),
         or: inner.text("or"),
         clears: inner.texts("clears").unwrap_or_default(),
-        view: inner.has("as").then(|| word(inner, "as")).flatten(),
+        codec: inner.has("as").then(|| word(inner, "as")).flatten(),
         ..UciAt::default()
     };
     let ways = [
@@ -132,7 +132,7 @@ fn uci_options(inner: &mut Fields<'_, '_, '_>) -> UciAt {
         at.item.is_some(),
         at.part.is_some(),
         at.through.is_some(),
-        at.view.is_some(),
+        at.codec.is_some(),
     ];
     if ways.into_iter().filter(|way| *way).count() > 1 {
         inner.wrong_here("item, words, part, through and as exclude each other; keep one");

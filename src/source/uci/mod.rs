@@ -185,7 +185,7 @@ impl UciSource {
             return Ok(None);
         };
         let section = content.package.sections().get(index);
-        if let Some(name) = &at.view {
+        if let Some(name) = &at.codec {
             return Ok(section.and_then(|s| view::read(name, s)).map(Raw::Text));
         }
         let value = section.and_then(|s| {
@@ -266,7 +266,7 @@ impl UciSource {
                 )));
             }
         };
-        if let Some(name) = &at.view {
+        if let Some(name) = &at.codec {
             return self.stage_view(at, name, rows, key, value);
         }
         let value = self.shaped(at, &key, &option, value)?;

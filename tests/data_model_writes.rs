@@ -439,3 +439,119 @@ fn many_sections_without_names_are_named_in_one_change() {
         "3002"
     );
 }
+
+#[test]
+fn a_list_of_addresses_is_read_in_every_form_that_openwrt_takes() {
+    let (router, mut model) = fresh();
+    let path = "Device.WiFi.AccessPoint.1.AllowedMACAddress";
+    let config = router.read("/etc/config/wireless").expect("a file");
+    let [one, two] = ["02:00:5e:00:53:01", "02:00:5e:00:53:02"];
+    for (lines, shown) in [
+        (
+            format!("option maclist '{one} {two}'"),
+            format!("{one},{two}"),
+        ),
+        (
+            format!("option maclist '{one}\t{two} '"),
+            format!("{one},{two}"),
+        ),
+        (
+            format!("list maclist '{one}'\n\tlist maclist '{two}'"),
+            format!("{one},{two}"),
+        ),
+        // What is no address would only be junk to the ACS.
+        (
+            format!("list maclist 'junk, 100%'\n\tlist maclist '{two}'"),
+            two.to_owned(),
+        ),
+        (format!("option maclist 'junk {one}'"), one.to_owned()),
+    ] {
+        let text = config.replacen(
+            "option network 'lan'",
+            &format!("option network 'lan'\n\t{lines}"),
+            1,
+        );
+        router
+            .write("/etc/config/wireless", &text)
+            .expect("written");
+        assert_eq!(get(&mut model, path), shown, "{lines}");
+    }
+    assert_eq!(model.troubles(), []);
+    // Setting what is shown takes the junk away.
+    set(&mut model, &[(path, one)]).expect("an address");
+    let text = router.read("/etc/config/wireless").expect("a file");
+    assert!(text.contains(&format!("list maclist '{one}'")), "{text}");
+    assert!(!text.contains("junk"), "{text}");
+}
+
+#[test]
+fn security_is_shown_in_tr181s_words_and_set_with_its_ciphers_in_any_order() {
+    let (router, mut model) = fresh();
+    let at = |name: &str| format!("Device.WiFi.AccessPoint.1.Security.{name}");
+    let (mode, ciphers) = (at("ModeEnabled"), at("EncryptionMode"));
+    let shown = |router: &router::Router| {
+        let text = router.read("/etc/config/wireless").expect("a file");
+        let line = text.lines().find(|line| line.contains("encryption"));
+        line.map(str::trim).unwrap_or_default().to_owned()
+    };
+    for (items, line) in [
+        (
+            vec![(&mode, "WPA2-Enterprise")],
+            "option encryption 'wpa2+ccmp'",
+        ),
+        (vec![(&mode, "OWE")], "option encryption 'owe'"),
+        (
+            vec![(&mode, "WPA-WPA2-Personal"), (&ciphers, "TKIP,AES")],
+            "option encryption 'psk-mixed+tkip+ccmp'",
+        ),
+        (vec![(&mode, "WPA3-Personal")], "option encryption 'sae'"),
+        (
+            vec![(&ciphers, "TKIP"), (&mode, "WPA2-Personal")],
+            "option encryption 'psk2+tkip'",
+        ),
+        (vec![(&mode, "WPA3-Enterprise")], "option encryption 'wpa3'"),
+    ] {
+        let items: Vec<(&str, &str)> = items.iter().map(|(p, v)| (p.as_str(), *v)).collect();
+        set(&mut model, &items).unwrap_or_else(|e| panic!("{items:?}: {e:?}"));
+        assert_eq!(shown(&router), line);
+        for (path, value) in items {
+            assert_eq!(get(&mut model, path), value);
+        }
+    }
+    // WPA3 has no TKIP.
+    let refused = codes(set(&mut model, &[(&ciphers, "TKIP")]));
+    assert_eq!(refused, [(ciphers.clone(), 9007)]);
+    assert_eq!(get(&mut model, &at("MFPConfig")), "Required");
+    let radius = [
+        (at("RadiusServerIPAddr"), "2001:db8::1"),
+        (at("RadiusServerPort"), "1645"),
+        (at("RadiusSecret"), "sample 'secret'"),
+    ];
+    let items: Vec<(&str, &str)> = radius.iter().map(|(p, v)| (p.as_str(), *v)).collect();
+    set(&mut model, &items).expect("a server");
+    assert_eq!(get(&mut model, &radius[2].0), "");
+    let text = router.read("/etc/config/wireless").expect("a file");
+    assert!(text.contains("option auth_server '2001:db8::1'"), "{text}");
+}
+
+#[test]
+fn standard_and_bandwidth_of_a_radio_change_together_in_any_order() {
+    let (standards, width) = (
+        "Device.WiFi.Radio.2.OperatingStandards",
+        "Device.WiFi.Radio.2.OperatingChannelBandwidth",
+    );
+    for order in [
+        [(standards, "a,n"), (width, "20MHz")],
+        [(width, "20MHz"), (standards, "a,n")],
+    ] {
+        let (router, mut model) = fresh();
+        set(&mut model, &order).unwrap_or_else(|e| panic!("{order:?}: {e:?}"));
+        let text = router.read("/etc/config/wireless").expect("a file");
+        assert!(text.contains("option htmode 'HT20'"), "{text}");
+        // 80 MHz is more than 802.11n can.
+        let refused = codes(set(&mut model, &[(width, "80MHz")]));
+        assert_eq!(refused, [(width.to_owned(), 9007)]);
+        set(&mut model, &[(width, "80MHz"), (standards, "a,n,ac")]).expect("802.11ac");
+        assert_eq!(get(&mut model, width), "80MHz");
+    }
+}

@@ -367,7 +367,7 @@ impl Trial<'_> {
         match self.parameter.binding() {
             Some(Binding::Uci(at)) if !outcome.changed.is_empty() => {
                 assert_eq!(changed, [&at.package], "{about}");
-                assert_eq!(outcome.reload, [at.package.clone()], "{about}");
+                assert_eq!(outcome.reload, std::slice::from_ref(&at.package), "{about}");
                 let (then, now) = (&before[&at.package].0, &after[&at.package].0);
                 let allowed = self.parameter.binding().map(options).unwrap_or_default();
                 for line in different_lines(then, now) {

@@ -8,6 +8,7 @@ use super::processors::TICKS_PER_SECOND;
 use super::system::read;
 use crate::store::{Disk, RealDisk, Root};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Rows at most: what a router runs, without its kernel's threads, is less.
 pub const MOST_ROWS: usize = 64;
@@ -33,8 +34,8 @@ pub struct Processes {
 #[derive(Debug)]
 struct Stat {
     name: String,
-    /// What follows the name.
-    fields: Vec<String>,
+    /// What follows the name. The few fields that are wanted are looked for when they are.
+    fields: String,
 }
 
 impl Stat {
@@ -44,16 +45,12 @@ impl Stat {
         let (_, name) = before.split_once('(')?;
         Some(Stat {
             name: name.to_owned(),
-            fields: after
-                .split_whitespace()
-                .take(RESIDENT + 1)
-                .map(str::to_owned)
-                .collect(),
+            fields: after.trim().to_owned(),
         })
     }
 
     fn field(&self, place: usize) -> Option<&str> {
-        self.fields.get(place).map(String::as_str)
+        self.fields.split_ascii_whitespace().nth(place)
     }
 
     fn number<T: std::str::FromStr>(&self, place: usize) -> Option<T> {
@@ -95,12 +92,14 @@ impl Processes {
     }
 
     fn stat(&mut self, root: &Root, id: u32) -> Result<Option<&Stat>, String> {
-        if !self.read.contains_key(&id) {
-            let text = read(root, &format!("/proc/{id}/stat"))?;
-            let stat = text.as_deref().and_then(Stat::parse);
-            self.read.insert(id, stat);
-        }
-        Ok(self.read.get(&id).and_then(Option::as_ref))
+        let known = match self.read.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => {
+                let text = read(root, &format!("/proc/{id}/stat"))?;
+                free.insert(text.as_deref().and_then(Stat::parse))
+            }
+        };
+        Ok(known.as_ref())
     }
 
     /// A value of the process with this id; `None`: it has ended.

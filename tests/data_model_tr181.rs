@@ -51,6 +51,156 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "OpenWrt runs one NTP server; its row is always there",
     ),
     (
+        "Device.DeviceInfo.BootFirmwareImage",
+        "access",
+        "there is one bank to boot",
+    ),
+    (
+        "Device.DeviceInfo.ProcessStatus.CPU.{i}.Enable",
+        "enum",
+        "the kernel always counts",
+    ),
+    (
+        "Device.DeviceInfo.TemperatureStatus.TemperatureSensor.{i}.Enable",
+        "enum",
+        "the kernel always measures",
+    ),
+    (
+        "Device.DeviceInfo.FirmwareImage.{i}.Available",
+        "enum",
+        "what runs is there",
+    ),
+    (
+        "Device.DeviceInfo.Processor.{i}.",
+        "status",
+        "deprecated in favour of ProcessStatus.CPU; ACSs in use read it",
+    ),
+    (
+        "Device.ManagementServer.AutoCreateInstances",
+        "enum",
+        "this program does not",
+    ),
+    (
+        "Device.ManagementServer.UpgradesManaged",
+        "enum",
+        "nothing upgrades but the ACS",
+    ),
+    (
+        "Device.ManagementServer.HTTPCompression",
+        "enum",
+        "messages are not compressed",
+    ),
+    (
+        "Device.Time.Client.{i}.Port",
+        "enum",
+        "busybox's ntpd knows one",
+    ),
+    (
+        "Device.Time.Client.{i}.Version",
+        "enum",
+        "busybox's ntpd knows one",
+    ),
+    (
+        "Device.Time.Server.{i}.Port",
+        "enum",
+        "busybox's ntpd knows one",
+    ),
+    (
+        "Device.Time.Server.{i}.Version",
+        "enum",
+        "busybox's ntpd knows one",
+    ),
+    (
+        "Device.Syslog.Action.{i}.",
+        "access",
+        "OpenWrt has one logd",
+    ),
+    (
+        "Device.Users.User.{i}.",
+        "access",
+        "an account is more than one file; looked at only",
+    ),
+    (
+        "Device.Users.Group.{i}.",
+        "access",
+        "an account is more than one file; looked at only",
+    ),
+    (
+        "Device.Users.User.{i}.Enable",
+        "access",
+        "an account is more than one file; looked at only",
+    ),
+    (
+        "Device.Users.User.{i}.UserID",
+        "access",
+        "an account is more than one file; looked at only",
+    ),
+    (
+        "Device.Users.User.{i}.Username",
+        "access",
+        "an account is more than one file; looked at only",
+    ),
+    (
+        "Device.Users.User.{i}.GroupParticipation",
+        "access",
+        "an account is more than one file; looked at only",
+    ),
+    (
+        "Device.Users.Group.{i}.Enable",
+        "access",
+        "an account is more than one file; looked at only",
+    ),
+    (
+        "Device.Users.Group.{i}.GroupID",
+        "access",
+        "an account is more than one file; looked at only",
+    ),
+    (
+        "Device.Users.Group.{i}.Groupname",
+        "access",
+        "an account is more than one file; looked at only",
+    ),
+    (
+        "Device.WiFi.SSID.{i}.",
+        "unique",
+        "an SSID that is not on the air has no BSSID",
+    ),
+    (
+        "Device.WiFi.EndPoint.{i}.",
+        "access",
+        "comes and goes with its SSID, as AccessPoint",
+    ),
+    (
+        "Device.WiFi.EndPoint.{i}.Profile.{i}.",
+        "access",
+        "one client of UCI has one network",
+    ),
+    (
+        "Device.WiFi.EndPoint.{i}.Profile.{i}.Enable",
+        "enum",
+        "one client of UCI has one network",
+    ),
+    (
+        "Device.WiFi.EndPoint.{i}.ProfileReference",
+        "access",
+        "one client of UCI has one network",
+    ),
+    (
+        "Device.WiFi.EndPoint.{i}.Profile.{i}.Security.PreSharedKey",
+        "min_length",
+        "as for an AccessPoint",
+    ),
+    (
+        "Device.WiFi.EndPoint.{i}.Profile.{i}.Security.SAEPassphrase",
+        "min_length",
+        "as for an AccessPoint",
+    ),
+    (
+        "Device.WiFi.EndPoint.{i}.Profile.{i}.Security.SAEPassphrase",
+        "max_length",
+        "as for an AccessPoint",
+    ),
+    (
         "Device.WiFi.AccessPoint.{i}.",
         "access",
         "comes and goes with its SSID: UCI keeps both in one section",
@@ -180,6 +330,17 @@ fn enumeration(cell: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// A path relative to an object, as `##.Security.ModesSupported`: `#` is the object around.
+fn near(object: &str, relative: &str) -> String {
+    let name = relative.trim_start_matches('#');
+    let mut object = object;
+    for _ in name.len()..relative.len() {
+        let inner = object.trim_end_matches('.').trim_end_matches(".{i}");
+        object = &inner[..inner.rfind('.').map_or(0, |dot| dot + 1)];
+    }
+    format!("{object}{}", name.trim_start_matches('.'))
+}
+
 fn compare_parameter(
     path: &str,
     ours: &Table,
@@ -224,7 +385,7 @@ fn compare_parameter(
     let referred = cell("reference")
         .strip_prefix("enumerationRef(")
         .and_then(|r| r.strip_suffix(')'))
-        .and_then(|sibling| theirs.get(&format!("{object}{sibling}")))
+        .and_then(|sibling| theirs.get(&near(object, sibling)))
         .map_or("", |sibling| sibling["enumeration"].as_str());
     let allowed = enumeration(&format!("{}|{referred}", cell("enumeration")));
     let mine = strings(ours.get("enum"));

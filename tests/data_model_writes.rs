@@ -1,11 +1,10 @@
-//! Every writable parameter of the shipped data model, set on the sample router and set
-//! back; and the settings that several parameters share.
+//! Settings of the shipped data model that several parameters share, or that mean more
+//! than their own text, set on the sample router.
 
 mod router;
 mod router_model;
 
-use cwmp_agent::model::binding::Binding;
-use cwmp_agent::model::{Model, Schema, SetError, SetItem, SetOutcome};
+use cwmp_agent::model::{Model, SetError, SetItem, SetOutcome};
 use cwmp_agent::source::builtin;
 use cwmp_agent::uci::{Package, Value};
 use std::collections::BTreeMap;
@@ -58,21 +57,6 @@ fn codes(result: Result<SetOutcome, SetError>) -> Vec<(String, u16)> {
     }
 }
 
-/// What does not change by itself.
-fn tree(model: &mut Model) -> BTreeMap<String, String> {
-    model.begin();
-    let all = model.get(&["Device."]).expect("a tree that reads");
-    assert_eq!(model.troubles(), []);
-    all.into_iter()
-        .filter(|e| {
-            !["CurrentLocalTime", "FreePersistent", "ParameterKey"]
-                .iter()
-                .any(|volatile| e.path.ends_with(volatile))
-        })
-        .map(|e| (e.path, e.value))
-        .collect()
-}
-
 type Options = Vec<(String, Vec<String>)>;
 
 /// All sections of all packages, without their names, which the agent may give.
@@ -94,120 +78,6 @@ fn configuration(router: &router::Router) -> BTreeMap<String, Vec<(String, Optio
         all.insert(name.into_owned(), sections.collect());
     }
     all
-}
-
-/// `Device.WiFi.SSID.1.SSID` → `Device.WiFi.SSID.{i}.SSID`.
-fn schema_path(path: &str) -> String {
-    let is_number = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    let parts = path.split('.').map(|part| match is_number(part) {
-        true => "{i}",
-        false => part,
-    });
-    parts.collect::<Vec<_>>().join(".")
-}
-
-const CANDIDATES: &[&str] = &[
-    "true",
-    "false",
-    "65535",
-    "77",
-    "64",
-    "1000",
-    "2",
-    "2026-01-31T23:59:59Z",
-    "Device.IP.Interface.2",
-    "Device.IP.Interface.3",
-    "Device.WiFi.Radio.1",
-    "Device.WiFi.Radio.2",
-    "192.0.2.77",
-    "255.255.0.0",
-    "2001:db8:1::/48",
-    "02:00:5E:00:53:99,02:00:5e:00:53:98",
-    "ctl-name",
-    "a \"quoted\" Straße & 'more' <of> it # $(reboot) \\ `x`",
-    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-    "http://acs.example.net:7547/a?b=c%20d",
-];
-
-// T-SPV-001, T-SPV-015, T-SPV-019, T-GPN-012, T-GPV-012
-#[test]
-fn every_writable_parameter_reads_back_as_it_was_set_and_can_be_set_back() {
-    let (router, mut model) = fresh();
-    let schema = Schema::load(&files()).expect("a schema");
-    // Anonymous sections get their names first, so that only values differ below.
-    set(&mut model, &[("Device.DeviceInfo.HostName", "named")]).expect("a name");
-    set(&mut model, &[("Device.DeviceInfo.HostName", "OpenWrt")]).expect("a name");
-    let before = tree(&mut model);
-    let mut done = 0;
-    for (path, old) in &before {
-        let parameter = schema.parameter(&schema_path(path)).expect("a parameter");
-        if !parameter.writable() {
-            continue;
-        }
-        let facets = parameter.facets();
-        let config_before = configuration(&router);
-        let enumeration = facets.enumeration.iter().map(|e| &**e);
-        let refers = !parameter.references().is_empty();
-        let new = enumeration
-            .chain(CANDIDATES.iter().copied())
-            .filter(|c| !refers || c.starts_with("Device."))
-            .filter_map(|c| facets.check(c).ok())
-            .filter(|c| c != old)
-            .find(|c| set(&mut model, &[(path, c)]).is_ok());
-        let Some(new) = new else {
-            assert_eq!(
-                facets.enumeration.len(),
-                1,
-                "{path}: nothing else can be set"
-            );
-            assert!(set(&mut model, &[(path, old)]).is_ok(), "{path}");
-            continue;
-        };
-        done += 1;
-        let shown = if parameter.hidden() { "" } else { new.as_str() };
-        assert_eq!(get(&mut model, path), shown, "{path}");
-        // The same again changes nothing, and says so.
-        let again = set(&mut model, &[(path, &new)]).expect("the same value");
-        assert_eq!(again.changed, Vec::<String>::new(), "{path} = {new}");
-
-        let old = match &**path {
-            // What hidden values were before.
-            p if p.starts_with("Device.WiFi.") && parameter.hidden() => "correct horse battery",
-            "Device.ManagementServer.ConnectionRequestPassword" => "sample-only",
-            _ => old,
-        };
-        let mut back = vec![(path.as_str(), old)];
-        // The channel stays with the driver until there is another one.
-        let channel = path.replace("AutoChannelEnable", "Channel");
-        if channel != *path {
-            back.push((&channel, &before[&channel]));
-        }
-        if parameter.name() != "PreSharedKey" {
-            set(&mut model, &back).unwrap_or_else(|e| panic!("{path} back to {old:?}: {e:?}"));
-        } else {
-            let passphrase = path.replace("PreSharedKey", "KeyPassphrase");
-            set(&mut model, &[(&passphrase, old)]).expect("the passphrase");
-        }
-        assert_eq!(tree(&mut model), before, "after {path}");
-        // No other option has changed.
-        let Some(Binding::Uci(at)) = parameter.binding() else {
-            continue;
-        };
-        let without = |mut all: BTreeMap<String, Vec<(String, Options)>>| {
-            for (_, options) in all.get_mut(&at.package).into_iter().flatten() {
-                options.retain(|(name, _)| {
-                    *name != at.option && name != "zonename" && !at.clears.contains(name)
-                });
-            }
-            all
-        };
-        assert_eq!(
-            without(configuration(&router)),
-            without(config_before),
-            "after {path}"
-        );
-    }
-    assert!(done > 70, "{done} parameters");
 }
 
 #[test]
@@ -588,4 +458,120 @@ fn many_sections_without_names_are_named_in_one_change() {
         get(&mut model, "Device.NAT.PortMappingNumberOfEntries"),
         "3002"
     );
+}
+
+#[test]
+fn a_list_of_addresses_is_read_in_every_form_that_openwrt_takes() {
+    let (router, mut model) = fresh();
+    let path = "Device.WiFi.AccessPoint.1.AllowedMACAddress";
+    let config = router.read("/etc/config/wireless").expect("a file");
+    let [one, two] = ["02:00:5e:00:53:01", "02:00:5e:00:53:02"];
+    for (lines, shown) in [
+        (
+            format!("option maclist '{one} {two}'"),
+            format!("{one},{two}"),
+        ),
+        (
+            format!("option maclist '{one}\t{two} '"),
+            format!("{one},{two}"),
+        ),
+        (
+            format!("list maclist '{one}'\n\tlist maclist '{two}'"),
+            format!("{one},{two}"),
+        ),
+        // What is no address would only be junk to the ACS.
+        (
+            format!("list maclist 'junk, 100%'\n\tlist maclist '{two}'"),
+            two.to_owned(),
+        ),
+        (format!("option maclist 'junk {one}'"), one.to_owned()),
+    ] {
+        let text = config.replacen(
+            "option network 'lan'",
+            &format!("option network 'lan'\n\t{lines}"),
+            1,
+        );
+        router
+            .write("/etc/config/wireless", &text)
+            .expect("written");
+        assert_eq!(get(&mut model, path), shown, "{lines}");
+    }
+    assert_eq!(model.troubles(), []);
+    // Setting what is shown takes the junk away.
+    set(&mut model, &[(path, one)]).expect("an address");
+    let text = router.read("/etc/config/wireless").expect("a file");
+    assert!(text.contains(&format!("list maclist '{one}'")), "{text}");
+    assert!(!text.contains("junk"), "{text}");
+}
+
+#[test]
+fn security_is_shown_in_tr181s_words_and_set_with_its_ciphers_in_any_order() {
+    let (router, mut model) = fresh();
+    let at = |name: &str| format!("Device.WiFi.AccessPoint.1.Security.{name}");
+    let (mode, ciphers) = (at("ModeEnabled"), at("EncryptionMode"));
+    let shown = |router: &router::Router| {
+        let text = router.read("/etc/config/wireless").expect("a file");
+        let line = text.lines().find(|line| line.contains("encryption"));
+        line.map(str::trim).unwrap_or_default().to_owned()
+    };
+    for (items, line) in [
+        (
+            vec![(&mode, "WPA2-Enterprise")],
+            "option encryption 'wpa2+ccmp'",
+        ),
+        (vec![(&mode, "OWE")], "option encryption 'owe'"),
+        (
+            vec![(&mode, "WPA-WPA2-Personal"), (&ciphers, "TKIP,AES")],
+            "option encryption 'psk-mixed+tkip+ccmp'",
+        ),
+        (vec![(&mode, "WPA3-Personal")], "option encryption 'sae'"),
+        (
+            vec![(&ciphers, "TKIP"), (&mode, "WPA2-Personal")],
+            "option encryption 'psk2+tkip'",
+        ),
+        (vec![(&mode, "WPA3-Enterprise")], "option encryption 'wpa3'"),
+    ] {
+        let items: Vec<(&str, &str)> = items.iter().map(|(p, v)| (p.as_str(), *v)).collect();
+        set(&mut model, &items).unwrap_or_else(|e| panic!("{items:?}: {e:?}"));
+        assert_eq!(shown(&router), line);
+        for (path, value) in items {
+            assert_eq!(get(&mut model, path), value);
+        }
+    }
+    // WPA3 has no TKIP.
+    let refused = codes(set(&mut model, &[(&ciphers, "TKIP")]));
+    assert_eq!(refused, [(ciphers.clone(), 9007)]);
+    assert_eq!(get(&mut model, &at("MFPConfig")), "Required");
+    let radius = [
+        (at("RadiusServerIPAddr"), "2001:db8::1"),
+        (at("RadiusServerPort"), "1645"),
+        (at("RadiusSecret"), "sample 'secret'"),
+    ];
+    let items: Vec<(&str, &str)> = radius.iter().map(|(p, v)| (p.as_str(), *v)).collect();
+    set(&mut model, &items).expect("a server");
+    assert_eq!(get(&mut model, &radius[2].0), "");
+    let text = router.read("/etc/config/wireless").expect("a file");
+    assert!(text.contains("option auth_server '2001:db8::1'"), "{text}");
+}
+
+#[test]
+fn standard_and_bandwidth_of_a_radio_change_together_in_any_order() {
+    let (standards, width) = (
+        "Device.WiFi.Radio.2.OperatingStandards",
+        "Device.WiFi.Radio.2.OperatingChannelBandwidth",
+    );
+    for order in [
+        [(standards, "a,n"), (width, "20MHz")],
+        [(width, "20MHz"), (standards, "a,n")],
+    ] {
+        let (router, mut model) = fresh();
+        set(&mut model, &order).unwrap_or_else(|e| panic!("{order:?}: {e:?}"));
+        let text = router.read("/etc/config/wireless").expect("a file");
+        assert!(text.contains("option htmode 'HT20'"), "{text}");
+        // 80 MHz is more than 802.11n can.
+        let refused = codes(set(&mut model, &[(width, "80MHz")]));
+        assert_eq!(refused, [(width.to_owned(), 9007)]);
+        set(&mut model, &[(width, "80MHz"), (standards, "a,n,ac")]).expect("802.11ac");
+        assert_eq!(get(&mut model, width), "80MHz");
+    }
 }

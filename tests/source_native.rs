@@ -1,4 +1,5 @@
-//! Natives on a sample root: processes with hostile names, the processor, the clock.
+//! Natives on a sample root: processes with hostile names, the processor, the clock, what
+//! runs of the wireless configuration.
 
 mod scratch;
 
@@ -75,24 +76,21 @@ fn the_processor_is_measured_between_readings() {
         )
     };
     let mut s = source(&t);
-    assert_eq!(read(&mut s, "cpu_usage", &[]), None);
+    let usage = |s: &mut NativeSource| {
+        s.begin();
+        read(s, "cpu_usage", &[])
+    };
+    assert_eq!(usage(&mut s), None);
     stat(100, 300);
-    assert_eq!(read(&mut s, "cpu_usage", &[]).unwrap(), "25");
+    assert_eq!(usage(&mut s).unwrap(), "25");
     stat(150, 349);
-    assert_eq!(
-        read(&mut s, "cpu_usage", &[]).unwrap(),
-        "25",
-        "less than a second later"
-    );
+    assert_eq!(usage(&mut s).unwrap(), "25", "less than a second later");
     stat(200, 310);
-    assert_eq!(read(&mut s, "cpu_usage", &[]).unwrap(), "90");
+    assert_eq!(usage(&mut s).unwrap(), "90");
     stat(0, 0);
-    assert_eq!(
-        read(&mut s, "cpu_usage", &[]).unwrap(),
-        "90",
-        "counters that went back"
-    );
+    assert_eq!(usage(&mut s).unwrap(), "90", "counters that went back");
     t.file("proc/stat", "nothing\n");
+    s.begin();
     let binding = Binding::Native("cpu_usage".into());
     assert!(
         s.read(&[Ask {
@@ -144,4 +142,144 @@ fn rows_of_a_device_are_its_addresses() {
     }
     assert!(s.rows(&table, &[]).is_err());
     assert!(s.rows(&Rows::Native("none".into()), &[]).is_err());
+}
+
+/// Two radios of one piece of hardware, as OpenWrt 23.05 runs them.
+fn wireless() -> Scratch {
+    let t = Scratch::new();
+    t.file(
+        "etc/config/wireless",
+        "config wifi-device 'radio0'\n\toption path 'platform/soc/1.wifi'\n\toption band '2g'\n\
+         \toption htmode 'HT40'\n\
+         config wifi-device 'radio1'\n\toption path 'soc/1.wifi+1'\n\toption band '5g'\n\
+         config wifi-iface 'a'\n\toption device 'radio0'\n\toption mode 'ap'\n\
+         config wifi-iface 'off'\n\toption device 'radio0'\n\toption mode 'ap'\n\toption disabled '1'\n\
+         config wifi-iface 'up'\n\toption device 'radio0'\n\toption mode 'sta'\n\
+         config wifi-iface 'b'\n\toption device 'radio0'\n\toption mode 'ap'\n\
+         config wifi-iface 'other'\n\toption device 'radio1'\n\toption mode 'ap'\n\toption ifname 'guest'\n\
+         config wifi-iface 'stray'\n\toption device 'none'\n\toption mode 'ap'\n\
+         \toption macaddr '02:00:5E:00:53:0F'\n",
+    );
+    for phy in ["phy0", "phy1"] {
+        let dir = format!("sys/devices/platform/soc/1.wifi/ieee80211/{phy}");
+        t.file(&format!("{dir}/index"), "0\n");
+    }
+    for (n, (device, phy, state)) in [
+        ("phy0-ap0", "phy0", "up"),
+        ("phy0-ap1", "phy0", "down"),
+        ("phy0-sta0", "phy0", "up"),
+        ("guest", "phy1", "up"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let dir = format!("sys/class/net/{device}");
+        t.file(&format!("{dir}/phy80211/name"), &format!("{phy}\n"));
+        t.file(&format!("{dir}/operstate"), &format!("{state}\n"));
+        t.file(&format!("{dir}/address"), &format!("02:00:5e:00:53:0{n}\n"));
+    }
+    t.file(
+        "proc/net/dev",
+        "Inter-|   Receive  |  Transmit\n face |bytes\n\
+         phy0-ap0: 1 2 3 4 0 0 0 5 10 20 30 40 0 0 0 0\n\
+         phy0-sta0: 100 0 0 0 0 0 0 0 1000 0 0 0 0 0 0 0\n\
+         eth0: 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9\n",
+    );
+    t
+}
+
+#[test]
+fn a_wireless_interface_is_the_device_that_openwrt_made_for_it() {
+    let t = wireless();
+    let mut s = source(&t);
+    let some = |text: &str| Some(text.to_owned());
+    for (section, name, status, service) in [
+        ("a", "phy0-ap0", "Up", "Enabled"),
+        ("off", "off", "Down", "Disabled"),
+        ("up", "phy0-sta0", "Up", "Enabled"),
+        ("b", "phy0-ap1", "Down", "Error"),
+        ("other", "guest", "Up", "Enabled"),
+        ("stray", "stray", "LowerLayerDown", "Error_Misconfigured"),
+    ] {
+        assert_eq!(read(&mut s, "wifi_name", &[section]), some(name));
+        assert_eq!(read(&mut s, "wifi_status", &[section]), some(status));
+        assert_eq!(
+            read(&mut s, "wifi_service", &[section, "only"]),
+            some(service),
+            "{section}"
+        );
+    }
+    assert_eq!(
+        read(&mut s, "wifi_bssid", &["a"]),
+        some("02:00:5e:00:53:00")
+    );
+    assert_eq!(read(&mut s, "wifi_bssid", &["up"]), None, "not its own");
+    assert_eq!(read(&mut s, "wifi_mac", &["up"]), some("02:00:5e:00:53:02"));
+    assert_eq!(
+        read(&mut s, "wifi_mac", &["stray"]),
+        some("02:00:5e:00:53:0f"),
+        "as configured"
+    );
+    for (name, of_a, of_radio) in [
+        ("wifi_bytes_received", "1", "101"),
+        ("wifi_multicast_received", "5", "5"),
+        ("wifi_bytes_sent", "10", "1010"),
+        ("wifi_discards_sent", "40", "40"),
+    ] {
+        assert_eq!(read(&mut s, name, &["a"]), some(of_a));
+        assert_eq!(read(&mut s, name, &["radio0"]), some(of_radio), "{name}");
+        assert_eq!(read(&mut s, name, &["off"]), some("0"));
+    }
+    assert_eq!(read(&mut s, "wifi_upstream", &["radio0"]), some("true"));
+    assert_eq!(read(&mut s, "wifi_upstream", &["radio1"]), some("false"));
+    assert_eq!(
+        read(&mut s, "wifi_supported_widths", &["radio0"]),
+        some("20MHz,40MHz")
+    );
+    assert_eq!(read(&mut s, "wifi_status", &["radio1"]), some("Up"));
+    assert_eq!(read(&mut s, "wifi_status", &["nobody"]), None);
+}
+
+#[test]
+fn a_device_of_another_phy_or_an_older_name_is_told_apart() {
+    let t = wireless();
+    let some = |text: &str| Some(text.to_owned());
+    // Before 23.05: wlan0 and wlan0-1, whatever the mode.
+    t.file("sys/class/net/phy0-ap0/phy80211/name", "phy7\n");
+    t.file("sys/class/net/wlan0/phy80211/name", "phy0\n");
+    t.file("sys/class/net/wlan0/operstate", "up\n");
+    let mut s = source(&t);
+    assert_eq!(read(&mut s, "wifi_name", &["a"]), some("wlan0"));
+    // A radio that is off, or not there, has no devices.
+    let config = std::fs::read_to_string(t.dir().join("etc/config/wireless")).unwrap();
+    let off = config.replace(
+        "option band '2g'",
+        "option band '2g'\n\toption disabled '1'",
+    );
+    t.file("etc/config/wireless", &off);
+    s.begin();
+    assert_eq!(read(&mut s, "wifi_status", &["radio0"]), some("Down"));
+    assert_eq!(read(&mut s, "wifi_status", &["a"]), some("LowerLayerDown"));
+    assert_eq!(read(&mut s, "wifi_service", &["a"]), some("Disabled"));
+    t.file("etc/config/wireless", &config.replace("1.wifi'", "2.wifi'"));
+    s.begin();
+    assert_eq!(read(&mut s, "wifi_status", &["radio0"]), some("NotPresent"));
+    assert_eq!(read(&mut s, "wifi_service", &["a"]), some("Error"));
+    // A driver that OpenWrt's own scripts do not run.
+    let vendor = config.replace("option path 'platform/soc/1.wifi'", "option vendor '1'");
+    t.file("etc/config/wireless", &vendor);
+    s.begin();
+    assert_eq!(read(&mut s, "wifi_status", &["radio0"]), some("Unknown"));
+    assert_eq!(read(&mut s, "wifi_status", &["a"]), some("Unknown"));
+    assert_eq!(read(&mut s, "wifi_service", &["a"]), some("Enabled"));
+    // Broken: in trouble, as everything of this file.
+    t.file("etc/config/wireless", "config 'open\n");
+    s.begin();
+    let binding = Binding::Native("wifi_status".into());
+    let rows = ["a".to_owned()];
+    let ask = Ask {
+        binding: &binding,
+        rows: &rows,
+    };
+    assert!(s.read(&[ask])[0].is_err());
 }

@@ -16,6 +16,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 mod event_names;
+mod first_use;
 mod inform;
 mod knock;
 pub mod offline;

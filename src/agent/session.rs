@@ -4,7 +4,7 @@
 use super::answer::{self, Afterwards, METHODS};
 use super::status::LastSession;
 use super::world::World;
-use super::{clock, inform, watch};
+use super::{clock, first_use, inform, watch};
 use crate::agent::settings::Settings;
 use crate::cwmp::message::{Event, Inform};
 use crate::cwmp::session::{Answer, Options, Outcome, Post, PostKind, Session, Step};
@@ -114,6 +114,7 @@ pub fn run_over<W: Wire>(
         Ok(()) => {
             let kept = owed.session_ended();
             drop(owed);
+            first_use::session_completed(&world.state, &world.runtime, clock::unix_seconds());
             world.boot_is_told(kept);
             log::info!("session ended");
         }

@@ -297,21 +297,30 @@ fn unknown_natives(schema: &Schema, files: &[(String, String)]) -> Vec<String> {
         Some(Rows::Native(name)) if !source::native::is_table(name) => Some((o.path(), name)),
         _ => None,
     });
-    let place = |name: &str| {
+    let of_views = schema.parameters().filter_map(|p| match p.binding() {
+        Some(Binding::Uci(at)) => {
+            let name = at.codec.as_ref()?;
+            (!source::uci::is_view(name)).then(|| (p.path(), "as", name))
+        }
+        _ => None,
+    });
+    let place = |key: &str, name: &str| {
         let quoted = [format!("\"{name}\""), format!("'{name}'")];
         files.iter().rev().find_map(|(file, text)| {
             let line = text.lines().position(|line| {
-                line.contains("native") && quoted.iter().any(|quoted| line.contains(quoted))
+                line.contains(key) && quoted.iter().any(|quoted| line.contains(quoted))
             })?;
             Some(format!("{file}:{}: ", line + 1))
         })
     };
     of_parameters
         .chain(of_tables)
-        .map(|(path, name)| {
+        .map(|(path, name)| (path, "native", name))
+        .chain(of_views)
+        .map(|(path, key, name)| {
             format!(
-                "{}{path}: native: {name:?} is unknown; write a name that data-model/README.md lists",
-                place(name).unwrap_or_default()
+                "{}{path}: {key}: {name:?} is unknown; write a name that data-model/README.md lists",
+                place(key, name).unwrap_or_default()
             )
         })
         .collect()

@@ -119,6 +119,7 @@ impl World {
         let runtime = Runtime::default();
         let identity = Identity::find(&setup.root, &state);
         super::inform::publish(&identity, &runtime);
+        super::first_use::load(&state, &runtime);
         let model = setup.model(&state, &reloads, &runtime)?;
         let world = World {
             platform: setup.platform(),

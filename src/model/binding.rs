@@ -51,6 +51,9 @@ pub struct UciAt {
     pub or: Option<String>,
     /// `clears = ["option"]`: options of the same section that a write takes away.
     pub clears: Vec<String>,
+    /// `as = "name"`: compiled-in code reads the value out of the section's options, and
+    /// says what they must be so that it reads so.
+    pub codec: Option<String>,
 }
 
 /// `part = n, separator = "-"`: one part of a text such as `8000-8010`; the other parts

@@ -65,7 +65,12 @@ pub(super) fn from_raw(
     }
     let items = match raw {
         Raw::List(items) => items,
-        Raw::Text(text) if in_words(param) => text.split_whitespace().map(str::to_owned).collect(),
+        // OpenWrt's scripts part an option at white space wherever a list may stand.
+        Raw::Text(text) if in_words(param) || no_spaces(facets) => text
+            .split([',', ' ', '\t', '\n'])
+            .filter(|item| !item.is_empty())
+            .map(str::to_owned)
+            .collect(),
         Raw::Text(text) => split_list(&text),
     };
     let mut exact = true;
@@ -73,8 +78,9 @@ pub(super) fn from_raw(
     for item in &items {
         let reading = item_from(param, facets, extra, item, path_of_key)?;
         exact &= reading.exact;
-        if reading.value.is_empty() {
-            // An item that names nothing has no place in a list.
+        let unfit = || no_spaces(facets) && !(facets.named.check)(&reading.value);
+        if reading.value.is_empty() || unfit() {
+            // An item that names nothing, or is not of the type, has no place in a list.
             exact = false;
             continue;
         }
@@ -84,6 +90,11 @@ pub(super) fn from_raw(
         value: join_list(values.iter().map(String::as_str)),
         exact,
     })
+}
+
+/// Whether the type's own form tells items from other text (`MACAddress`).
+fn no_spaces(facets: &Facets) -> bool {
+    facets.named.base == ValueType::String && !facets.named.form.is_empty()
 }
 
 fn in_words(param: &Param) -> bool {

@@ -177,7 +177,7 @@ impl Model {
     /// Lays the schema over the sources, one for each kind; state is loaded through the
     /// journal. A binding whose kind has no source is in trouble when it is asked for.
     pub fn new(
-        schema: Schema,
+        schema: impl Into<Arc<Schema>>,
         sources: Vec<(SourceKind, Box<dyn Source>)>,
         mut journal: Box<dyn Journal>,
         limits: Limits,
@@ -188,7 +188,7 @@ impl Model {
             key,
         } = Kept::load(&mut *journal);
         Model {
-            schema: Arc::new(schema),
+            schema: schema.into(),
             sources,
             journal,
             limits,

@@ -22,6 +22,9 @@ pub const FILES: &[(&str, &str)] = &[
     ),
     ("nat.toml", include_str!("../../data-model/nat.toml")),
     ("ppp.toml", include_str!("../../data-model/ppp.toml")),
+    ("ssh.toml", include_str!("../../data-model/ssh.toml")),
+    ("syslog.toml", include_str!("../../data-model/syslog.toml")),
     ("time.toml", include_str!("../../data-model/time.toml")),
+    ("users.toml", include_str!("../../data-model/users.toml")),
     ("wifi.toml", include_str!("../../data-model/wifi.toml")),
 ];

@@ -1,6 +1,9 @@
 //! The real model over the real sources on a sample router, without an agent: what the
 //! agent would hand in while it runs is fixed here.
 
+// Each test program uses a part of this.
+#![allow(dead_code)]
+
 use crate::router::Router;
 use cwmp_agent::model::api::Limits;
 use cwmp_agent::model::{Model, Schema};
@@ -8,6 +11,7 @@ use cwmp_agent::source::{self, Runtime};
 use cwmp_agent::store::Root;
 use cwmp_agent::store::journal::DiskJournal;
 use cwmp_agent::store::state::StateDir;
+use std::sync::Arc;
 
 /// What the agent hands in while it runs.
 const GIVEN: [(&str, &str); 8] = [
@@ -23,12 +27,22 @@ const GIVEN: [(&str, &str); 8] = [
 
 /// The model of these data-model files on a sample router.
 pub fn model(router: &Router, files: &[(String, String)]) -> Model {
+    over(router, schema(files))
+}
+
+/// The schema of these data-model files.
+pub fn schema(files: &[(String, String)]) -> Arc<Schema> {
     let schema = Schema::load(files).unwrap_or_else(|errors| {
         panic!(
             "{}",
             errors.iter().map(|e| format!("{e}\n")).collect::<String>()
         )
     });
+    Arc::new(schema)
+}
+
+/// A model of this schema over sources of its own, as an agent that just started has it.
+pub fn over(router: &Router, schema: Arc<Schema>) -> Model {
     let root = Root::new(router.root()).expect("a folder that exists");
     let runtime = Runtime::default();
     for (name, value) in GIVEN {

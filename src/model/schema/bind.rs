@@ -52,7 +52,7 @@ fn is_table(fields: &Fields<'_, '_, '_>, key: &str) -> bool {
     )
 }
 
-const UCI_KEYS: [&str; 9] = [
+const UCI_KEYS: [&str; 10] = [
     "at",
     "item",
     "words",
@@ -62,6 +62,7 @@ const UCI_KEYS: [&str; 9] = [
     "through",
     "or",
     "clears",
+    "as",
 ];
 
 fn uci(fields: &mut Fields<'_, '_, '_>) -> Option<UciAt> {
@@ -123,6 +124,7 @@ fn uci_options(inner: &mut Fields<'_, '_, '_>) -> UciAt {
         through: uci_through(inner),
         or: inner.text("or"),
         clears: inner.texts("clears").unwrap_or_default(),
+        codec: inner.has("as").then(|| word(inner, "as")).flatten(),
         ..UciAt::default()
     };
     let ways = [
@@ -130,9 +132,10 @@ fn uci_options(inner: &mut Fields<'_, '_, '_>) -> UciAt {
         at.item.is_some(),
         at.part.is_some(),
         at.through.is_some(),
+        at.codec.is_some(),
     ];
     if ways.into_iter().filter(|way| *way).count() > 1 {
-        inner.wrong_here("item, words, part and through exclude each other; keep one");
+        inner.wrong_here("item, words, part, through and as exclude each other; keep one");
     }
     at
 }

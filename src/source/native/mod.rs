@@ -1,26 +1,42 @@
 //! Values computed by compiled-in code, and values that the agent hands in while it
 //! runs. Read-only.
 
+mod accounts;
+mod hostapd;
 mod network;
+mod processes;
+mod processors;
+mod sensors;
 mod system;
 mod timezone;
+mod wifi;
 
 use super::read_only;
 use crate::model::binding::{Binding, Rows};
 use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Source, Trouble};
 use crate::store::Root;
+use accounts::Accounts;
+use hostapd::Modes;
+use processes::Processes;
+use processors::{Processors, Share};
+use sensors::Sensors;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use system::{Cpu, Stats};
 use timezone::ZoneText;
+use wifi::Wifi;
 
-pub use timezone::utc_offset_minutes;
+pub use timezone::{is_posix_zone, utc_offset_minutes};
 
 /// Names of values computed here.
-const COMPUTED: [&str; 11] = [
+const COMPUTED: [&str; 45] = [
+    "config_date",
+    "cpu_idle",
+    "cpu_system",
     "cpu_usage",
+    "cpu_user",
     "current_local_time",
+    "hardware",
     "ipv4_address",
     "ipv4_netmask",
     "ipv6_address",
@@ -28,13 +44,43 @@ const COMPUTED: [&str; 11] = [
     "persistent_total",
     "process_command",
     "process_cpu_time",
+    "process_name",
     "process_priority",
+    "process_size",
     "process_state",
+    "processor_architecture",
+    "sensor_name",
+    "sensor_status",
+    "sensor_time",
+    "sensor_value",
+    "user_enabled",
+    "user_groups",
+    "user_id",
+    "wifi_bands",
+    "wifi_bssid",
+    "wifi_bytes_received",
+    "wifi_bytes_sent",
+    "wifi_discards_received",
+    "wifi_discards_sent",
+    "wifi_errors_received",
+    "wifi_errors_sent",
+    "wifi_mac",
+    "wifi_multicast_received",
+    "wifi_name",
+    "wifi_packets_received",
+    "wifi_packets_sent",
+    "wifi_security_modes",
+    "wifi_service",
+    "wifi_status",
+    "wifi_supported_standards",
+    "wifi_supported_widths",
+    "wifi_upstream",
 ];
 
 /// Names of values that the agent sets in [`Runtime`], or the model keeps itself.
-const GIVEN: [&str; 9] = [
+const GIVEN: [&str; 10] = [
     "connection_request_url",
+    "first_use_date",
     "hardware_version",
     "manufacturer",
     "model_name",
@@ -46,7 +92,14 @@ const GIVEN: [&str; 9] = [
 ];
 
 /// Names of tables.
-const TABLES: [&str; 1] = ["ipv4_addresses"];
+const TABLES: [&str; 6] = [
+    "cpus",
+    "ipv4_addresses",
+    "processes",
+    "processors",
+    "sensors",
+    "users",
+];
 
 /// Names that `native = ` may give for a parameter; `check` refuses others.
 pub fn is_value(name: &str) -> bool {
@@ -103,9 +156,15 @@ impl Runtime {
 pub struct NativeSource {
     root: Root,
     runtime: Runtime,
-    cpu: Cpu,
     zone: ZoneText,
-    stats: Stats,
+    processors: Processors,
+    processes: Processes,
+    sensors: Sensors,
+    accounts: Accounts,
+    wifi: Wifi,
+    modes: Modes,
+    /// The time of this request, where a value asked for it.
+    now: Option<String>,
 }
 
 impl NativeSource {
@@ -114,30 +173,46 @@ impl NativeSource {
         NativeSource {
             root,
             runtime,
-            cpu: Cpu::default(),
             zone: ZoneText::default(),
-            stats: Stats::default(),
+            processors: Processors::default(),
+            processes: Processes::default(),
+            sensors: Sensors::default(),
+            accounts: Accounts::default(),
+            wifi: Wifi::default(),
+            modes: Modes::default(),
+            now: None,
         }
     }
 
     fn value(&mut self, name: &str, rows: &[String]) -> Result<Option<String>, Trouble> {
         let row = rows.last().map(String::as_str).unwrap_or_default();
+        let cpu = if row.is_empty() { "cpu" } else { row };
         let value = match name {
             "current_local_time" => Ok(Some(self.zone.current_local_time(&self.root))),
-            "cpu_usage" => self.cpu.usage(&self.root),
-            "process_command" => system::process_command(&self.root, row),
-            "process_cpu_time" => self
-                .stats
-                .of(&self.root, row)
-                .and_then(system::process_cpu_time),
-            "process_priority" => self
-                .stats
-                .of(&self.root, row)
-                .and_then(system::process_priority),
-            "process_state" => self
-                .stats
-                .of(&self.root, row)
-                .and_then(system::process_state),
+            "cpu_usage" => self.share(cpu, Share::Busy),
+            "cpu_user" => self.share(cpu, Share::User),
+            "cpu_system" => self.share(cpu, Share::System),
+            "cpu_idle" => self.share(cpu, Share::Idle),
+            "processor_architecture" => {
+                processors::architecture(&self.root).map(|word| word.map(str::to_owned))
+            }
+            "hardware" => system::hardware(&self.root),
+            "config_date" => system::config_date(&self.root, row),
+            "process_command" => processes::command(&self.root, row),
+            "process_cpu_time" | "process_name" | "process_priority" | "process_size"
+            | "process_state" => self.processes.value(&self.root, name, row),
+            "sensor_name" => self.sensors.name(&self.root, row),
+            "sensor_value" => self.sensors.value(&self.root, row),
+            "sensor_status" => self.sensors.status(&self.root, row),
+            "sensor_time" => self.sensor_time(row),
+            "user_id" | "user_enabled" | "user_groups" => {
+                self.accounts.value(&self.root, name, row)
+            }
+            "wifi_security_modes" => Ok(Some(self.modes.supported(&self.root))),
+            _ if name.starts_with("wifi_") && is_value(name) => {
+                let section = rows.first().map(String::as_str).unwrap_or_default();
+                self.wifi.value(&self.root, name, section)
+            }
             "persistent_total" => system::persistent(&self.root).map(|s| s.map(|(total, _)| total)),
             "persistent_free" => system::persistent(&self.root).map(|s| s.map(|(_, free)| free)),
             "ipv4_address" => network::ipv4(rows).map(|a| a.map(|(address, _)| address)),
@@ -150,29 +225,57 @@ impl NativeSource {
         };
         value.map_err(|what| trouble(name, what))
     }
+
+    fn share(&mut self, cpu: &str, share: Share) -> Result<Option<String>, String> {
+        self.processors.share(&self.root, cpu, share)
+    }
+
+    /// When a sensor was read: now, or never.
+    fn sensor_time(&mut self, sensor: &str) -> Result<Option<String>, String> {
+        Ok(match self.sensors.answers(&self.root, sensor)? {
+            true => Some(self.now.get_or_insert_with(timezone::utc_now).clone()),
+            false => None,
+        })
+    }
+
+    fn keys(&mut self, table: &str, parents: &[String]) -> Result<Vec<String>, String> {
+        let root = &self.root;
+        match (table, parents.last()) {
+            ("ipv4_addresses", Some(device)) => network::ipv4_addresses(device),
+            ("ipv4_addresses", None) => {
+                Err("this table belongs below a table of devices".to_owned())
+            }
+            ("cpus", _) => self.processors.names(root),
+            ("processes", _) => self.processes.ids(root),
+            // Without a word for what they are there is nothing to show of them.
+            ("processors", _) if processors::architecture(root)?.is_none() => Ok(Vec::new()),
+            ("processors", _) => self.processors.names(root),
+            ("sensors", _) => self.sensors.keys(root),
+            ("users", _) => self.accounts.names(root),
+            _ => Err("there is no native table of this name".to_owned()),
+        }
+    }
 }
 
 impl Source for NativeSource {
     fn begin(&mut self) {
-        self.stats.clear();
+        self.processors.begin();
+        self.processes.begin();
+        self.sensors.begin();
+        self.accounts.begin();
+        self.wifi.begin();
+        self.now = None;
     }
 
     fn rows(&mut self, rows: &Rows, parents: &[String]) -> Result<Vec<Row>, Trouble> {
         let Rows::Native(name) = rows else {
             return Ok(Vec::new());
         };
-        let keys = match (name.as_str(), parents.last()) {
-            ("ipv4_addresses", Some(device)) => network::ipv4_addresses(device),
-            ("ipv4_addresses", None) => {
-                Err("this table belongs below a table of devices".to_owned())
-            }
-            _ => Err("there is no native table of this name".to_owned()),
-        };
         let row = |key| Row {
             key,
             prints: Vec::new(),
         };
-        match keys {
+        match self.keys(name, parents) {
             Ok(keys) => Ok(keys.into_iter().map(row).collect()),
             Err(what) => Err(trouble(name, what)),
         }

@@ -47,6 +47,20 @@ impl ZoneText {
     }
 }
 
+/// A dateTime in UTC for a time in seconds since 1970; the Unknown Time before the clock
+/// was ever set.
+pub fn utc_time(seconds: i64) -> String {
+    local_time(seconds, "UTC0")
+}
+
+/// This moment as a dateTime in UTC.
+pub fn utc_now() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    utc_time(now.map_or(0, |passed| {
+        i64::try_from(passed.as_secs()).unwrap_or(i64::MAX)
+    }))
+}
+
 /// Minutes by which local time is ahead of UTC at `now` (seconds since 1970).
 pub fn utc_offset_minutes(root: &Root, now: i64) -> i16 {
     let zone = zone_text(root);
@@ -56,6 +70,18 @@ pub fn utc_offset_minutes(root: &Root, now: i64) -> i16 {
         .map_or(0, |zone| zone.east_at(now));
     // No zone is further from UTC than a day.
     i16::try_from(east / 60).unwrap_or(0)
+}
+
+/// Whether a text is a time zone as POSIX writes it, with its offset (`UTC` and `GMT` may
+/// do without).
+pub fn is_posix_zone(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "<>+-,./:".contains(c);
+    let near = |east: i64| east.abs() < 25 * HOUR;
+    let Some(zone) = Zone::parse(text).filter(|_| text.chars().all(plain)) else {
+        return false;
+    };
+    let told = matches!(text, "UTC" | "GMT") || text.contains(|c: char| c.is_ascii_digit());
+    told && near(zone.east) && zone.summer.is_none_or(|summer| near(summer.east))
 }
 
 /// What the configuration says, else what the system uses.
@@ -400,6 +426,32 @@ mod tests {
             assert_eq!(local_time(now, bad), "2026-07-01T00:00:00Z", "{bad}");
         }
         assert_eq!(local_time(100, BERLIN), UNKNOWN_TIME);
+    }
+
+    #[test]
+    fn a_zone_that_can_be_set_says_how_far_it_is_from_utc() {
+        for good in [
+            BERLIN,
+            "UTC",
+            "UTC0",
+            "GMT0BST,M3.5.0/1,M10.5.0",
+            "EST5EDT",
+            "<-03>3",
+        ] {
+            assert!(is_posix_zone(good), "{good}");
+        }
+        for bad in [
+            "",
+            "CET",
+            "Europe/Berlin",
+            "CET-26",
+            " CET-1",
+            "CET-1CEST,M3.5.0",
+            "<a$(b)>-1",
+            "CET-1\nX",
+        ] {
+            assert!(!is_posix_zone(bad), "{bad}");
+        }
     }
 
     #[test]

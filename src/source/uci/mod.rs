@@ -10,6 +10,7 @@ mod draft;
 mod keys;
 mod naming;
 mod shape;
+mod view;
 
 use super::{Deadline, Limits, is_row_key, read_only};
 use crate::model::binding::{Binding, Rows, UciAt, UciRows, expand};
@@ -23,6 +24,14 @@ use naming::Ready;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
+
+pub use view::is_view;
+pub(super) use view::standards as wifi_standards;
+
+/// The keys of a package's sections as rows, in their order.
+pub(super) fn section_keys(package: &Package) -> Vec<String> {
+    keys::keys(package).0
+}
 
 /// Where UCI files live, below the root.
 const CONFIG: &str = "/etc/config";
@@ -175,6 +184,9 @@ impl UciSource {
             return Ok(None);
         };
         let section = content.package.sections().get(index);
+        if let Some(name) = &at.codec {
+            return Ok(section.and_then(|s| view::read(name, s)).map(Raw::Text));
+        }
         let value = section.and_then(|s| {
             let other = || s.get(&expand(at.or.as_deref()?, rows));
             s.get(&option).or_else(other)
@@ -253,6 +265,9 @@ impl UciSource {
                 )));
             }
         };
+        if let Some(name) = &at.codec {
+            return self.stage_view(at, name, rows, key, value);
+        }
         let value = self.shaped(at, &key, &option, value)?;
         for other in &at.clears {
             let gone = Change::Text {
@@ -263,6 +278,43 @@ impl UciSource {
             self.make(&at.package, gone)?;
         }
         self.make(&at.package, change(at, key, option, value)?)
+    }
+
+    /// Stages the options that make a view show this value.
+    fn stage_view(
+        &mut self,
+        at: &UciAt,
+        name: &str,
+        rows: &[String],
+        key: String,
+        value: Option<Raw>,
+    ) -> Result<(), Refusal> {
+        let text = match value {
+            None => String::new(),
+            Some(Raw::Text(text)) => text,
+            Some(Raw::List(items)) => items.join(","),
+        };
+        let content = self.content(&at.package).map_err(Refusal::Trouble)?;
+        let index = content.by_key(&key);
+        let Some(section) = index.and_then(|i| content.package.sections().get(i)) else {
+            let what = format!("there is no section {key}");
+            return Err(Refusal::Trouble(trouble(&at.package, what)));
+        };
+        let options = view::write(name, section, &text)
+            .map_err(|what| Refusal::Value(format!("the value {what}")))?;
+        let said = options
+            .into_iter()
+            .map(|(option, text)| (option.to_owned(), text));
+        let gone = at.clears.iter().map(|o| (expand(o, rows), String::new()));
+        for (option, text) in gone.chain(said) {
+            let change = Change::Text {
+                key: key.clone(),
+                option,
+                text,
+            };
+            self.make(&at.package, change)?;
+        }
+        Ok(())
     }
 
     /// What the option must say so that it means this value: see [`UciAt::part`] and

@@ -1,0 +1,230 @@
+//! Processes: Device.DeviceInfo.ProcessStatus.Process.
+//!
+//! One file a process is read, `/proc/PID/stat`, and the table is bounded: its rows cost
+//! as many files.
+
+use super::super::is_row_key;
+use super::processors::TICKS_PER_SECOND;
+use super::system::read;
+use crate::store::{Disk, RealDisk, Root};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// Rows at most: what a router runs, without its kernel's threads, is less.
+pub const MOST_ROWS: usize = 64;
+/// Processes looked at, to find those that the table shows.
+const MOST_READ: usize = 1024;
+/// `kthreadd`, whose children the kernel's threads are.
+const KTHREADD: &str = "2";
+
+/// Places in what follows the name in `/proc/PID/stat`.
+const STATE: usize = 0;
+const PARENT: usize = 1;
+const USER_TIME: usize = 11;
+const SYSTEM_TIME: usize = 12;
+const PRIORITY: usize = 15;
+const RESIDENT: usize = 21;
+
+/// What `/proc/PID/stat` says of the processes, read once a request.
+#[derive(Debug, Default)]
+pub struct Processes {
+    read: BTreeMap<u32, Option<Stat>>,
+}
+
+#[derive(Debug)]
+struct Stat {
+    name: String,
+    /// What follows the name. The few fields that are wanted are looked for when they are.
+    fields: String,
+}
+
+impl Stat {
+    fn parse(text: &str) -> Option<Stat> {
+        // The name may hold spaces and parentheses of its own.
+        let (before, after) = text.rsplit_once(')')?;
+        let (_, name) = before.split_once('(')?;
+        Some(Stat {
+            name: name.to_owned(),
+            fields: after.trim().to_owned(),
+        })
+    }
+
+    fn field(&self, place: usize) -> Option<&str> {
+        self.fields.split_ascii_whitespace().nth(place)
+    }
+
+    fn number<T: std::str::FromStr>(&self, place: usize) -> Option<T> {
+        self.field(place)?.parse().ok()
+    }
+}
+
+impl Processes {
+    /// A new request begins.
+    pub fn begin(&mut self) {
+        self.read.clear();
+    }
+
+    /// The processes to be shown, in order of their ids: all, or where there are more than
+    /// [`MOST_ROWS`], first those that are no threads of the kernel, the oldest first.
+    pub fn ids(&mut self, root: &Root) -> Result<Vec<String>, String> {
+        let dir = root.path("/proc").map_err(|e| e.to_string())?;
+        let names = RealDisk.list(&dir).map_err(|e| format!("/proc: {e}"))?;
+        let mut ids: Vec<u32> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        ids.sort_unstable();
+        if ids.len() > MOST_ROWS {
+            ids.truncate(MOST_READ);
+            let mut threads = Vec::new();
+            let mut own = Vec::new();
+            for id in ids {
+                let stat = self.stat(root, id)?;
+                let parent = stat.and_then(|stat| stat.field(PARENT));
+                match parent == Some(KTHREADD) || id.to_string() == KTHREADD {
+                    true => threads.push(id),
+                    false => own.push(id),
+                }
+            }
+            own.extend(threads);
+            own.truncate(MOST_ROWS);
+            own.sort_unstable();
+            ids = own;
+        }
+        Ok(ids.iter().map(u32::to_string).collect())
+    }
+
+    fn stat(&mut self, root: &Root, id: u32) -> Result<Option<&Stat>, String> {
+        let known = match self.read.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => {
+                let text = read(root, &format!("/proc/{id}/stat"))?;
+                free.insert(text.as_deref().and_then(Stat::parse))
+            }
+        };
+        Ok(known.as_ref())
+    }
+
+    /// A value of the process with this id; `None`: it has ended.
+    pub fn value(&mut self, root: &Root, name: &str, id: &str) -> Result<Option<String>, String> {
+        let Ok(number) = id.parse() else {
+            return Ok(None);
+        };
+        let Some(stat) = self.stat(root, number)? else {
+            return Ok(None);
+        };
+        Ok(match name {
+            "process_name" => Some(stat.name.clone()),
+            "process_state" => state(stat),
+            "process_priority" => priority(stat),
+            "process_cpu_time" => cpu_time(stat),
+            "process_size" => size(stat),
+            _ => None,
+        })
+    }
+}
+
+/// One of the words of Device.DeviceInfo.ProcessStatus.Process.{i}.State.
+fn state(stat: &Stat) -> Option<String> {
+    let word = match stat.field(STATE)? {
+        "R" => "Running",
+        "S" => "Sleeping",
+        "I" => "Idle",
+        "D" => "Uninterruptible",
+        "Z" | "X" => "Zombie",
+        "T" | "t" => "Stopped",
+        _ => return None,
+    };
+    Some(word.to_owned())
+}
+
+/// 0 (most important: real time) to 99.
+fn priority(stat: &Stat) -> Option<String> {
+    // Below 0: real time; 0 to 39: nice -20 to 19.
+    let kernel: i64 = stat.number(PRIORITY)?;
+    Some((kernel.clamp(0, 39) * 99 / 39).to_string())
+}
+
+/// Milliseconds of processor time, in user space and kernel.
+fn cpu_time(stat: &Stat) -> Option<String> {
+    let user: u64 = stat.number(USER_TIME)?;
+    let kernel: u64 = stat.number(SYSTEM_TIME)?;
+    let ms = user
+        .saturating_add(kernel)
+        .saturating_mul(1000 / TICKS_PER_SECOND);
+    // The parameter is an unsignedInt: it stays at its highest value after 49 days.
+    Some(ms.min(u64::from(u32::MAX)).to_string())
+}
+
+/// KiB of memory in use.
+fn size(stat: &Stat) -> Option<String> {
+    let pages: u64 = stat.number(RESIDENT)?;
+    let kib = pages.saturating_mul(page_size()) / 1024;
+    Some(kib.min(u64::from(u32::MAX)).to_string())
+}
+
+fn page_size() -> u64 {
+    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);
+    // Every kernel answers; 4096 is what nearly all would.
+    let known = size
+        .ok()
+        .flatten()
+        .and_then(|size| u64::try_from(size).ok());
+    known.unwrap_or(4096)
+}
+
+/// A process's name and arguments; for a kernel thread its name in brackets.
+pub fn command(root: &Root, pid: &str) -> Result<Option<String>, String> {
+    let file = |file: &str| {
+        let is_id = is_row_key(pid) && pid.bytes().all(|b| b.is_ascii_digit());
+        is_id.then(|| format!("/proc/{pid}/{file}"))
+    };
+    let (Some(line), Some(name)) = (file("cmdline"), file("comm")) else {
+        return Ok(None);
+    };
+    match read(root, &line)? {
+        Some(line) if !line.is_empty() => {
+            let words: Vec<&str> = line.split('\0').filter(|w| !w.is_empty()).collect();
+            Ok(Some(words.join(" ").chars().take(256).collect()))
+        }
+        _ => Ok(read(root, &name)?.map(|name| format!("[{}]", name.trim_end()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_what_parts_the_fields() {
+        let text = "7 (a) b (c)) S 2 0 0 0 -1 64 0 0 0 0 402 611 0 0 20 0 1 0 1100 28 460 9 9 9";
+        let stat = Stat::parse(text).expect("a process");
+        assert_eq!(stat.name, "a) b (c)");
+        assert_eq!(state(&stat).as_deref(), Some("Sleeping"));
+        assert_eq!(priority(&stat).as_deref(), Some("50"));
+        assert_eq!(cpu_time(&stat).as_deref(), Some("10130"));
+        assert_eq!(size(&stat), Some((460 * page_size() / 1024).to_string()));
+        assert!(Stat::parse("nonsense").is_none());
+    }
+
+    #[test]
+    fn a_full_table_shows_no_threads_of_the_kernel() {
+        let dir = std::env::temp_dir().join(format!("cwmp-processes-{}", std::process::id()));
+        for id in 1..=150u32 {
+            let place = dir.join(format!("proc/{id}"));
+            std::fs::create_dir_all(&place).expect("a folder");
+            // Every other one is a child of kthreadd.
+            let parent = if id % 2 == 0 { 2 } else { 1 };
+            let text = format!("{id} (p{id}) S {parent} 0");
+            std::fs::write(place.join("stat"), text).expect("a file");
+        }
+        let root = Root::new(&dir).expect("a root");
+        let mut all = Processes::default();
+        let ids = all.ids(&root).expect("processes");
+        std::fs::remove_dir_all(&dir).expect("gone");
+        assert_eq!(ids.len(), MOST_ROWS);
+        assert_eq!(ids.first().map(String::as_str), Some("1"));
+        assert_eq!(ids.last().map(String::as_str), Some("127"));
+        assert!(
+            ids.iter()
+                .all(|id| id.parse::<u32>().is_ok_and(|n| n % 2 == 1))
+        );
+    }
+}

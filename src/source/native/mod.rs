@@ -50,12 +50,16 @@ const TABLES: [&str; 1] = ["ipv4_addresses"];
 
 /// Names that `native = ` may give for a parameter; `check` refuses others.
 pub fn is_value(name: &str) -> bool {
-    COMPUTED.contains(&name) || GIVEN.contains(&name)
+    COMPUTED.contains(&name) || GIVEN.contains(&name) || is_network_value(name)
 }
 
 /// Names that `rows = { native = }` may give.
 pub fn is_table(name: &str) -> bool {
-    TABLES.contains(&name)
+    TABLES.contains(&name) || network::TABLES.contains(&name)
+}
+
+fn is_network_value(name: &str) -> bool {
+    network::VALUES.contains(&name) || network::MORE.contains(&name) || network::is_counter(name)
 }
 
 /// Values that the agent itself knows and the data model shows
@@ -101,6 +105,7 @@ pub struct NativeSource {
     cpu: Cpu,
     zone: ZoneText,
     stats: Stats,
+    networks: network::Networks,
 }
 
 impl NativeSource {
@@ -112,6 +117,7 @@ impl NativeSource {
             cpu: Cpu::default(),
             zone: ZoneText::default(),
             stats: Stats::default(),
+            networks: network::Networks::default(),
         }
     }
 
@@ -138,6 +144,7 @@ impl NativeSource {
             "ipv4_address" => network::ipv4(rows).map(|a| a.map(|(address, _)| address)),
             "ipv4_netmask" => network::ipv4(rows).map(|a| a.and_then(|(_, mask)| mask)),
             "ipv6_address" => network::ipv6(row),
+            _ if is_network_value(name) => Ok(self.networks.value(&self.root, name, rows)),
             _ => match self.runtime.get(name) {
                 None if !is_value(name) => Err("there is no native value of this name".to_owned()),
                 value => Ok(value),
@@ -150,6 +157,7 @@ impl NativeSource {
 impl Source for NativeSource {
     fn begin(&mut self) {
         self.stats.clear();
+        self.networks.clear();
     }
 
     fn rows(&mut self, rows: &Rows, parents: &[String]) -> Result<Vec<Row>, Trouble> {
@@ -160,6 +168,9 @@ impl Source for NativeSource {
             ("ipv4_addresses", Some(device)) => network::ipv4_addresses(device),
             ("ipv4_addresses", None) => {
                 Err("this table belongs below a table of devices".to_owned())
+            }
+            (name, _) if network::TABLES.contains(&name) => {
+                Ok(self.networks.rows(&self.root, name, parents))
             }
             _ => Err("there is no native table of this name".to_owned()),
         };

@@ -4,7 +4,9 @@
 mod model_files;
 mod shared;
 
-use model_files::{flag, is_list, list_bound, number, objects, parameters, strings, text};
+use model_files::{
+    flag, is_list, list_bound, number, objects, parameters, references, strings, text,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
@@ -292,12 +294,12 @@ fn compare_parameter(
             .next()
             .unwrap_or("")
             .trim_start_matches(['#', '.']);
-        let mine = text(ours, "reference").unwrap_or("");
-        if mine.is_empty() || !mine.ends_with(target) {
-            found.differs(path, "reference", mine, target);
+        let mine = references(ours);
+        if mine.is_empty() || !mine.iter().all(|m| m.ends_with(target)) {
+            found.differs(path, "reference", &mine.join(" "), target);
         }
     } else if ours.contains_key("reference") {
-        found.differs(path, "reference", text(ours, "reference").unwrap_or(""), "");
+        found.differs(path, "reference", &references(ours).join(" "), "");
     }
 }
 

@@ -368,9 +368,7 @@ impl Model {
             _ => (None, key),
         };
         for table in references(schema, param) {
-            if only.is_some_and(|only| {
-                schema.path_of(*table).strip_suffix("{i}.") != Some(only)
-            }) {
+            if only.is_some_and(|only| schema.path_of(*table).strip_suffix("{i}.") != Some(only)) {
                 continue;
             }
             let Some((table, key)) = self.table_near(schema, *table, near, key)? else {

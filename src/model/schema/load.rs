@@ -392,7 +392,10 @@ fn live(fields: &mut Fields<'_, '_, '_>) -> Option<Box<Binding>> {
     let mut inner = Fields::open(fields.report, "live", at, table, &SOURCES);
     let given: Vec<&str> = SOURCES.into_iter().filter(|s| inner.has(s)).collect();
     let [one] = given.as_slice() else {
-        inner.wrong_here(format!("has one source; write one of: {}", SOURCES.join(", ")));
+        inner.wrong_here(format!(
+            "has one source; write one of: {}",
+            SOURCES.join(", ")
+        ));
         return None;
     };
     super::bind::binding(&mut inner, one).map(Box::new)

@@ -27,7 +27,8 @@ impl Builder<'_> {
             let mut targets = Vec::new();
             for target in &raw.references {
                 // Only compiled-in code can name a row by the keys of the rows around it, too.
-                let compiled_in = matches!(&raw.source, RawSource::At(b) if matches!(**b, Binding::Native(_)));
+                let compiled_in =
+                    matches!(&raw.source, RawSource::At(b) if matches!(**b, Binding::Native(_)));
                 match self.reference(id, target, compiled_in && !raw.writable) {
                     Ok(target) => targets.push(target),
                     Err(what) if !self.unread => {

@@ -91,7 +91,8 @@ fn hexadecimal(value: &str) -> Option<Vec<u8>> {
     value
         .split(':')
         .map(|pair| {
-            let short = (1..=2).contains(&pair.len()) && pair.bytes().all(|b| b.is_ascii_hexdigit());
+            let short =
+                (1..=2).contains(&pair.len()) && pair.bytes().all(|b| b.is_ascii_hexdigit());
             short.then(|| u8::from_str_radix(pair, 16).ok()).flatten()
         })
         .collect()

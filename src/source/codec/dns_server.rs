@@ -59,7 +59,11 @@ impl Server<'_> {
 
     /// The entry with another address.
     pub fn with_address(&self, address: IpAddr) -> String {
-        let off = if self.off.is_empty() { "" } else { "/off.invalid/" };
+        let off = if self.off.is_empty() {
+            ""
+        } else {
+            "/off.invalid/"
+        };
         format!("{off}{address}{}", self.rest)
     }
 

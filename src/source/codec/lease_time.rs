@@ -2,7 +2,13 @@
 //! `infinite`; in TR-181 seconds, and -1 for "for ever".
 
 /// The unit letters and their seconds, the largest first.
-const UNITS: [(char, i64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
+const UNITS: [(char, i64); 5] = [
+    ('w', 604_800),
+    ('d', 86_400),
+    ('h', 3600),
+    ('m', 60),
+    ('s', 1),
+];
 
 /// The seconds of a text; `None` where it is no time.
 pub fn seconds(text: &str) -> Option<i64> {

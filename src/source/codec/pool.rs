@@ -29,7 +29,9 @@ impl Network {
     /// The address so many after the first, inside the network.
     pub fn address(self, offset: i64) -> Option<Ipv4Addr> {
         let size = 1_i64 << (32 - u32::from(self.length));
-        let offset = u32::try_from(offset).ok().filter(|o| i64::from(*o) < size)?;
+        let offset = u32::try_from(offset)
+            .ok()
+            .filter(|o| i64::from(*o) < size)?;
         u32::from(self.base).checked_add(offset).map(Ipv4Addr::from)
     }
 

@@ -11,7 +11,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 /// Names that `as` may give for a parameter: those of whole options, then those of entries
 /// of a list.
-const OPTIONS: [&str; 21] = [
+const OPTIONS: [&str; 22] = [
     "bridge_standard",
     "centiseconds",
     "cidr_address",
@@ -27,6 +27,7 @@ const OPTIONS: [&str; 21] = [
     "pool_first",
     "pool_last",
     "pool_mask",
+    "port_first",
     "position",
     "protocol",
     "ra_flag_home-agent",
@@ -164,6 +165,13 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
             text(length.map(|length| net::prefix(address, length)))
         }
         "first_only" => text(single(scene)?.map(str::to_owned)),
+        "port_first" => {
+            let Some(one) = single(scene)? else {
+                return Ok(None);
+            };
+            let (first, _) = ports(one).ok_or("is no port and no range of ports")?;
+            text(Some(first.to_string()))
+        }
         "protocol" => {
             let Some(one) = single(scene)? else {
                 return Ok(None);
@@ -182,7 +190,10 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
             let Some(value) = scene.text(scene.option) else {
                 return Ok(None);
             };
-            let seconds: u32 = value.trim().parse().map_err(|_| "is no number of seconds")?;
+            let seconds: u32 = value
+                .trim()
+                .parse()
+                .map_err(|_| "is no number of seconds")?;
             text(Some((u64::from(seconds) * 100).to_string()))
         }
         "pool_first" | "pool_last" => {
@@ -191,7 +202,8 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
                 let limit = scene.number("limit", pool::LIMIT)?;
                 pool::bounds(network, start, limit)
             });
-            let address = bounds.map(|(first, last)| if name == "pool_first" { first } else { last });
+            let address =
+                bounds.map(|(first, last)| if name == "pool_first" { first } else { last });
             text(address.map(|a| a.to_string()))
         }
         "pool_mask" => match scene.text(scene.option) {
@@ -199,11 +211,20 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
             None => text(scene.interface().map(|(_, l)| net::mask_of(l).to_string())),
         },
         "bridge_standard" => {
-            let filters = scene.text(scene.option).is_some_and(|v| matches!(v, "1" | "on" | "true" | "yes"));
+            let filters = scene
+                .text(scene.option)
+                .is_some_and(|v| matches!(v, "1" | "on" | "true" | "yes"));
             let with_vlans = scene.text("name").is_some_and(|name| {
-                scene.content.find(&format!("@bridge-vlan[device={name}]")).is_some()
+                scene
+                    .content
+                    .find(&format!("@bridge-vlan[device={name}]"))
+                    .is_some()
             });
-            let standard = if filters || with_vlans { "802.1Q-2011" } else { "802.1D-2004" };
+            let standard = if filters || with_vlans {
+                "802.1Q-2011"
+            } else {
+                "802.1D-2004"
+            };
             text(Some(standard.to_owned()))
         }
         "vlan_id" => text(vlan_id(scene)),
@@ -212,7 +233,11 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
                 let has = match scene.value() {
                     // What odhcpd does by itself.
                     None => flag == "other-config",
-                    Some(value) => value.items().iter().flat_map(|i| i.split_whitespace()).any(|f| f == flag),
+                    Some(value) => value
+                        .items()
+                        .iter()
+                        .flat_map(|i| i.split_whitespace())
+                        .any(|f| f == flag),
                 };
                 text(Some(if has { "1" } else { "0" }.to_owned()))
             }
@@ -266,6 +291,15 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
             }
         }
         "first_only" => one(text),
+        "port_first" => match (single(scene)?.and_then(ports), text.parse::<u16>()) {
+            // A range keeps its length.
+            (Some((first, Some(last))), Ok(new)) if last > first => {
+                let last = new.checked_add(last - first);
+                let last = last.ok_or("leaves no room for the range of ports")?;
+                one(format!("{new}-{last}"))
+            }
+            _ => one(text),
+        },
         "protocol" => {
             let number: i64 = text.parse().map_err(|_| "is no number".to_owned())?;
             let name = protocol::name(number).ok_or("fw4 takes protocol 0 for any; write -1")?;
@@ -287,7 +321,12 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
             (Some(flag), _) => {
                 let mut flags: Vec<String> = match scene.value() {
                     None => vec!["other-config".to_owned()],
-                    Some(value) => value.items().iter().flat_map(|i| i.split_whitespace()).map(str::to_owned).collect(),
+                    Some(value) => value
+                        .items()
+                        .iter()
+                        .flat_map(|i| i.split_whitespace())
+                        .map(str::to_owned)
+                        .collect(),
                 };
                 flags.retain(|f| f != flag && f != "none");
                 if text == "1" {
@@ -338,7 +377,12 @@ pub fn read_entry(name: &str, entry: &str) -> Option<String> {
         "dhcp_option_tag" => Some(dhcp_option::split(entry)?.0.to_string()),
         "dhcp_option_value" => {
             let (_, value) = dhcp_option::split(entry)?;
-            Some(dhcp_option::octets(value).iter().map(|b| format!("{b:02X}")).collect())
+            Some(
+                dhcp_option::octets(value)
+                    .iter()
+                    .map(|b| format!("{b:02X}"))
+                    .collect(),
+            )
         }
         _ => None,
     }
@@ -385,7 +429,10 @@ fn hexadecimal(text: &str) -> Option<Vec<u8>> {
 
 /// The one entry of an option, without fw4's `!`.
 fn single<'a>(scene: &Scene<'a>) -> Result<Option<&'a str>, String> {
-    let mut words = scene.items().iter().flat_map(|item| item.split_whitespace());
+    let mut words = scene
+        .items()
+        .iter()
+        .flat_map(|item| item.split_whitespace());
     match (words.next(), words.next()) {
         (None, _) => Ok(None),
         (Some(one), None) if one.starts_with('!') => Err("excludes what it names".to_owned()),
@@ -394,12 +441,25 @@ fn single<'a>(scene: &Scene<'a>) -> Result<Option<&'a str>, String> {
     }
 }
 
+/// `80`, `8000-8010` or `8000:8010`.
+fn ports(text: &str) -> Option<(u16, Option<u16>)> {
+    match text.split_once(['-', ':']) {
+        None => Some((text.parse().ok()?, None)),
+        Some((first, last)) => Some((first.parse().ok()?, Some(last.parse().ok()?))),
+    }
+}
+
 /// The entry of an address list that the row is.
 fn entry(scene: &Scene<'_>) -> Result<Option<(IpAddr, Option<u8>)>, String> {
-    let mut items = scene.items().iter().flat_map(|item| item.split_whitespace());
+    let mut items = scene
+        .items()
+        .iter()
+        .flat_map(|item| item.split_whitespace());
     match items.nth(scene.row()) {
         None => Ok(None),
-        Some(text) => net::split(text).map(Some).ok_or_else(|| "is no address".to_owned()),
+        Some(text) => net::split(text)
+            .map(Some)
+            .ok_or_else(|| "is no address".to_owned()),
     }
 }
 
@@ -459,7 +519,10 @@ fn write_pool(name: &str, scene: &Scene<'_>, text: &str) -> Result<Written, Stri
     let (start, limit) = if name == "pool_first" {
         pool::with_first(network, start, limit, address).ok_or_else(outside)?
     } else {
-        (start, pool::with_last(network, start, address).ok_or_else(outside)?)
+        (
+            start,
+            pool::with_last(network, start, address).ok_or_else(outside)?,
+        )
     };
     let number = |option: &str, n: i64| (option.to_owned(), Raw::Text(n.to_string()));
     Ok(vec![number("start", start), number("limit", limit)])

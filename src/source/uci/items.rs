@@ -142,7 +142,12 @@ impl UciSource {
         }
         let written = match self.scene(at, key, option, rows) {
             Some(scene) => coded::write(codec, &scene, value).map_err(Refusal::Value)?,
-            None => return Err(Refusal::Trouble(trouble(&at.package, "the section is gone"))),
+            None => {
+                return Err(Refusal::Trouble(trouble(
+                    &at.package,
+                    "the section is gone",
+                )));
+            }
         };
         for (option, raw) in written {
             let key = key.to_owned();
@@ -169,7 +174,9 @@ impl UciSource {
             Some(Raw::Text(text)) => text,
             None => String::new(),
             Some(Raw::List(_)) => {
-                return Err(Refusal::Value("an entry of a list holds one text".to_owned()));
+                return Err(Refusal::Value(
+                    "an entry of a list holds one text".to_owned(),
+                ));
             }
         };
         let draft = self.draft(&at.package).map_err(Refusal::Trouble)?;
@@ -183,7 +190,9 @@ impl UciSource {
         let section = index.and_then(|i| draft.content.package.sections().get(i));
         let now = section.and_then(|s| s.get(option)).map(Value::items);
         if now.unwrap_or_default().contains(&to) {
-            return Err(Refusal::Value("the list has such an entry already".to_owned()));
+            return Err(Refusal::Value(
+                "the list has such an entry already".to_owned(),
+            ));
         }
         draft.keep_entry(key, option, row, &to);
         let change = Change::Entry {
@@ -217,7 +226,10 @@ impl UciSource {
         let entries = entries.unwrap_or_default().iter();
         // Options that could be lists are often one text with spaces.
         let words = entries.flat_map(|item| match items.codec {
-            None => item.split_whitespace().map(str::to_owned).collect::<Vec<_>>(),
+            None => item
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>(),
             Some(_) => vec![item.clone()],
         });
         let is_row = |entry: &String| match &items.codec {
@@ -236,7 +248,11 @@ impl UciSource {
             .collect())
     }
 
-    pub(super) fn add_item(&mut self, items: &UciItems, parents: &[String]) -> Result<Row, Refusal> {
+    pub(super) fn add_item(
+        &mut self,
+        items: &UciItems,
+        parents: &[String],
+    ) -> Result<Row, Refusal> {
         let reference = expand(&items.section, parents);
         let option = expand(&items.option, parents);
         let Some(new) = &items.new else {
@@ -282,7 +298,10 @@ impl UciSource {
         let draft = self.draft(&items.package).map_err(Refusal::Trouble)?;
         let index = draft.content.find(&reference);
         let Some(key) = index.and_then(|i| draft.content.keys.get(i)).cloned() else {
-            return Err(Refusal::Trouble(trouble(&items.package, "the section is gone")));
+            return Err(Refusal::Trouble(trouble(
+                &items.package,
+                "the section is gone",
+            )));
         };
         let from = draft.entry(&key, &option, row).to_owned();
         let change = Change::Entry {

@@ -468,7 +468,12 @@ impl Source for UciSource {
         let mut options: Vec<(String, String)> = rows
             .new
             .iter()
-            .map(|(option, text)| (option.clone(), expand(text, parents).replace("{new}", &name)))
+            .map(|(option, text)| {
+                (
+                    option.clone(),
+                    expand(text, parents).replace("{new}", &name),
+                )
+            })
             .collect();
         if rows.within.is_some() {
             match parents.last() {

@@ -136,7 +136,8 @@ impl Config {
                     }
                 }
                 "bridge-vlan" => {
-                    let (Some(bridge), Some(vlan)) = (text(section, "device"), text(section, "vlan"))
+                    let (Some(bridge), Some(vlan)) =
+                        (text(section, "device"), text(section, "vlan"))
                     else {
                         continue;
                     };
@@ -155,7 +156,9 @@ impl Config {
             }
         }
         let names = self.interfaces.iter().enumerate();
-        self.by_name = names.map(|(i, network)| (network.name.clone(), i)).collect();
+        self.by_name = names
+            .map(|(i, network)| (network.name.clone(), i))
+            .collect();
     }
 
     /// The network of this name.
@@ -168,7 +171,10 @@ impl Config {
         let mut network = self.interface(name)?;
         // `@wan` names another network; a circle of them ends here.
         for _ in 0..8 {
-            if matches!(network.proto.as_str(), "pppoe" | "pppoa" | "ppp" | "pptp" | "l2tp" | "6in4" | "6to4" | "6rd") {
+            if matches!(
+                network.proto.as_str(),
+                "pppoe" | "pppoa" | "ppp" | "pptp" | "l2tp" | "6in4" | "6to4" | "6rd"
+            ) {
                 return Some(format!("{}-{}", network.proto, network.name));
             }
             if network.proto == "wireguard" {

@@ -256,7 +256,13 @@ mod tests {
 
     #[test]
     fn lines_that_are_none_are_passed_over() {
-        for junk in ["", "x", "wan zz 0 1", "wan 0 0 0003 0 0 0", "\u{fffd} \u{fffd}"] {
+        for junk in [
+            "",
+            "x",
+            "wan zz 0 1",
+            "wan 0 0 0003 0 0 0",
+            "\u{fffd} \u{fffd}",
+        ] {
             assert_eq!(route(junk), None, "{junk}");
             assert_eq!(address6(junk), None, "{junk}");
             assert_eq!(on_link6(junk), None, "{junk}");
@@ -272,7 +278,9 @@ mod tests {
         assert_eq!((read.length, read.flags), (64, 0x80));
         assert_eq!(read.address.to_string(), "2001:db8:1::1");
         let zero = "0".repeat(32);
-        let line = format!("20010db8000100000000000000000000 40 {zero} 00 {zero} 00000400 1 0 00000001 br-lan");
+        let line = format!(
+            "20010db8000100000000000000000000 40 {zero} 00 {zero} 00000400 1 0 00000001 br-lan"
+        );
         let expected = ("br-lan".to_owned(), "2001:db8:1::/64".to_owned());
         assert_eq!(on_link6(&line), Some(expected));
     }
@@ -280,7 +288,10 @@ mod tests {
     #[test]
     fn servers_belong_to_the_network_above_them() {
         let text = "# Interface wan\nnameserver 198.51.100.53\n# Interface wan6\nnameserver 2001:db8::53\nsearch lan\n";
-        let read: Vec<String> = servers(text).iter().map(|(n, a)| format!("{n} {a}")).collect();
+        let read: Vec<String> = servers(text)
+            .iter()
+            .map(|(n, a)| format!("{n} {a}"))
+            .collect();
         assert_eq!(read, ["wan 198.51.100.53", "wan6 2001:db8::53"]);
     }
 }

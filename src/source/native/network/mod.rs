@@ -147,7 +147,10 @@ impl Networks {
             } else {
                 row
             };
-            return self.kernel.counter(root, device, column).map(|n| n.to_string());
+            return self
+                .kernel
+                .counter(root, device, column)
+                .map(|n| n.to_string());
         }
         let word = |text: &str| Some(text.to_owned());
         let boolean = |is: bool| word(if is { "1" } else { "0" });
@@ -186,7 +189,8 @@ impl Networks {
                 let device = self.config.l3_device(row)?;
                 let mut routes = self.kernel.routes(root).iter();
                 let host = Ipv4Addr::BROADCAST;
-                let peer = routes.find(|r| r.device == device && r.mask == host && r.gateway.is_unspecified());
+                let peer = routes
+                    .find(|r| r.device == device && r.mask == host && r.gateway.is_unspecified());
                 peer.map(|route| route.to.to_string())
             }
             "interface_routers" => {
@@ -222,15 +226,17 @@ impl Networks {
                 let address = self.address6(root, around, row)?;
                 let network = self.config.interface(around)?;
                 let own = |text: &String| text.split('/').next() == Some(row);
-                word(if address.address.is_unicast_link_local() || address.address.is_loopback() {
-                    "WellKnown"
-                } else if network.ip6addr.iter().any(own) {
-                    "Static"
-                } else if network.proto == "dhcpv6" && address.length == 128 {
-                    "DHCPv6"
-                } else {
-                    "AutoConfigured"
-                })
+                word(
+                    if address.address.is_unicast_link_local() || address.address.is_loopback() {
+                        "WellKnown"
+                    } else if network.ip6addr.iter().any(own) {
+                        "Static"
+                    } else if network.proto == "dhcpv6" && address.length == 128 {
+                        "DHCPv6"
+                    } else {
+                        "AutoConfigured"
+                    },
+                )
             }
             "ipv6_prefix_origin" => {
                 let network = self.config.interface(around)?;
@@ -292,7 +298,10 @@ impl Networks {
         let parent = parents.last().map_or("", String::as_str);
         match name {
             "interface_addresses" => {
-                let fixed = self.config.interface(parent).map_or(0, |i| i.addresses.len());
+                let fixed = self
+                    .config
+                    .interface(parent)
+                    .map_or(0, |i| i.addresses.len());
                 let count = match fixed {
                     0 => self.of_device(parent).count(),
                     fixed => fixed,
@@ -414,7 +423,8 @@ impl Networks {
             return false;
         }
         let path = format!("/proc/sys/net/ipv6/conf/{device}/disable_ipv6");
-        root.read(&path, 64).is_ok_and(|text| text.trim_ascii() == b"0")
+        root.read(&path, 64)
+            .is_ok_and(|text| text.trim_ascii() == b"0")
     }
 
     /// The addresses that the kernel has for a network, in its order.
@@ -459,7 +469,9 @@ fn sysfs(root: &Root, device: &str, file: &str) -> Option<String> {
     if !is_row_key(device) {
         return None;
     }
-    let bytes = root.read(&format!("/sys/class/net/{device}/{file}"), 256).ok()?;
+    let bytes = root
+        .read(&format!("/sys/class/net/{device}/{file}"), 256)
+        .ok()?;
     Some(String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 

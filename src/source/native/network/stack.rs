@@ -21,7 +21,10 @@ impl Config {
         if self.is_vlan(device) {
             return Some(format!("Device.Ethernet.VLANTermination.={device}"));
         }
-        Some(format!("Device.Ethernet.Link.={}", self.base_device(device)))
+        Some(format!(
+            "Device.Ethernet.Link.={}",
+            self.base_device(device)
+        ))
     }
 
     /// The devices that networks and VLANs lie on, each once.
@@ -65,7 +68,11 @@ impl Config {
             }
         }
         let links = self.links();
-        let mut vlans: Vec<_> = self.devices.iter().filter(|(_, d)| d.kind == "8021q").collect();
+        let mut vlans: Vec<_> = self
+            .devices
+            .iter()
+            .filter(|(_, d)| d.kind == "8021q")
+            .collect();
         vlans.sort_by_key(|(name, _)| *name);
         for (name, device) in vlans {
             if links.contains(&device.parent) {
@@ -78,12 +85,19 @@ impl Config {
         for link in &links {
             let higher = format!("Device.Ethernet.Link.={link}");
             if self.is_bridge(link) {
-                add(higher, format!("Device.Bridging.Bridge.{{i}}.Port.={link}/{link}"));
+                add(
+                    higher,
+                    format!("Device.Bridging.Bridge.{{i}}.Port.={link}/{link}"),
+                );
             } else if physical(link) {
                 add(higher, format!("Device.Ethernet.Interface.={link}"));
             }
         }
-        let mut bridges: Vec<_> = self.devices.iter().filter(|(_, d)| d.kind == "bridge").collect();
+        let mut bridges: Vec<_> = self
+            .devices
+            .iter()
+            .filter(|(_, d)| d.kind == "bridge")
+            .collect();
         bridges.sort_by_key(|(name, _)| *name);
         for (bridge, device) in bridges {
             let port = |name: &str| format!("Device.Bridging.Bridge.{{i}}.Port.={bridge}/{name}");

@@ -119,14 +119,54 @@ const CANDIDATES: &[&str] = &[
     "Device.IP.Interface.3",
     "Device.WiFi.Radio.1",
     "Device.WiFi.Radio.2",
+    "Device.IP.Interface.4",
+    "Device.Ethernet.Link.1",
+    "Device.Ethernet.Link.2",
     "192.0.2.77",
     "255.255.0.0",
+    "192.168.1.77",
+    "192.168.3.88",
+    "192.168.1.200",
+    "192.168.3.120",
     "2001:db8:1::/48",
+    "2001:db8::77",
+    "02:00:5e:00:53:97",
     "02:00:5E:00:53:99,02:00:5e:00:53:98",
     "ctl-name",
     "a \"quoted\" Straße & 'more' <of> it # $(reboot) \\ `x`",
     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
     "http://acs.example.net:7547/a?b=c%20d",
+];
+
+/// Parameters that need another one of the same request, or a router that is set up
+/// otherwise: see the tests of each in `data_model_network.rs`.
+const HELD: &[&str] = &[
+    "Device.Bridging.Bridge.1.Standard",
+    "Device.DHCPv4.Server.Pool.2.MinAddress",
+    "Device.DHCPv4.Server.Pool.2.MaxAddress",
+    "Device.PPP.Interface.1.ConnectionTrigger",
+    "Device.Firewall.Chain.1.Rule.2.DestPortRangeMax",
+    "Device.Firewall.Chain.1.Rule.5.DestPortRangeMax",
+    "Device.Firewall.Chain.1.Rule.1.SourcePortRangeMax",
+    "Device.Firewall.Chain.1.Rule.2.SourcePortRangeMax",
+    "Device.Firewall.Chain.1.Rule.3.SourcePortRangeMax",
+    "Device.Firewall.Chain.1.Rule.4.SourcePortRangeMax",
+    "Device.Firewall.Chain.1.Rule.5.SourcePortRangeMax",
+    "Device.Firewall.Chain.1.Rule.5.SourceAllInterfaces",
+];
+
+/// What goes back with a parameter: the two show one option.
+const COMPANIONS: &[(&str, &str)] = &[
+    // The channel stays with the driver until there is another one.
+    ("AutoChannelEnable", "Channel"),
+    ("SourceAllInterfaces", "SourceInterface"),
+    ("SourceInterface", "SourceAllInterfaces"),
+    ("DestAllInterfaces", "DestInterface"),
+    ("DestInterface", "DestAllInterfaces"),
+    ("SourceIP", "SourceMask"),
+    ("SourceMask", "SourceIP"),
+    ("DestIP", "DestMask"),
+    ("DestMask", "DestIP"),
 ];
 
 // T-SPV-001, T-SPV-015, T-SPV-019, T-GPN-012, T-GPV-012
@@ -155,6 +195,9 @@ fn every_writable_parameter_reads_back_as_it_was_set_and_can_be_set_back() {
             .filter(|c| c != old)
             .find(|c| set(&mut model, &[(path, c)]).is_ok());
         let Some(new) = new else {
+            if HELD.contains(&path.as_str()) {
+                continue;
+            }
             assert_eq!(
                 facets.enumeration.len(),
                 1,
@@ -178,9 +221,14 @@ fn every_writable_parameter_reads_back_as_it_was_set_and_can_be_set_back() {
         };
         let mut back = vec![(path.as_str(), old)];
         // The channel stays with the driver until there is another one.
-        let channel = path.replace("AutoChannelEnable", "Channel");
-        if channel != *path {
-            back.push((&channel, &before[&channel]));
+        let mut companion = path.clone();
+        for (one, other) in COMPANIONS {
+            if parameter.name() == *one {
+                companion = path.replace(one, other);
+            }
+        }
+        if companion != *path {
+            back.push((&companion, &before[&companion]));
         }
         if parameter.name() != "PreSharedKey" {
             set(&mut model, &back).unwrap_or_else(|e| panic!("{path} back to {old:?}: {e:?}"));
@@ -188,7 +236,13 @@ fn every_writable_parameter_reads_back_as_it_was_set_and_can_be_set_back() {
             let passphrase = path.replace("PreSharedKey", "KeyPassphrase");
             set(&mut model, &[(&passphrase, old)]).expect("the passphrase");
         }
-        assert_eq!(tree(&mut model), before, "after {path}");
+        let after = tree(&mut model);
+        let others: Vec<_> = after
+            .iter()
+            .filter(|(path, value)| before.get(*path) != Some(*value))
+            .collect();
+        assert_eq!(others, [], "after {path}");
+        assert_eq!(after.len(), before.len(), "after {path}");
         // No other option has changed.
         let Some(Binding::Uci(at)) = parameter.binding() else {
             continue;
@@ -197,6 +251,12 @@ fn every_writable_parameter_reads_back_as_it_was_set_and_can_be_set_back() {
             for (_, options) in all.get_mut(&at.package).into_iter().flatten() {
                 options.retain(|(name, _)| {
                     *name != at.option && name != "zonename" && !at.clears.contains(name)
+                });
+            }
+            // A device without settings has no section, until there is one.
+            for sections in all.values_mut() {
+                sections.retain(|(kind, options)| {
+                    kind != "device" || options.iter().any(|(name, _)| name != "name")
                 });
             }
             all
@@ -319,7 +379,7 @@ fn a_forward_is_made_as_acss_make_it() {
     let (router, mut model) = fresh();
     let table = "Device.NAT.PortMapping.";
     let mut paths = Vec::new();
-    for expected in [3, 4] {
+    for expected in [4, 5] {
         model.begin();
         let (number, _) = model.add(table, Some("k")).expect("a row");
         assert_eq!(number, expected);
@@ -494,7 +554,11 @@ fn numbers_follow_their_rows_through_edits_by_others_and_restarts() {
     router
         .write("/etc/config/firewall", &config)
         .expect("written");
-    let expected = vec!["1=web".to_owned(), "2=Kids' console".to_owned()];
+    let expected = vec![
+        "1=web".to_owned(),
+        "2=Kids' console".to_owned(),
+        "3=torrent".to_owned(),
+    ];
     assert_eq!(shown(&router).0, expected);
     let start = config
         .find("config redirect\n\toption dest")
@@ -514,18 +578,18 @@ fn numbers_follow_their_rows_through_edits_by_others_and_restarts() {
     // Two rows go in one session; what comes later has another number.
     let mut model = router_model::model(&router, &files());
     model.begin();
-    assert_eq!(model.add(table, Some("k")).expect("a row").0, 3);
-    for gone in ["2.", "3."] {
+    assert_eq!(model.add(table, Some("k")).expect("a row").0, 4);
+    for gone in ["2.", "4."] {
         model.begin();
         model
             .delete(&format!("{table}{gone}"), Some("k"))
             .expect("gone");
     }
     model.begin();
-    assert_eq!(model.add(table, Some("k")).expect("a row").0, 4);
+    assert_eq!(model.add(table, Some("k")).expect("a row").0, 5);
     let (descriptions, aliases) = shown(&router);
-    assert_eq!(descriptions, ["1=web", "4="]);
-    assert_eq!(aliases, ["1=web", "4=cpe-4"]);
+    assert_eq!(descriptions, ["1=web", "3=torrent", "5="]);
+    assert_eq!(aliases, ["1=web", "3=cpe-3", "5=cpe-5"]);
 }
 
 #[test]
@@ -549,7 +613,7 @@ fn many_sections_without_names_are_named_in_one_change() {
     let text = router.read("/etc/config/firewall").expect("a file");
     assert_eq!(
         text.matches("config redirect 'cwmp_redirect_").count(),
-        3001
+        3002
     );
     assert_eq!(
         text.matches("config redirect\n").count(),
@@ -561,11 +625,11 @@ fn many_sections_without_names_are_named_in_one_change() {
         "seven"
     );
     assert_eq!(
-        get(&mut model, "Device.NAT.PortMapping.3002.Description"),
+        get(&mut model, "Device.NAT.PortMapping.3003.Description"),
         "n2999"
     );
     assert_eq!(
         get(&mut model, "Device.NAT.PortMappingNumberOfEntries"),
-        "3002"
+        "3003"
     );
 }

@@ -11,7 +11,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 /// Names that `as` may give for a parameter: those of whole options, then those of entries
 /// of a list.
-const OPTIONS: [&str; 22] = [
+const OPTIONS: [&str; 23] = [
     "bridge_standard",
     "centiseconds",
     "cidr_address",
@@ -24,6 +24,7 @@ const OPTIONS: [&str; 22] = [
     "interface_address",
     "interface_mask",
     "lease_time",
+    "pool_address",
     "pool_first",
     "pool_last",
     "pool_mask",
@@ -111,6 +112,14 @@ impl<'a> Scene<'a> {
         Some(Network::around(address, length))
     }
 
+    /// The network of the pool that is the row around the innermost.
+    fn pool_around(&self) -> Option<Network> {
+        let pool = self.content.by_key(self.rows.iter().rev().nth(1)?)?;
+        let section = self.content.package.sections().get(pool)?;
+        let (address, length) = address_of(self.network?, section.get("interface")?.as_one()?)?;
+        Some(Network::around(address, length))
+    }
+
     /// Which of several addresses the innermost row is, from 0.
     fn row(&self) -> usize {
         let row = self.rows.last().and_then(|row| row.parse::<usize>().ok());
@@ -149,6 +158,13 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
             let found = entry(scene)?;
             let mask = match found {
                 Some((IpAddr::V4(_), Some(length))) => Some(net::mask_of(length).to_string()),
+                // A route without a mask leads to one host.
+                Some(_) if scene.option == "target" => Some(
+                    scene
+                        .text("netmask")
+                        .unwrap_or("255.255.255.255")
+                        .to_owned(),
+                ),
                 Some(_) => scene.text("netmask").map(str::to_owned),
                 None => None,
             };
@@ -164,7 +180,7 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
             }
             text(length.map(|length| net::prefix(address, length)))
         }
-        "first_only" => text(single(scene)?.map(str::to_owned)),
+        "first_only" | "pool_address" => text(single(scene)?.map(str::to_owned)),
         "port_first" => {
             let Some(one) = single(scene)? else {
                 return Ok(None);
@@ -291,6 +307,16 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
             }
         }
         "first_only" => one(text),
+        "pool_address" => {
+            let network = scene.pool_around();
+            let inside = |address| network.is_none_or(|n| n.offset(address).is_some());
+            match text.parse::<Ipv4Addr>() {
+                Ok(address) if !inside(address) => {
+                    Err("is not in the network of the pool around it".to_owned())
+                }
+                _ => one(text),
+            }
+        }
         "port_first" => match (single(scene)?.and_then(ports), text.parse::<u16>()) {
             // A range keeps its length.
             (Some((first, Some(last))), Ok(new)) if last > first => {
@@ -341,13 +367,19 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
             (None, Some(tag)) => {
                 let entry = dhcp_option::join(tag, &items.join(","));
                 let mut all = scene.items().to_vec();
-                let at = all.iter().position(|i| is_option(i, tag));
-                match at {
-                    Some(at) if tag == 15 && text.is_empty() => {
+                // What dnsmasq tells by itself needs no entry; an empty one makes it silent.
+                let own = scene.interface().map(|(address, _)| address.to_string());
+                let own = own.filter(|_| matches!(tag, 3 | 6)).unwrap_or_default();
+                match all.iter().position(|i| is_option(i, tag)) {
+                    Some(at) if text == own => {
                         all.remove(at);
                     }
-                    Some(at) => all[at..=at].fill(entry),
-                    None if tag == 15 && text.is_empty() => {}
+                    Some(at) => {
+                        if let Some(item) = all.get_mut(at) {
+                            *item = entry;
+                        }
+                    }
+                    None if text == own => {}
                     None => all.push(entry),
                 }
                 Ok(vec![(option(), Raw::List(all))])

@@ -165,7 +165,9 @@ impl Networks {
             "interface_type" => word(self.kind(row)),
             "interface_mtu" => {
                 let device = self.config.l3_device(row)?;
-                sysfs(root, &device, "mtu")
+                let mtu: u32 = sysfs(root, &device, "mtu")?.parse().ok()?;
+                // lo has one more than TR-181 can say.
+                Some(mtu.min(65_535).to_string())
             }
             "interface_ipv6" => boolean(self.has_ipv6(root, row)),
             "interface_lower" => self.config.interface_lower(row),

@@ -47,8 +47,9 @@ impl Config {
         }
         let ports = self.devices.get(bridge).map(|d| d.ports.as_slice());
         let ports = ports.unwrap_or_default().iter();
+        // The bridge is the row around the port, too.
         ports
-            .map(|port| format!("Device.Bridging.Bridge.{{i}}.Port.={bridge}/{port}"))
+            .map(|port| format!("Device.Bridging.Bridge.{{i}}.Port.={port}"))
             .collect()
     }
 

@@ -152,7 +152,6 @@ const HELD: &[&str] = &[
     "Device.Firewall.Chain.1.Rule.3.SourcePortRangeMax",
     "Device.Firewall.Chain.1.Rule.4.SourcePortRangeMax",
     "Device.Firewall.Chain.1.Rule.5.SourcePortRangeMax",
-    "Device.Firewall.Chain.1.Rule.5.SourceAllInterfaces",
 ];
 
 /// What goes back with a parameter: the two show one option.

@@ -11,7 +11,8 @@ use core::net::{IpAddr, Ipv4Addr};
 
 /// Names that `as` may give for a parameter: those of whole options, then those of entries
 /// of a list.
-const OPTIONS: [&str; 23] = [
+const OPTIONS: [&str; 24] = [
+    "any_zone",
     "bridge_standard",
     "centiseconds",
     "cidr_address",
@@ -147,6 +148,10 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
     let list = |all: Vec<String>| Ok(Some(Raw::List(all)));
     match name {
         "position" => text(position(scene)),
+        "any_zone" => {
+            let any = scene.text(scene.option) == Some("*");
+            text(Some(if any { "1" } else { "0" }.to_owned()))
+        }
         "interface_address" => {
             let (address, _) = match entry(scene)? {
                 Some(found) => found,
@@ -288,6 +293,10 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
         Some(Raw::List(items)) => (items.join(","), items),
     };
     match name {
+        // A zone that is named stays, whichever of the two is set first.
+        "any_zone" if text == "1" => one("*".to_owned()),
+        "any_zone" if scene.text(scene.option) == Some("*") => one(String::new()),
+        "any_zone" => Ok(Vec::new()),
         "interface_address" | "interface_mask" => write_entry(name, scene, &text),
         "cidr_address" => {
             let now = single(scene)?.unwrap_or_default();

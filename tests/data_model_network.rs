@@ -165,11 +165,20 @@ fn ports_links_vlans_and_bridges_lie_on_each_other() {
     assert_eq!(mgmt.split(',').count(), 4, "{mgmt}");
 }
 
-// T-DM-003
+// T-DM-003, T-DM-010
 #[test]
 fn the_interface_stack_is_what_the_lower_layers_say() {
     let (_router, mut model) = fresh();
-    let tree = below(&mut model, "Device.");
+    stack_follows(&mut model);
+    let path = "Device.PPP.Interface.1.LowerLayers";
+    let vlan = "Device.Ethernet.VLANTermination.1";
+    set(&mut model, &[(path, vlan)]).expect("PPP on the VLAN");
+    stack_follows(&mut model);
+    assert_eq!(get(&mut model, path), vlan);
+}
+
+fn stack_follows(model: &mut Model) {
+    let tree = below(model, "Device.");
     let mut stack: Vec<(String, String)> = Vec::new();
     for n in 1..=tree["Device.InterfaceStackNumberOfEntries"]
         .parse()

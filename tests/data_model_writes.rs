@@ -124,6 +124,7 @@ const CANDIDATES: &[&str] = &[
     "Device.Ethernet.Link.2",
     "192.0.2.77",
     "255.255.0.0",
+    "255.255.255.0",
     "192.168.1.77",
     "192.168.3.88",
     "192.168.1.200",
@@ -235,7 +236,11 @@ fn every_writable_parameter_reads_back_as_it_was_set_and_can_be_set_back() {
             let passphrase = path.replace("PreSharedKey", "KeyPassphrase");
             set(&mut model, &[(&passphrase, old)]).expect("the passphrase");
         }
-        let after = tree(&mut model);
+        // The whole tree takes long; the files, below, are compared each time.
+        let after = match done % 10 {
+            0 => tree(&mut model),
+            _ => before.clone(),
+        };
         let others: Vec<_> = after
             .iter()
             .filter(|(path, value)| before.get(*path) != Some(*value))
@@ -266,7 +271,8 @@ fn every_writable_parameter_reads_back_as_it_was_set_and_can_be_set_back() {
             "after {path}"
         );
     }
-    assert!(done > 70, "{done} parameters");
+    assert_eq!(tree(&mut model), before);
+    assert!(done > 300, "{done} parameters");
 }
 
 #[test]

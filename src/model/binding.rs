@@ -131,7 +131,7 @@ pub enum Rows {
 }
 
 /// The rows of a table that is a kind of UCI section.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UciRows {
     pub package: String,
     pub section_type: String,

@@ -180,12 +180,12 @@ fn the_interface_stack_is_what_the_lower_layers_say() {
 fn stack_follows(model: &mut Model) {
     let tree = below(model, "Device.");
     let mut stack: Vec<(String, String)> = Vec::new();
-    for n in 1..=tree["Device.InterfaceStackNumberOfEntries"]
-        .parse()
-        .expect("a number")
-    {
-        let row = |name: &str| tree[&format!("Device.InterfaceStack.{n}.{name}")].clone();
-        stack.push((row("HigherLayer"), row("LowerLayer")));
+    for (path, higher) in &tree {
+        let row = path.strip_prefix("Device.InterfaceStack.");
+        if let Some(row) = row.and_then(|r| r.strip_suffix(".HigherLayer")) {
+            let lower = tree[&format!("Device.InterfaceStack.{row}.LowerLayer")].clone();
+            stack.push((higher.clone(), lower));
+        }
     }
     stack.sort();
     let ours = [

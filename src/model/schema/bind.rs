@@ -143,6 +143,9 @@ fn uci_options(inner: &mut Fields<'_, '_, '_>) -> UciAt {
     if ways.into_iter().filter(|way| *way).count() > 1 {
         inner.wrong_here("item, words, part and through exclude each other; keep one");
     }
+    if at.entry && at.codec.is_none() {
+        inner.wrong_here("item = \"{row}\" goes with as, which says what an entry means; add it");
+    }
     if at.codec.is_some() && (at.words || at.part.is_some() || at.through.is_some()) {
         inner.wrong_here("as stands alone or with item; take words, part and through out");
     }

@@ -58,6 +58,8 @@ pub struct Config {
     by_name: HashMap<String, usize>,
     pub devices: HashMap<String, Device>,
     pub vlan_ports: Vec<VlanPort>,
+    /// Places in `vlan_ports`, by bridge and `vlan/port`.
+    vlan_port_at: HashMap<(String, String), usize>,
     /// Pools of addresses: section key and interface.
     pub pools: Vec<(String, String)>,
 }
@@ -155,10 +157,20 @@ impl Config {
                 _ => {}
             }
         }
+        let places = self.vlan_ports.iter().enumerate();
+        self.vlan_port_at = places
+            .map(|(i, p)| ((p.bridge.clone(), format!("{}/{}", p.vlan, p.port)), i))
+            .collect();
         let names = self.interfaces.iter().enumerate();
         self.by_name = names
             .map(|(i, network)| (network.name.clone(), i))
             .collect();
+    }
+
+    /// A port in a VLAN of a bridge, by `vlan/port`.
+    pub fn vlan_port(&self, bridge: &str, key: &str) -> Option<&VlanPort> {
+        let at = self.vlan_port_at.get(&(bridge.to_owned(), key.to_owned()));
+        self.vlan_ports.get(*at?)
     }
 
     /// The network of this name.

@@ -14,6 +14,7 @@ use kernel::{COUNTERS, Kernel};
 use nix::ifaddrs::getifaddrs;
 use serde::Deserialize;
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Names of values computed here, but for the counters.
@@ -252,9 +253,12 @@ impl Networks {
             }
             "is_management_port" => boolean(row == around),
             "is_upstream" => boolean(self.upstream(root).iter().any(|device| device == row)),
-            "vlan_port_vlan" => self.vlan_port(around, row).map(|p| p.section.clone()),
-            "vlan_port_port" => self.vlan_port(around, row).map(|p| p.port.clone()),
-            "vlan_port_untagged" => boolean(!self.vlan_port(around, row)?.tagged),
+            "vlan_port_vlan" => self
+                .config
+                .vlan_port(around, row)
+                .map(|p| p.section.clone()),
+            "vlan_port_port" => self.config.vlan_port(around, row).map(|p| p.port.clone()),
+            "vlan_port_untagged" => boolean(!self.config.vlan_port(around, row)?.tagged),
             "dns_server_address" => row.split_once('/').map(|(_, address)| address.to_owned()),
             "dns_server_network" => row.split_once('/').map(|(network, _)| network.to_owned()),
             "dns_server_type" => {
@@ -319,18 +323,17 @@ impl Networks {
                 own.map(|a| a.address.to_string()).collect()
             }
             "ipv6_prefixes" => {
-                let mut all = match self.config.interface(parent) {
-                    Some(network) => network.ip6prefix.clone(),
-                    None => return Vec::new(),
+                let Some(network) = self.config.interface(parent) else {
+                    return Vec::new();
                 };
                 let device = self.config.l3_device(parent).unwrap_or_default();
                 let on_link = self.kernel.on_link6(root).iter();
-                for (_, prefix) in on_link.filter(|(d, _)| *d == device) {
-                    if !all.contains(prefix) {
-                        all.push(prefix.clone());
-                    }
-                }
-                all
+                let on_link = on_link
+                    .filter(|(d, _)| *d == device)
+                    .map(|(_, prefix)| prefix);
+                let mut seen = HashSet::new();
+                let all = network.ip6prefix.iter().chain(on_link);
+                all.filter(|prefix| seen.insert(*prefix)).cloned().collect()
             }
             "links" => self.config.links(),
             "vlan_ports" => {
@@ -339,14 +342,10 @@ impl Networks {
                 own.map(|p| format!("{}/{}", p.vlan, p.port)).collect()
             }
             "name_servers" => {
-                let mut all: Vec<String> = Vec::new();
-                for (network, address) in self.kernel.servers(root) {
-                    let key = format!("{network}/{address}");
-                    if !all.contains(&key) {
-                        all.push(key);
-                    }
-                }
-                all
+                let mut seen = HashSet::new();
+                let servers = self.kernel.servers(root).iter();
+                let keys = servers.map(|(network, address)| format!("{network}/{address}"));
+                keys.filter(|key| seen.insert(key.clone())).collect()
             }
             "pool_clients" => {
                 let pool = self.config.pools.iter().find(|(key, _)| key == parent);
@@ -447,12 +446,6 @@ impl Networks {
         let address: Ipv6Addr = address.parse().ok()?;
         let mut all = self.kernel.addresses6(root).iter();
         all.find(|a| a.device == device && a.address == address)
-    }
-
-    fn vlan_port(&self, bridge: &str, key: &str) -> Option<&config::VlanPort> {
-        let (vlan, port) = key.split_once('/')?;
-        let mut all = self.config.vlan_ports.iter();
-        all.find(|p| p.bridge == bridge && p.vlan == vlan && p.port == port)
     }
 
     /// The ports that the board's maker calls WAN.

@@ -2,6 +2,7 @@
 //! (TR-181 section 4.2). Rows of other tables are named `table=key`.
 
 use super::config::Config;
+use std::collections::HashSet;
 
 impl Config {
     /// What a network lies on.
@@ -30,10 +31,11 @@ impl Config {
     /// The devices that networks and VLANs lie on, each once.
     pub fn links(&self) -> Vec<String> {
         let mut links: Vec<String> = Vec::new();
+        let mut seen: HashSet<&str> = HashSet::new();
         for network in &self.interfaces {
             let device = self.base_device(&network.device);
             let is_link = !device.is_empty() && device != "lo" && !device.starts_with('@');
-            if is_link && crate::source::is_row_key(device) && !links.iter().any(|l| l == device) {
+            if is_link && crate::source::is_row_key(device) && seen.insert(device) {
                 links.push(device.to_owned());
             }
         }
@@ -69,6 +71,7 @@ impl Config {
             }
         }
         let links = self.links();
+        let known: HashSet<&String> = links.iter().collect();
         let mut vlans: Vec<_> = self
             .devices
             .iter()
@@ -76,7 +79,7 @@ impl Config {
             .collect();
         vlans.sort_by_key(|(name, _)| *name);
         for (name, device) in vlans {
-            if links.contains(&device.parent) {
+            if known.contains(&device.parent) {
                 add(
                     format!("Device.Ethernet.VLANTermination.={name}"),
                     format!("Device.Ethernet.Link.={}", device.parent),

@@ -4,7 +4,9 @@
 mod model_files;
 mod shared;
 
-use model_files::{flag, is_list, list_bound, number, objects, parameters, strings, text};
+use model_files::{
+    flag, is_list, list_bound, number, objects, parameters, references, strings, text,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
@@ -275,6 +277,267 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "access",
         "as Device.IP.Interface.{i}.: both are one section",
     ),
+    (
+        "Device.Bridging.Bridge.{i}.Port.{i}.",
+        "access",
+        "which ports a bridge has is the router's wiring",
+    ),
+    (
+        "Device.Bridging.Bridge.{i}.Port.{i}.LowerLayers",
+        "access",
+        "a port is its device",
+    ),
+    (
+        "Device.Bridging.Bridge.{i}.Port.{i}.ManagementPort",
+        "access",
+        "it is the bridge itself",
+    ),
+    (
+        "Device.Bridging.Bridge.{i}.VLAN.{i}.Enable",
+        "enum",
+        "UCI has no switch for a VLAN of a bridge",
+    ),
+    (
+        "Device.Bridging.Bridge.{i}.VLANPort.{i}.",
+        "access",
+        "the wiring of the VLANs is the router's",
+    ),
+    (
+        "Device.Bridging.Bridge.{i}.VLANPort.{i}.Port",
+        "access",
+        "the wiring of the VLANs is the router's",
+    ),
+    (
+        "Device.Bridging.Bridge.{i}.VLANPort.{i}.Untagged",
+        "access",
+        "the wiring of the VLANs is the router's",
+    ),
+    (
+        "Device.Bridging.Bridge.{i}.VLANPort.{i}.VLAN",
+        "access",
+        "the wiring of the VLANs is the router's",
+    ),
+    (
+        "Device.Bridging.Bridge.{i}.VLANPort.{i}.Enable",
+        "enum",
+        "a port is in a VLAN or not",
+    ),
+    (
+        "Device.DHCPv4.Client.{i}.",
+        "access",
+        "the network with this protocol is the row",
+    ),
+    (
+        "Device.DHCPv4.Client.{i}.Interface",
+        "access",
+        "the network with this protocol is the row",
+    ),
+    (
+        "Device.DHCPv4.Server.Pool.{i}.Order",
+        "access",
+        "the place in the file; dnsmasq and odhcpd have no order",
+    ),
+    (
+        "Device.DHCPv6.Client.{i}.",
+        "access",
+        "the network with this protocol is the row",
+    ),
+    (
+        "Device.DHCPv6.Client.{i}.Interface",
+        "access",
+        "the network with this protocol is the row",
+    ),
+    (
+        "Device.DHCPv6.Server.Pool.{i}.Order",
+        "access",
+        "the place in the file; dnsmasq and odhcpd have no order",
+    ),
+    (
+        "Device.DHCPv6.Server.Pool.{i}.",
+        "access",
+        "the sections are those of the pools of IPv4",
+    ),
+    (
+        "Device.DHCPv4.Server.Pool.{i}.Option.{i}.Enable",
+        "enum",
+        "an option is there or not",
+    ),
+    (
+        "Device.DHCPv4.Server.Pool.{i}.StaticAddress.{i}.Enable",
+        "enum",
+        "dnsmasq knows no host that is off",
+    ),
+    (
+        "Device.DNS.Client.Enable",
+        "enum",
+        "the router itself always asks",
+    ),
+    (
+        "Device.DNS.Client.Server.{i}.",
+        "access",
+        "the list of what the networks brought along",
+    ),
+    (
+        "Device.DNS.Client.Server.{i}.DNSServer",
+        "access",
+        "what a network brought along",
+    ),
+    (
+        "Device.DNS.Client.Server.{i}.Interface",
+        "access",
+        "the network that brought it along",
+    ),
+    (
+        "Device.DNS.Client.Server.{i}.Enable",
+        "enum",
+        "what is in the list is asked",
+    ),
+    (
+        "Device.DNS.Relay.Config.{i}.",
+        "access",
+        "an instance of dnsmasq is the router's business",
+    ),
+    (
+        "Device.Ethernet.Link.{i}.",
+        "access",
+        "links come and go with the networks on them",
+    ),
+    (
+        "Device.Ethernet.Link.{i}.LowerLayers",
+        "access",
+        "a link is its device",
+    ),
+    (
+        "Device.Firewall.AdvancedLevel",
+        "access",
+        "fw4 has one level",
+    ),
+    (
+        "Device.Firewall.Chain.{i}.",
+        "access",
+        "fw4 has one list of rules",
+    ),
+    (
+        "Device.Firewall.Chain.{i}.Name",
+        "access",
+        "fw4 has one list of rules",
+    ),
+    (
+        "Device.Firewall.Chain.{i}.Enable",
+        "enum",
+        "fw4 has one list of rules",
+    ),
+    (
+        "Device.Firewall.Chain.{i}.Rule.{i}.Order",
+        "access",
+        "the place in the file",
+    ),
+    (
+        "Device.Firewall.Chain.{i}.Rule.{i}.IPVersion",
+        "min",
+        "three single numbers are an enumeration here",
+    ),
+    (
+        "Device.Firewall.Chain.{i}.Rule.{i}.IPVersion",
+        "max",
+        "three single numbers are an enumeration here",
+    ),
+    (
+        "Device.Firewall.Chain.{i}.Rule.{i}.IPVersion",
+        "enum",
+        "three single numbers are an enumeration here",
+    ),
+    ("Device.Firewall.Level.{i}.", "access", "fw4 has one level"),
+    (
+        "Device.Firewall.Level.{i}.Name",
+        "access",
+        "fw4 has one level",
+    ),
+    (
+        "Device.Firewall.Level.{i}.Description",
+        "access",
+        "fw4 has one level",
+    ),
+    (
+        "Device.Firewall.Level.{i}.Order",
+        "access",
+        "fw4 has one level",
+    ),
+    (
+        "Device.Firewall.Level.{i}.PortMappingEnabled",
+        "enum",
+        "port forwards hold at every level",
+    ),
+    (
+        "Device.IP.Interface.{i}.IPv6Enable",
+        "access",
+        "what the kernel has; UCI says it in several places",
+    ),
+    (
+        "Device.IP.Interface.{i}.LowerLayers",
+        "access",
+        "a network on another device could cut the router off",
+    ),
+    (
+        "Device.IP.Interface.{i}.Router",
+        "access",
+        "there is one router",
+    ),
+    (
+        "Device.IP.Interface.{i}.IPv4Address.{i}.Enable",
+        "enum",
+        "an address is there or not",
+    ),
+    (
+        "Device.IP.Interface.{i}.IPv6Address.{i}.",
+        "access",
+        "what is in force; the network gives it",
+    ),
+    (
+        "Device.IP.Interface.{i}.IPv6Address.{i}.Enable",
+        "enum",
+        "what is in force",
+    ),
+    (
+        "Device.IP.Interface.{i}.IPv6Prefix.{i}.",
+        "access",
+        "what is in force; the network gives it",
+    ),
+    (
+        "Device.IP.Interface.{i}.IPv6Prefix.{i}.Enable",
+        "enum",
+        "what is in force",
+    ),
+    (
+        "Device.IP.Interface.{i}.IPv6Address.{i}.IPAddress",
+        "access",
+        "what is in force; the network gives it",
+    ),
+    (
+        "Device.IP.Interface.{i}.IPv6Prefix.{i}.Prefix",
+        "access",
+        "what is in force; the network gives it",
+    ),
+    (
+        "Device.NAT.PortMapping.{i}.Protocol",
+        "enum",
+        "fw4 forwards both in one section, and by default",
+    ),
+    (
+        "Device.RouterAdvertisement.InterfaceSetting.{i}.",
+        "access",
+        "the sections are those of the pools",
+    ),
+    (
+        "Device.Routing.Router.{i}.",
+        "access",
+        "there is one router",
+    ),
+    (
+        "Device.Routing.Router.{i}.Enable",
+        "enum",
+        "a router that does not route is none",
+    ),
 ];
 
 /// One line of `bbf/tr181.tsv` by column name.
@@ -453,12 +716,12 @@ fn compare_parameter(
             .next()
             .unwrap_or("")
             .trim_start_matches(['#', '.']);
-        let mine = text(ours, "reference").unwrap_or("");
-        if mine.is_empty() || !mine.ends_with(target) {
-            found.differs(path, "reference", mine, target);
+        let mine = references(ours);
+        if mine.is_empty() || !mine.iter().all(|m| m.ends_with(target)) {
+            found.differs(path, "reference", &mine.join(" "), target);
         }
     } else if ours.contains_key("reference") {
-        found.differs(path, "reference", text(ours, "reference").unwrap_or(""), "");
+        found.differs(path, "reference", &references(ours).join(" "), "");
     }
 }
 
@@ -479,7 +742,13 @@ fn compare_object(path: &str, ours: &Table, theirs: &BTreeMap<String, Line>, fou
     if let Some(counter) = line.get("numEntriesParameter").filter(|c| !c.is_empty()) {
         let table = path.trim_end_matches(".{i}.");
         let name = table.rsplit('.').next().unwrap_or("");
-        found.same(path, "counter", &format!("{name}NumberOfEntries"), counter);
+        let usual = format!("{name}NumberOfEntries");
+        found.same(
+            path,
+            "counter",
+            text(ours, "entries").unwrap_or(&usual),
+            counter,
+        );
     }
 
     // The keys of which every parameter is shipped.

@@ -189,7 +189,7 @@ fn a_forward_is_made_as_acss_make_it() {
     let (router, mut model) = fresh();
     let table = "Device.NAT.PortMapping.";
     let mut paths = Vec::new();
-    for expected in [3, 4] {
+    for expected in [4, 5] {
         model.begin();
         let (number, _) = model.add(table, Some("k")).expect("a row");
         assert_eq!(number, expected);
@@ -384,7 +384,11 @@ fn numbers_follow_their_rows_through_edits_by_others_and_restarts() {
     router
         .write("/etc/config/firewall", &config)
         .expect("written");
-    let expected = vec!["1=web".to_owned(), "2=Kids' console".to_owned()];
+    let expected = vec![
+        "1=web".to_owned(),
+        "2=Kids' console".to_owned(),
+        "3=torrent".to_owned(),
+    ];
     assert_eq!(shown(&router).0, expected);
     let start = config
         .find("config redirect\n\toption dest")
@@ -404,18 +408,18 @@ fn numbers_follow_their_rows_through_edits_by_others_and_restarts() {
     // Two rows go in one session; what comes later has another number.
     let mut model = router_model::model(&router, &files());
     model.begin();
-    assert_eq!(model.add(table, Some("k")).expect("a row").0, 3);
-    for gone in ["2.", "3."] {
+    assert_eq!(model.add(table, Some("k")).expect("a row").0, 4);
+    for gone in ["2.", "4."] {
         model.begin();
         model
             .delete(&format!("{table}{gone}"), Some("k"))
             .expect("gone");
     }
     model.begin();
-    assert_eq!(model.add(table, Some("k")).expect("a row").0, 4);
+    assert_eq!(model.add(table, Some("k")).expect("a row").0, 5);
     let (descriptions, aliases) = shown(&router);
-    assert_eq!(descriptions, ["1=web", "4="]);
-    assert_eq!(aliases, ["1=web", "4=cpe-4"]);
+    assert_eq!(descriptions, ["1=web", "3=torrent", "5="]);
+    assert_eq!(aliases, ["1=web", "3=cpe-3", "5=cpe-5"]);
 }
 
 #[test]
@@ -439,7 +443,7 @@ fn many_sections_without_names_are_named_in_one_change() {
     let text = router.read("/etc/config/firewall").expect("a file");
     assert_eq!(
         text.matches("config redirect 'cwmp_redirect_").count(),
-        3001
+        3002
     );
     assert_eq!(
         text.matches("config redirect\n").count(),
@@ -451,12 +455,12 @@ fn many_sections_without_names_are_named_in_one_change() {
         "seven"
     );
     assert_eq!(
-        get(&mut model, "Device.NAT.PortMapping.3002.Description"),
+        get(&mut model, "Device.NAT.PortMapping.3003.Description"),
         "n2999"
     );
     assert_eq!(
         get(&mut model, "Device.NAT.PortMappingNumberOfEntries"),
-        "3002"
+        "3003"
     );
 }
 

@@ -555,7 +555,9 @@ fn events_that_wait_for_a_session_survive_as_their_rules_say() {
         },
         |cut| {
             let told = cpe.life().1;
-            let before = cut.session.is_some_and(|s| s.events().contains(&"4 VALUE CHANGE"));
+            let before = cut
+                .session
+                .is_some_and(|s| s.events().contains(&"4 VALUE CHANGE"));
             match told.iter().map(String::as_str).collect::<Vec<_>>()[..] {
                 ["1 BOOT", "2 PERIODIC", "4 VALUE CHANGE"] | ["1 BOOT", "4 VALUE CHANGE"] => {}
                 ["1 BOOT"] | ["1 BOOT", "2 PERIODIC"] => {

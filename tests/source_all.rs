@@ -132,6 +132,7 @@ fn sections_of_the_schemas_tables_are_named_before_they_were_ever_read() {
         only: BTreeMap::new(),
         new: BTreeMap::new(),
         parent: None,
+        ..UciRows::default()
     });
     let mut s = sources(&t, std::slice::from_ref(&rows));
     stage(&mut s, &uci("a"), "new");

@@ -84,6 +84,7 @@ fn table(package: &str, kind: &str) -> UciRows {
         only: BTreeMap::new(),
         new: BTreeMap::new(),
         parent: None,
+        ..UciRows::default()
     }
 }
 

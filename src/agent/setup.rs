@@ -286,24 +286,46 @@ pub fn load_schema(files: &[(String, String)]) -> Result<Schema, SetupError> {
     }
 }
 
-/// `native` names that nothing serves. The model does not know what the sources offer, so
-/// this is checked where both are known.
+/// Names of compiled-in code (`native`, `as`, `within`) that nothing serves. The model does
+/// not know what the sources offer, so this is checked where both are known.
 fn unknown_natives(schema: &Schema, files: &[(String, String)]) -> Vec<String> {
-    let of_parameters = schema.parameters().filter_map(|p| match p.binding() {
-        Some(Binding::Native(name)) if !source::native::is_value(name) => Some((p.path(), name)),
-        _ => None,
-    });
-    let of_tables = schema.objects().filter_map(|o| match o.rows() {
-        Some(Rows::Native(name)) if !source::native::is_table(name) => Some((o.path(), name)),
-        _ => None,
-    });
-    let of_views = schema.parameters().filter_map(|p| match p.binding() {
-        Some(Binding::Uci(at)) => {
-            let name = at.codec.as_ref()?;
-            (!source::uci::is_view(name)).then(|| (p.path(), "as", name))
+    let known = |name: &str, entry: bool| {
+        source::uci::is_view(name) && !entry || source::uci::is_value(name, entry)
+    };
+    let mut unknown: Vec<(&str, String, &String)> = Vec::new();
+    for p in schema.parameters() {
+        for binding in p.binding().into_iter().chain(p.live()) {
+            match binding {
+                Binding::Native(name) if !source::native::is_value(name) => {
+                    unknown.push(("native", p.path(), name));
+                }
+                Binding::Uci(at) => {
+                    let codec = at.codec.as_ref();
+                    let codec = codec.filter(|name| !known(name, at.entry));
+                    unknown.extend(codec.map(|name| ("as", p.path(), name)));
+                }
+                _ => {}
+            }
         }
-        _ => None,
-    });
+    }
+    for o in schema.objects() {
+        match o.rows() {
+            Some(Rows::Native(name)) if !source::native::is_table(name) => {
+                unknown.push(("native", o.path(), name));
+            }
+            Some(Rows::Items(at)) => {
+                let codec = at.codec.as_ref();
+                let codec = codec.filter(|name| !source::uci::is_table(name));
+                unknown.extend(codec.map(|name| ("as", o.path(), name)));
+            }
+            Some(Rows::Uci(at)) => {
+                let within = at.within.as_ref();
+                let within = within.filter(|name| !source::uci::is_within(name));
+                unknown.extend(within.map(|name| ("within", o.path(), name)));
+            }
+            _ => {}
+        }
+    }
     let place = |key: &str, name: &str| {
         let quoted = [format!("\"{name}\""), format!("'{name}'")];
         files.iter().rev().find_map(|(file, text)| {
@@ -313,11 +335,9 @@ fn unknown_natives(schema: &Schema, files: &[(String, String)]) -> Vec<String> {
             Some(format!("{file}:{}: ", line + 1))
         })
     };
-    of_parameters
-        .chain(of_tables)
-        .map(|(path, name)| (path, "native", name))
-        .chain(of_views)
-        .map(|(path, key, name)| {
+    unknown
+        .into_iter()
+        .map(|(key, path, name)| {
             format!(
                 "{}{path}: {key}: {name:?} is unknown; write a name that data-model/README.md lists",
                 place(key, name).unwrap_or_default()

@@ -39,6 +39,11 @@ pub struct UciAt {
     pub option: String,
     /// `item = n`: only the n-th entry (from 1) of a list.
     pub item: Option<u32>,
+    /// `item = "{row}"`: the entry of the list that is the innermost row ([`Rows::Items`]).
+    pub entry: bool,
+    /// `as = "name"`: compiled-in code reads the value out of the section's options, and
+    /// says what they must be so that it reads so.
+    pub codec: Option<String>,
     /// `words = true`: a list parameter kept as one option with spaces between.
     pub words: bool,
     /// `create = "type"`: the section is made with this type when it is written and absent.
@@ -51,9 +56,6 @@ pub struct UciAt {
     pub or: Option<String>,
     /// `clears = ["option"]`: options of the same section that a write takes away.
     pub clears: Vec<String>,
-    /// `as = "name"`: compiled-in code reads the value out of the section's options, and
-    /// says what they must be so that it reads so.
-    pub codec: Option<String>,
 }
 
 /// `part = n, separator = "-"`: one part of a text such as `8000-8010`; the other parts
@@ -117,6 +119,8 @@ pub struct Pick {
 pub enum Rows {
     /// Sections of one type in a UCI package.
     Uci(UciRows),
+    /// The entries of a list in a UCI section.
+    Items(UciItems),
     /// The entries of a folder.
     Dir(DirRows),
     /// The lines of a file.
@@ -128,7 +132,7 @@ pub enum Rows {
 }
 
 /// The rows of a table that is a kind of UCI section.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UciRows {
     pub package: String,
     pub section_type: String,
@@ -138,6 +142,25 @@ pub struct UciRows {
     pub new: BTreeMap<String, String>,
     /// Only sections whose option of this name is the key of the row around the table.
     pub parent: Option<String>,
+    /// `key = "option"`: the row's key is what this option says, not the section's name.
+    pub key: Option<String>,
+    /// `within = "name"`: compiled-in code says which sections belong to the row around.
+    pub within: Option<String>,
+}
+
+/// `rows = { items = "package.section.option" }`: the entries of a list are the rows, and
+/// each is its own key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UciItems {
+    pub package: String,
+    pub section: String,
+    pub option: String,
+    /// A row that is always there, before the entries.
+    pub first: Option<String>,
+    /// Only entries that this compiled-in code can read.
+    pub codec: Option<String>,
+    /// What AddObject appends; `{n}` is the first number that makes it new.
+    pub new: Option<String>,
 }
 
 /// The rows of a table that is a folder.
@@ -185,7 +208,7 @@ impl Rows {
     /// The source that serves this table.
     pub fn source(&self) -> SourceKind {
         match self {
-            Rows::Uci(_) => SourceKind::Uci,
+            Rows::Uci(_) | Rows::Items(_) => SourceKind::Uci,
             Rows::Dir(_) | Rows::Lines(_) => SourceKind::File,
             Rows::Fixed(_) => SourceKind::Constant,
             Rows::Native(_) => SourceKind::Native,

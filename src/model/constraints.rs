@@ -192,7 +192,7 @@ impl Model {
 /// Whether the first value of an ordered pair exceeds the second. Empty and zero mean
 /// that there is no such bound.
 fn exceeds(base: ValueType, a: &str, b: &str) -> bool {
-    let unset = |v: &str| v.is_empty() || (base.is_number() && v == "0");
+    let unset = |v: &str| v.is_empty() || (base.is_number() && (v == "0" || v.starts_with('-')));
     if unset(a) || unset(b) {
         return false;
     }

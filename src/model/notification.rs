@@ -273,17 +273,10 @@ impl Origins {
                     self.rows(&table.rows, &leaf.place.keys);
                 }
             }
-            ParamSource::At(binding) => match &**binding {
-                Binding::Uci(at) => self.package(&at.package),
-                Binding::File(at) => self.file(&at.path, &leaf.place.keys),
-                Binding::Native(name) => {
-                    if !self.natives.contains(name) {
-                        self.natives.insert(name.clone());
-                    }
-                }
-                Binding::Command(_) => self.others = true,
-                Binding::Constant(_) | Binding::Memory(_) => {}
-            },
+            ParamSource::At(binding) => self.binding(binding, &leaf.place.keys),
+        }
+        if let Some(live) = param.extra.as_ref().and_then(|e| e.live.as_deref()) {
+            self.binding(live, &leaf.place.keys);
         }
         // A reference reads as the path of a row.
         for table in param.extra.iter().flat_map(|e| &e.references) {
@@ -293,9 +286,34 @@ impl Origins {
         }
     }
 
+    fn binding(&mut self, binding: &Binding, keys: &[String]) {
+        match binding {
+            Binding::Uci(at) => {
+                self.package(&at.package);
+                // Compiled-in code may look into other packages, too.
+                self.others |= at.codec.is_some();
+            }
+            Binding::File(at) => self.file(&at.path, keys),
+            Binding::Native(name) => {
+                if !self.natives.contains(name) {
+                    self.natives.insert(name.clone());
+                }
+            }
+            Binding::Command(_) => self.others = true,
+            Binding::Constant(_) | Binding::Memory(_) => {}
+        }
+    }
+
     fn rows(&mut self, rows: &Rows, keys: &[String]) {
         match rows {
-            Rows::Uci(at) => self.package(&at.package),
+            Rows::Uci(at) => {
+                self.package(&at.package);
+                self.others |= at.within.is_some();
+            }
+            Rows::Items(at) => {
+                self.package(&at.package);
+                self.others |= at.codec.is_some();
+            }
             Rows::Lines(at) => self.file(&at.path, keys),
             Rows::Fixed(_) => {}
             Rows::Dir(_) | Rows::Native(_) => self.others = true,

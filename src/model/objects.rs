@@ -128,20 +128,25 @@ impl Model {
         }
         // Inner rows first, while the rows around them are still there. Rows that are not
         // sections of their own go with what they are part of.
-        let mut sections: HashSet<(&str, &str)> = HashSet::new();
+        let mut sections: HashSet<(&str, &str, &str)> = HashSet::new();
         for row in rows.iter().rev() {
             let Some(table) = schema.object(row.object).table.as_deref() else {
-                continue;
-            };
-            let Rows::Uci(at) = &table.rows else {
                 continue;
             };
             let Some((own, outer)) = row.keys.split_last() else {
                 continue;
             };
-            // Several rows may show one section.
-            if !sections.insert((at.package.as_str(), own.as_str())) {
-                continue;
+            match &table.rows {
+                Rows::Uci(at) => {
+                    let named_by = at.key.as_deref().unwrap_or_default();
+                    // Several rows may show one section.
+                    if !sections.insert((&at.package, named_by, own)) {
+                        continue;
+                    }
+                }
+                // An entry goes with the section that holds it.
+                Rows::Items(_) if row.path == place.path => {}
+                _ => continue,
             }
             let kind = table.rows.source();
             change.kinds.insert(kind);
@@ -160,19 +165,27 @@ impl Model {
             self.numbers.remove(table, number);
         }
         self.attributes.remove_below(&place.path);
-        for (package, _) in &sections {
-            let keys = sections.iter().filter(|(p, _)| p == package).map(|s| s.1);
-            self.forget_elsewhere(&schema, package, &keys.collect());
+        for (package, named_by, _) in &sections {
+            let alike = |s: &&(&str, &str, _)| s.0 == *package && s.1 == *named_by;
+            let keys = sections.iter().filter(alike).map(|s| s.2);
+            self.forget_elsewhere(&schema, package, named_by, &keys.collect());
         }
         self.commit(change, key)
     }
 
     /// Other tables may show the same sections: their rows go, too, and a later section
     /// of the same name is another row.
-    fn forget_elsewhere(&mut self, schema: &Schema, package: &str, keys: &HashSet<&str>) {
+    fn forget_elsewhere(
+        &mut self,
+        schema: &Schema,
+        package: &str,
+        named_by: &str,
+        keys: &HashSet<&str>,
+    ) {
         let shows = |path: &str| {
             let rows = schema.rows_at(path);
-            matches!(rows, Some(Rows::Uci(at)) if at.package == package)
+            matches!(rows, Some(Rows::Uci(at))
+                if at.package == package && at.key.as_deref().unwrap_or_default() == named_by)
         };
         for path in self.numbers.forget(keys, &shows) {
             self.attributes.remove_below(&path);

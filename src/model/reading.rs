@@ -199,6 +199,7 @@ impl Model {
                 }
             }
         }
+        let lives = self.read_live(&schema, leaves, &mut raws);
         let mut readings = Vec::with_capacity(leaves.len());
         for ((leaf, raw), fixed) in leaves.iter().zip(raws).zip(fixed) {
             let reading = match fixed {
@@ -210,7 +211,43 @@ impl Model {
             };
             readings.push(reading);
         }
+        for at in lives {
+            if let Some(Ok(reading)) = readings.get_mut(at) {
+                // The source itself holds nothing: a Set of what is shown is written.
+                reading.exact = false;
+            }
+        }
         readings
+    }
+
+    /// What is in force where the source says nothing; the places in `leaves` where that is
+    /// so.
+    fn read_live(
+        &mut self,
+        schema: &Schema,
+        leaves: &[Leaf],
+        raws: &mut [Option<Result<Option<Raw>, Trouble>>],
+    ) -> Vec<usize> {
+        let mut found = Vec::new();
+        for (i, (leaf, raw)) in leaves.iter().zip(raws).enumerate() {
+            let extra = schema.param(leaf.param).extra.as_ref();
+            let (Some(Ok(None)), Some(live)) = (&raw, extra.and_then(|e| e.live.as_deref())) else {
+                continue;
+            };
+            let ask = Ask {
+                binding: live,
+                rows: &leaf.place.keys,
+            };
+            let answer = match self.source(live.source()) {
+                Ok(source) => source.read(&[ask]).pop(),
+                Err(trouble) => Some(Err(trouble)),
+            };
+            if !matches!(answer, Some(Ok(None))) {
+                *raw = answer;
+                found.push(i);
+            }
+        }
+        found
     }
 
     fn reading(
@@ -280,23 +317,42 @@ impl Model {
         }
     }
 
-    /// The table a reference may point to, seen from a place.
-    fn table_near(&self, schema: &Schema, table: ObjectId, near: &Place) -> Place {
+    /// The table a reference may point to, seen from a place, and what is left of the key.
+    /// Rows that are not around that place are named by the key: `outer/inner`.
+    fn table_near<'k>(
+        &mut self,
+        schema: &Schema,
+        table: ObjectId,
+        near: &Place,
+        mut key: &'k str,
+    ) -> Result<Option<(Place, &'k str)>, Trouble> {
+        let around = schema.line_of(near.object);
         let mut place = self.root();
         for object in schema.line_of(table).into_iter().skip(1) {
             place = child_place(schema, &place, object);
-            if place.is_table && object != table {
-                let depth = place.numbers.len();
-                // The schema lets a reference pass only through rows around the parameter.
-                if let (Some(n), Some(key)) = (near.numbers.get(depth), near.keys.get(depth)) {
-                    place = place.row(*n, key);
-                }
+            if !place.is_table || object == table {
+                continue;
             }
+            let depth = place.numbers.len();
+            let own = near.numbers.get(depth).zip(near.keys.get(depth));
+            if let (true, Some((n, outer))) = (around.contains(&object), own) {
+                place = place.row(*n, outer);
+                continue;
+            }
+            let Some((outer, inner)) = key.split_once('/') else {
+                return Ok(None);
+            };
+            let Some(n) = self.rows_of(&place)?.number_of(outer) else {
+                return Ok(None);
+            };
+            place = place.row(n, outer);
+            key = inner;
         }
-        place
+        Ok(Some((place, key)))
     }
 
     /// The path of the row with this key in one of the tables a parameter refers to.
+    /// `Device.A.B.=key` says which of them.
     fn path_of_key(
         &mut self,
         schema: &Schema,
@@ -307,8 +363,17 @@ impl Model {
         if key.is_empty() {
             return Ok(None);
         }
+        let (only, key) = match key.split_once('=') {
+            Some((table, key)) if table.starts_with("Device.") => (Some(table), key),
+            _ => (None, key),
+        };
         for table in references(schema, param) {
-            let table = self.table_near(schema, *table, near);
+            if only.is_some_and(|only| schema.path_of(*table).strip_suffix("{i}.") != Some(only)) {
+                continue;
+            }
+            let Some((table, key)) = self.table_near(schema, *table, near, key)? else {
+                continue;
+            };
             if let Some(number) = self.rows_of(&table)?.number_of(key) {
                 return Ok(Some(format!("{}{number}", table.path)));
             }
@@ -326,7 +391,9 @@ impl Model {
         path: &str,
     ) -> Option<String> {
         for table in references(schema, param) {
-            let table = self.table_near(schema, *table, near);
+            let Ok(Some((table, _))) = self.table_near(schema, *table, near, "") else {
+                continue;
+            };
             let Some(number) = path.strip_prefix(table.path.as_str()) else {
                 continue;
             };

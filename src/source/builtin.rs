@@ -6,15 +6,29 @@
 /// Name and text of every file in `data-model/`, in order of name.
 pub const FILES: &[(&str, &str)] = &[
     (
+        "bridging.toml",
+        include_str!("../../data-model/bridging.toml"),
+    ),
+    (
         "device-info.toml",
         include_str!("../../data-model/device-info.toml"),
     ),
     ("device.toml", include_str!("../../data-model/device.toml")),
+    ("dhcp.toml", include_str!("../../data-model/dhcp.toml")),
+    ("dns.toml", include_str!("../../data-model/dns.toml")),
     (
         "ethernet.toml",
         include_str!("../../data-model/ethernet.toml"),
     ),
+    (
+        "firewall.toml",
+        include_str!("../../data-model/firewall.toml"),
+    ),
     ("hosts.toml", include_str!("../../data-model/hosts.toml")),
+    (
+        "interface-stack.toml",
+        include_str!("../../data-model/interface-stack.toml"),
+    ),
     ("ip.toml", include_str!("../../data-model/ip.toml")),
     (
         "management-server.toml",
@@ -22,6 +36,14 @@ pub const FILES: &[(&str, &str)] = &[
     ),
     ("nat.toml", include_str!("../../data-model/nat.toml")),
     ("ppp.toml", include_str!("../../data-model/ppp.toml")),
+    (
+        "router-advertisement.toml",
+        include_str!("../../data-model/router-advertisement.toml"),
+    ),
+    (
+        "routing.toml",
+        include_str!("../../data-model/routing.toml"),
+    ),
     ("ssh.toml", include_str!("../../data-model/ssh.toml")),
     ("syslog.toml", include_str!("../../data-model/syslog.toml")),
     ("time.toml", include_str!("../../data-model/time.toml")),

@@ -4,6 +4,7 @@
 //! A source never decides what a value means: types, ranges and rights are the model's.
 
 pub mod builtin;
+pub mod codec;
 pub mod command;
 pub mod constant;
 pub mod file;

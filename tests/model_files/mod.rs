@@ -58,6 +58,18 @@ pub fn text<'a>(table: &'a Table, key: &str) -> Option<&'a str> {
     table.get(key).and_then(Value::as_str)
 }
 
+/// `reference = "…"` or a list of them.
+pub fn references(parameter: &Table) -> Vec<String> {
+    match parameter.get("reference") {
+        Some(Value::String(one)) => vec![one.clone()],
+        Some(Value::Array(all)) => all
+            .iter()
+            .filter_map(|v| v.as_str().map(str::to_owned))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
 pub fn flag(table: &Table, key: &str) -> bool {
     table.get(key).and_then(Value::as_bool).unwrap_or(false)
 }

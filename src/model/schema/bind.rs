@@ -2,7 +2,8 @@
 
 use super::fields::Fields;
 use crate::model::binding::{
-    Binding, CommandAt, DirRows, FileAt, LineRows, Pick, Rows, UciAt, UciPart, UciRows, UciThrough,
+    Binding, CommandAt, DirRows, FileAt, LineRows, Pick, Rows, UciAt, UciItems, UciPart, UciRows,
+    UciThrough,
 };
 use std::collections::BTreeSet;
 use toml::de::DeValue;
@@ -54,6 +55,7 @@ fn is_table(fields: &Fields<'_, '_, '_>, key: &str) -> bool {
 
 const UCI_KEYS: [&str; 10] = [
     "at",
+    "as",
     "item",
     "words",
     "create",
@@ -62,7 +64,6 @@ const UCI_KEYS: [&str; 10] = [
     "through",
     "or",
     "clears",
-    "as",
 ];
 
 fn uci(fields: &mut Fields<'_, '_, '_>) -> Option<UciAt> {
@@ -116,26 +117,37 @@ fn uci_options(inner: &mut Fields<'_, '_, '_>) -> UciAt {
             None
         }
     };
+    let entry = matches!(inner.value("item").map(|v| v.get_ref()), Some(DeValue::String(s)) if s == "{row}");
     let at = UciAt {
         words: inner.flag("words").unwrap_or(false),
-        item: inner.number("item", 1),
+        item: match entry {
+            true => None,
+            false => inner.number("item", 1),
+        },
+        entry,
+        codec: inner.has("as").then(|| word(inner, "as")).flatten(),
         create: inner.text("create"),
         part,
         through: uci_through(inner),
         or: inner.text("or"),
         clears: inner.texts("clears").unwrap_or_default(),
-        codec: inner.has("as").then(|| word(inner, "as")).flatten(),
         ..UciAt::default()
     };
     let ways = [
         at.words,
         at.item.is_some(),
+        at.entry,
         at.part.is_some(),
         at.through.is_some(),
-        at.codec.is_some(),
     ];
     if ways.into_iter().filter(|way| *way).count() > 1 {
-        inner.wrong_here("item, words, part, through and as exclude each other; keep one");
+        inner.wrong_here("item, words, part and through exclude each other; keep one");
+    }
+    if at.entry && at.codec.is_none() {
+        inner.wrong_here("item = \"{row}\" goes with as, which says what an entry means; add it");
+    }
+    if at.codec.is_some() && (at.words || at.part.is_some() || at.through.is_some()) {
+        inner.wrong_here("as stands alone or with item; take words, part and through out");
     }
     at
 }
@@ -168,7 +180,12 @@ fn parse_uci(text: &str) -> Option<(&str, &str, &str)> {
         Some(rest) => rest
             .strip_suffix(']')
             .and_then(|r| r.split_once('['))
-            .is_some_and(|(kind, n)| is_uci_type(kind) && n.parse::<i32>().is_ok()),
+            .is_some_and(|(kind, which)| {
+                let by_option = which.split_once('=').is_some_and(|(option, value)| {
+                    is_uci_type(option) && !value.is_empty() && !value.contains('.')
+                });
+                is_uci_type(kind) && (by_option || which.parse::<i32>().is_ok())
+            }),
         None => is_uci_name_with_rows(section),
     };
     (is_uci_type(package) && section_ok && is_uci_name_with_rows(option))
@@ -282,9 +299,10 @@ fn command(fields: &mut Fields<'_, '_, '_>) -> Option<CommandAt> {
     reason = "`form` is a place in FORMS, and KEYS is as long"
 )]
 pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
-    const FORMS: [&str; 5] = ["uci", "dir", "lines", "fixed", "native"];
-    const KEYS: [&[&str]; 5] = [
-        &["uci", "type", "only", "new", "parent"],
+    const FORMS: [&str; 6] = ["uci", "items", "dir", "lines", "fixed", "native"];
+    const KEYS: [&[&str]; 6] = [
+        &["uci", "type", "only", "new", "parent", "key", "within"],
+        &["items", "first", "as", "new"],
         &["dir", "with", "without", "numeric", "except"],
         &["lines", "key", "min_fields", "skip", "separator"],
         &["fixed"],
@@ -326,6 +344,26 @@ pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
                     .collect(),
                 new: inner.pairs("new").unwrap_or_default().into_iter().collect(),
                 parent: inner.text("parent"),
+                key: inner.text("key"),
+                within: inner.text("within"),
+            }))
+        }
+        "items" => {
+            let text = inner.text("items")?;
+            let Some((package, section, option)) = parse_uci(&text) else {
+                inner.wrong(
+                    "items",
+                    "is no place; write package.section.option, the section as a name, {row} or @type[n]",
+                );
+                return None;
+            };
+            Some(Rows::Items(UciItems {
+                package: package.to_owned(),
+                section: section.to_owned(),
+                option: option.to_owned(),
+                first: inner.text("first"),
+                codec: inner.text("as"),
+                new: inner.text("new").filter(|n| !n.is_empty()),
             }))
         }
         "dir" => {
@@ -410,6 +448,11 @@ pub(crate) fn texts_of_rows(rows: &Rows) -> Vec<&str> {
             .only
             .values()
             .chain(at.new.values())
+            .map(String::as_str)
+            .collect(),
+        Rows::Items(at) => [&at.section, &at.option]
+            .into_iter()
+            .chain(&at.first)
             .map(String::as_str)
             .collect(),
         Rows::Dir(at) => std::iter::once(at.path.as_str())

@@ -209,12 +209,12 @@ impl Builder<'_> {
         };
         self.check_placeholders(path, &texts_of_rows(rows), depth - 1, *rows_at);
         if let Rows::Uci(at) = rows
-            && at.parent.is_some()
+            && (at.parent.is_some() || at.within.is_some())
             && depth < 2
         {
             self.error(
                 *rows_at,
-                format!("{path}: parent needs a table around this one; take it out"),
+                format!("{path}: parent and within need a table around this one; take them out"),
             );
         }
         let by_key = object.by_key.is_some_and(|k| k.0);
@@ -228,7 +228,7 @@ impl Builder<'_> {
         }
         let writable = object.writable.is_some_and(|w| w.0);
         if let Some((true, at)) = object.writable {
-            if !matches!(rows, Rows::Uci(_)) {
+            if !matches!(rows, Rows::Uci(_) | Rows::Items(_)) {
                 self.error(
                     at,
                     format!("{path}: access = \"rw\" needs rows in uci; write \"ro\""),
@@ -250,6 +250,7 @@ impl Builder<'_> {
         let reload = match (&object.reload, rows) {
             (Some(reload), _) => self.share_all(reload),
             (None, Rows::Uci(at)) => Box::new([self.share(&at.package)]),
+            (None, Rows::Items(at)) => Box::new([self.share(&at.package)]),
             _ => Box::default(),
         };
         Some(Box::new(Table {
@@ -455,6 +456,15 @@ impl Builder<'_> {
                 ParamSource::At(binding.clone())
             }
         };
+        if let Some(live) = &raw.live {
+            self.check_placeholders(about, &texts_of(live), depth, at);
+            if !matches!(&raw.source, RawSource::At(b) if matches!(**b, Binding::Uci(_))) {
+                self.error(
+                    at,
+                    format!("{about}: live goes with uci, which may say nothing; take it out"),
+                );
+            }
+        }
         let map = self.check_map(about, raw, &facets);
         if raw.scale.is_some() && !facets.named.base.is_number() {
             self.error(at, format!("{about}: scale is for numbers; take it out"));
@@ -486,6 +496,7 @@ impl Builder<'_> {
             && raw.scale.is_none()
             && raw.references.is_empty()
             && reload.is_none()
+            && raw.live.is_none()
             && raw.reads.is_none();
         let extra = (!plain).then(|| {
             Box::new(Extra {
@@ -496,6 +507,7 @@ impl Builder<'_> {
                 references: Box::default(),
                 reload,
                 reads: raw.reads.take().map(String::into_boxed_str),
+                live: raw.live.take(),
             })
         });
         Param {
@@ -520,7 +532,7 @@ impl Builder<'_> {
                     format!("{about}: words = true is for lists; add list = true"),
                 );
             }
-            Binding::Uci(uci) if uci.item.is_some() && facets.list.is_some() => {
+            Binding::Uci(uci) if (uci.item.is_some() || uci.entry) && facets.list.is_some() => {
                 self.error(
                     at,
                     format!("{about}: item takes one entry of a list; take item or list out"),

@@ -57,6 +57,8 @@ pub(crate) struct RawParam {
     pub references: Vec<String>,
     pub reload: Option<Vec<String>>,
     pub reads: Option<String>,
+    /// Where the value stands that is in force while the source has none.
+    pub live: Option<Box<Binding>>,
 }
 
 const OBJECT_KEYS: &[&str] = &[
@@ -96,6 +98,7 @@ const PARAM_KEYS: &[&str] = &[
     "reference",
     "reload",
     "reads",
+    "live",
 ];
 
 const SOURCE_KEYS: &[&str] = &[
@@ -355,6 +358,7 @@ fn load_param(
         Some(_) => fields.text("reference").into_iter().collect(),
         None => Vec::new(),
     };
+    let live = live(&mut fields);
     let param = RawParam {
         at,
         facets,
@@ -371,8 +375,30 @@ fn load_param(
         references,
         reload: fields.texts("reload"),
         reads: fields.scalar("reads"),
+        live,
     };
     (fields.report.errors.len() == before).then_some(param)
+}
+
+/// `live = { native = "name" }`, or another source that is read only.
+fn live(fields: &mut Fields<'_, '_, '_>) -> Option<Box<Binding>> {
+    const SOURCES: [&str; 5] = ["native", "sysfs", "proc", "file", "constant"];
+    let value = fields.value("live")?;
+    let at = fields.at_of("live");
+    let DeValue::Table(table) = value.get_ref() else {
+        fields.wrong("live", "is no table; write { native = \"name\" }");
+        return None;
+    };
+    let mut inner = Fields::open(fields.report, "live", at, table, &SOURCES);
+    let given: Vec<&str> = SOURCES.into_iter().filter(|s| inner.has(s)).collect();
+    let [one] = given.as_slice() else {
+        inner.wrong_here(format!(
+            "has one source; write one of: {}",
+            SOURCES.join(", ")
+        ));
+        return None;
+    };
+    super::bind::binding(&mut inner, one).map(Box::new)
 }
 
 fn load_facets(fields: &mut Fields<'_, '_, '_>) -> Option<Facets> {

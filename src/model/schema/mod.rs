@@ -148,6 +148,8 @@ pub(crate) struct Extra {
     pub references: Box<[ObjectId]>,
     pub reload: Option<Box<[Arc<str>]>>,
     pub reads: Option<Box<str>>,
+    /// Read where the source has no value.
+    pub live: Option<Box<Binding>>,
 }
 
 impl Schema {
@@ -441,6 +443,12 @@ impl<'a> ParameterView<'a> {
             ParamSource::At(binding) => Some(binding),
             _ => None,
         }
+    }
+
+    /// What is read where the place itself has nothing (`live`).
+    pub fn live(&self) -> Option<&'a Binding> {
+        let extra = self.schema.param(self.id).extra.as_ref()?;
+        extra.live.as_deref()
     }
 
     /// Whether this is a `…NumberOfEntries` added by the loader.

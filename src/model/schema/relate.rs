@@ -2,8 +2,9 @@
 
 use super::check::Builder;
 use super::fields::At;
-use super::load::RawObject;
+use super::load::{RawObject, RawSource};
 use super::{ObjectId, ParamId, ParamSource};
+use crate::model::binding::Binding;
 use crate::model::value::ValueType;
 
 impl Builder<'_> {
@@ -25,7 +26,10 @@ impl Builder<'_> {
             }
             let mut targets = Vec::new();
             for target in &raw.references {
-                match self.reference(id, target) {
+                // Only compiled-in code can name a row by the keys of the rows around it, too.
+                let compiled_in =
+                    matches!(&raw.source, RawSource::At(b) if matches!(**b, Binding::Native(_)));
+                match self.reference(id, target, compiled_in && !raw.writable) {
                     Ok(target) => targets.push(target),
                     Err(what) if !self.unread => {
                         self.error(raw.at, format!("{about}: reference: {what}"))
@@ -44,7 +48,7 @@ impl Builder<'_> {
 
     /// The table of a reference from an object: its outer rows must be among those around
     /// the object.
-    fn reference(&self, from: ObjectId, target: &str) -> Result<ObjectId, String> {
+    fn reference(&self, from: ObjectId, target: &str, anywhere: bool) -> Result<ObjectId, String> {
         let with_rows = match target.ends_with("{i}.") {
             true => target.to_owned(),
             false => format!("{target}{{i}}."),
@@ -62,7 +66,7 @@ impl Builder<'_> {
             .rev()
             .find(|o| self.schema.object(**o).table.is_some());
         match outer_rows {
-            Some(rows) if !around.contains(rows) => Err(format!(
+            Some(rows) if !anywhere && !around.contains(rows) => Err(format!(
                 "{target} lies inside rows that are not around this parameter"
             )),
             _ => Ok(*id),

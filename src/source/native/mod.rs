@@ -103,7 +103,7 @@ const TABLES: [&str; 6] = [
 
 /// Names that `native = ` may give for a parameter; `check` refuses others.
 pub fn is_value(name: &str) -> bool {
-    COMPUTED.contains(&name) || GIVEN.contains(&name)
+    COMPUTED.contains(&name) || GIVEN.contains(&name) || is_network_value(name)
 }
 
 /// Whether a value changes without the agent's doing, and nobody tells.
@@ -113,7 +113,11 @@ pub fn changes_by_itself(name: &str) -> bool {
 
 /// Names that `rows = { native = }` may give.
 pub fn is_table(name: &str) -> bool {
-    TABLES.contains(&name)
+    TABLES.contains(&name) || network::TABLES.contains(&name)
+}
+
+fn is_network_value(name: &str) -> bool {
+    network::VALUES.contains(&name) || network::MORE.contains(&name) || network::is_counter(name)
 }
 
 /// Values that the agent itself knows and the data model shows
@@ -165,6 +169,7 @@ pub struct NativeSource {
     modes: Modes,
     /// The time of this request, where a value asked for it.
     now: Option<String>,
+    networks: network::Networks,
 }
 
 impl NativeSource {
@@ -181,6 +186,7 @@ impl NativeSource {
             wifi: Wifi::default(),
             modes: Modes::default(),
             now: None,
+            networks: network::Networks::default(),
         }
     }
 
@@ -218,6 +224,7 @@ impl NativeSource {
             "ipv4_address" => network::ipv4(rows).map(|a| a.map(|(address, _)| address)),
             "ipv4_netmask" => network::ipv4(rows).map(|a| a.and_then(|(_, mask)| mask)),
             "ipv6_address" => network::ipv6(row),
+            _ if is_network_value(name) => Ok(self.networks.value(&self.root, name, rows)),
             _ => match self.runtime.get(name) {
                 None if !is_value(name) => Err("there is no native value of this name".to_owned()),
                 value => Ok(value),
@@ -245,6 +252,9 @@ impl NativeSource {
             ("ipv4_addresses", None) => {
                 Err("this table belongs below a table of devices".to_owned())
             }
+            (name, _) if network::TABLES.contains(&name) => {
+                Ok(self.networks.rows(root, name, parents))
+            }
             ("cpus", _) => self.processors.names(root),
             ("processes", _) => self.processes.ids(root),
             // Without a word for what they are there is nothing to show of them.
@@ -265,6 +275,7 @@ impl Source for NativeSource {
         self.accounts.begin();
         self.wifi.begin();
         self.now = None;
+        self.networks.clear();
     }
 
     fn rows(&mut self, rows: &Rows, parents: &[String]) -> Result<Vec<Row>, Trouble> {

@@ -105,7 +105,7 @@ fn zone_text(root: &Root) -> Option<String> {
 }
 
 /// A dateTime for a time in seconds since 1970; a zone that is not understood is UTC.
-fn local_time(now: i64, zone: &str) -> String {
+pub(super) fn local_time(now: i64, zone: &str) -> String {
     if now < CLOCK_FLOOR {
         return UNKNOWN_TIME.to_owned();
     }

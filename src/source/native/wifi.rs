@@ -5,7 +5,7 @@
 //! of a phy that are not disabled are numbered in the order of the file. What is found
 //! must exist and belong to that phy, or it is not shown.
 
-use super::super::uci::{section_keys, wifi_standards};
+use super::super::uci::{keys_of, wifi_standards};
 use super::system::read;
 use crate::store::{Disk, RealDisk, Root};
 use crate::uci::file::{FileError, Stamp, load};
@@ -167,7 +167,7 @@ impl Wifi {
 impl Config {
     fn of(package: &Package) -> Config {
         let mut config = Config::default();
-        let keys = section_keys(package);
+        let keys = keys_of(package);
         for (section, key) in package.sections().iter().zip(keys) {
             let text = |option| text(section, option).to_owned();
             let disabled = is_on(&text("disabled"));

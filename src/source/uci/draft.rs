@@ -4,6 +4,7 @@
 use super::keys::{is_anonymous, is_fingerprint, keys};
 use crate::uci::file::Stamp;
 use crate::uci::{EditError, Package, Value};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
@@ -17,6 +18,16 @@ pub struct Content {
     pub prints: Vec<Vec<u32>>,
     /// Where the sections without names are; the package knows those with.
     anonymous: HashMap<String, usize>,
+    /// What was looked up so far, until the next change.
+    looked_up: RefCell<LookedUp>,
+}
+
+#[derive(Clone, Default)]
+struct LookedUp {
+    /// By type and option: the first section that has the value.
+    by_option: HashMap<(String, String), HashMap<String, usize>>,
+    /// Each section's place among those of its type, from 1.
+    positions: Option<Vec<u32>>,
 }
 
 /// One staged change. Sections are known by their keys. No `Debug`: values hold
@@ -41,6 +52,14 @@ pub enum Change {
         option: String,
         items: Vec<String>,
     },
+    /// One entry of a list by what it says; an empty `from` appends, an empty `to` takes it
+    /// away.
+    Entry {
+        key: String,
+        option: String,
+        from: String,
+        to: String,
+    },
     /// The n-th item (from 1) of a list; an empty text takes it away.
     Item {
         key: String,
@@ -56,6 +75,7 @@ impl Change {
         match self {
             Change::Text { text, .. } | Change::Item { text, .. } => std::slice::from_ref(text),
             Change::List { items, .. } => items,
+            Change::Entry { to, .. } => std::slice::from_ref(to),
             Change::Section { .. } | Change::Delete { .. } => &[],
         }
     }
@@ -67,6 +87,10 @@ pub enum ChangeError {
     /// The section is gone, or somebody edited an anonymous one.
     NoSection {
         key: String,
+    },
+    /// No entry of the list says what it said.
+    NoEntry {
+        option: String,
     },
     /// A section of this name has another type.
     OtherType {
@@ -83,6 +107,9 @@ impl fmt::Display for ChangeError {
                 "a section without a name was changed or removed by somebody else; try again",
             ),
             ChangeError::NoSection { key } => write!(f, "there is no section {key}"),
+            ChangeError::NoEntry { option } => {
+                write!(f, "the list {option} has no such entry any more; try again")
+            }
             ChangeError::OtherType { name, kind } => {
                 write!(
                     f,
@@ -114,6 +141,8 @@ pub struct Draft {
     pub referred: bool,
     holes: Holes,
     changes: Vec<Change>,
+    /// What the entries of lists say now, by section, option and what they said.
+    pub entries: BTreeMap<(String, String), Vec<(String, String)>>,
 }
 
 impl Content {
@@ -124,9 +153,44 @@ impl Content {
             keys,
             prints,
             anonymous: HashMap::new(),
+            looked_up: RefCell::default(),
         };
         content.index();
         content
+    }
+
+    /// The place of a section among those of its type, from 1. All are counted at once.
+    pub fn position(&self, index: usize) -> Option<u32> {
+        let mut looked_up = self.looked_up.borrow_mut();
+        let positions = looked_up.positions.get_or_insert_with(|| {
+            let mut count: HashMap<&str, u32> = HashMap::new();
+            let mut positions = Vec::with_capacity(self.package.sections().len());
+            for section in self.package.sections() {
+                let n = count.entry(section.kind()).or_default();
+                *n += 1;
+                positions.push(*n);
+            }
+            positions
+        });
+        positions.get(index).copied()
+    }
+
+    /// The first section of a type whose option says this. All are looked at once.
+    pub fn by_option(&self, kind: &str, option: &str, value: &str) -> Option<usize> {
+        let mut looked_up = self.looked_up.borrow_mut();
+        let place = (kind.to_owned(), option.to_owned());
+        let by_value = looked_up.by_option.entry(place).or_insert_with(|| {
+            let mut by_value = HashMap::new();
+            for (index, section) in self.package.sections().iter().enumerate() {
+                if section.kind() == kind
+                    && let Some(text) = section.get(option).and_then(Value::as_one)
+                {
+                    by_value.entry(text.to_owned()).or_insert(index);
+                }
+            }
+            by_value
+        });
+        by_value.get(value).copied()
     }
 
     fn index(&mut self) {
@@ -149,12 +213,22 @@ impl Content {
 
     /// The index of a section by its key, or as a data-model file writes it.
     pub fn find(&self, reference: &str) -> Option<usize> {
-        if reference.starts_with('@') {
+        if let Some((kind, option, value)) = by_value(reference) {
+            self.by_option(kind, option, value)
+        } else if reference.starts_with('@') {
             self.package.find(reference)
         } else {
             self.by_key(reference)
         }
     }
+}
+
+/// The parts of `@type[option=value]`.
+pub fn by_value(reference: &str) -> Option<(&str, &str, &str)> {
+    let inner = reference.strip_prefix('@')?.strip_suffix(']')?;
+    let (kind, which) = inner.split_once('[')?;
+    let (option, value) = which.split_once('=')?;
+    Some((kind, option, value))
 }
 
 impl Draft {
@@ -165,6 +239,7 @@ impl Draft {
             referred: false,
             holes: Holes::new(),
             changes: Vec::new(),
+            entries: BTreeMap::new(),
         }
     }
 
@@ -232,6 +307,26 @@ impl Draft {
         Ok(())
     }
 
+    /// What an entry of a list says now that said `from` when the change began.
+    pub fn entry<'a>(&'a self, key: &str, option: &str, from: &'a str) -> &'a str {
+        let known = self.entries.get(&(key.to_owned(), option.to_owned()));
+        let mut known = known.into_iter().flatten();
+        match known.find(|(was, _)| was == from) {
+            Some((_, now)) => now,
+            None => from,
+        }
+    }
+
+    /// Keeps what an entry says now.
+    pub fn keep_entry(&mut self, key: &str, option: &str, from: &str, to: &str) {
+        let place = (key.to_owned(), option.to_owned());
+        let known = self.entries.entry(place).or_default();
+        match known.iter_mut().find(|(was, _)| was == from) {
+            Some((_, now)) => to.clone_into(now),
+            None => known.push((from.to_owned(), to.to_owned())),
+        }
+    }
+
     /// The n-th item of a list that is being changed item by item; `None` where it is not.
     pub fn item(&self, key: &str, option: &str, n: usize) -> Option<Option<&str>> {
         let items = self.holes.get(&(key.to_owned(), option.to_owned()))?;
@@ -250,6 +345,7 @@ fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<()
             .by_key(key)
             .ok_or_else(|| ChangeError::NoSection { key: key.clone() })
     };
+    content.looked_up.take();
     match change {
         Change::Section { kind, name } => {
             if let Some(section) = content
@@ -292,6 +388,38 @@ fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<()
             let index = at(content, key)?;
             set_list(&mut content.package, index, option, items)?;
             holes.remove(&(key.clone(), option.clone()));
+        }
+        Change::Entry {
+            key,
+            option,
+            from,
+            to,
+        } => {
+            let index = at(content, key)?;
+            let section = content.package.sections().get(index);
+            let now = section.and_then(|s| s.get(option));
+            let is_one = matches!(now, Some(Value::One(_)));
+            let mut items = now.map(|v| v.items().to_vec()).unwrap_or_default();
+            match items.iter().position(|item| item == from) {
+                _ if from.is_empty() => items.push(to.clone()),
+                Some(place) if to.is_empty() => {
+                    items.remove(place);
+                }
+                Some(place) => {
+                    if let Some(item) = items.get_mut(place) {
+                        item.clone_from(to);
+                    }
+                }
+                None => {
+                    return Err(ChangeError::NoEntry {
+                        option: option.clone(),
+                    });
+                }
+            }
+            match items.as_slice() {
+                [one] if is_one => content.package.set(index, option, one)?,
+                items => set_list(&mut content.package, index, option, items)?,
+            }
         }
         Change::Item {
             key,

@@ -1,6 +1,7 @@
 //! What names a section as a row: its own name, or a fingerprint of its content.
 
 use crate::model::binding::UciRows;
+use crate::model::source::Row;
 use crate::uci::{Package, Section, Value};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
@@ -64,6 +65,11 @@ pub fn is_row(section: &Section, key: &str, rows: &UciRows, parents: &[String]) 
     };
     section.kind() == rows.section_type
         && rows.only.iter().all(wanted)
+        && rows.key.as_deref().is_none_or(|option| {
+            // What names a row becomes part of paths.
+            let named = section.get(option).and_then(Value::as_one);
+            named.is_some_and(super::super::is_row_key)
+        })
         && match (rows.parent.as_deref(), parents.last()) {
             (None, _) => true,
             (Some(_), None) => false,
@@ -72,6 +78,28 @@ pub fn is_row(section: &Section, key: &str, rows: &UciRows, parents: &[String]) 
                 .get(option)
                 .is_some_and(|value| value.items().contains(parent)),
         }
+}
+
+/// The rows of a table whose keys an option says; of several with one key the first.
+pub fn keyed(
+    package: &Package,
+    rows: &UciRows,
+    option: &str,
+    parents: &[String],
+    limit: usize,
+) -> Vec<Row> {
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let sections = package.sections().iter();
+    sections
+        .filter_map(|section| {
+            let key = section.get(option)?.as_one()?;
+            (is_row(section, key, rows, parents) && seen.insert(key)).then(|| Row {
+                key: key.to_owned(),
+                prints: Vec::new(),
+            })
+        })
+        .take(limit)
+        .collect()
 }
 
 /// The rows around a table that it was asked for, to be found by the innermost key.

@@ -6,19 +6,22 @@
 //! sections without a name are known by their content, and get names only when their
 //! file is written anyhow or a value just staged refers to one of them.
 
+mod coded;
 mod draft;
+mod items;
 mod keys;
 mod naming;
 mod shape;
 mod view;
 
 use super::{Deadline, Limits, is_row_key, read_only};
-use crate::model::binding::{Binding, Rows, UciAt, UciRows, expand};
+use crate::model::binding::{Binding, Rows, UciAt, UciItems, UciRows, expand};
 use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Source, Trouble};
 use crate::store::Root;
 use crate::uci::file::{self, FileError, Stamp};
 use crate::uci::lock::Locked;
 use crate::uci::{EditError, Package, Value, valid_name};
+pub use coded::{is_table, is_value, is_within};
 use draft::{Change, ChangeError, Content, Draft};
 use naming::Ready;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,11 +30,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use view::is_view;
 pub(super) use view::standards as wifi_standards;
-
-/// The keys of a package's sections as rows, in their order.
-pub(super) fn section_keys(package: &Package) -> Vec<String> {
-    keys::keys(package).0
-}
 
 /// Where UCI files live, below the root.
 const CONFIG: &str = "/etc/config";
@@ -49,6 +47,8 @@ pub struct UciSource {
     drafts: BTreeMap<String, Draft>,
     /// Tables seen or told of, with the keys of the rows around them.
     tables: Vec<(UciRows, BTreeSet<Vec<String>>)>,
+    /// Tables of list entries, told of or seen.
+    lists: Vec<UciItems>,
     /// The highest number given to a section made here, by package and type: the number
     /// of one that went is not given again while this runs.
     numbers: BTreeMap<(String, String), u32>,
@@ -76,6 +76,7 @@ impl UciSource {
             cache: BTreeMap::new(),
             drafts: BTreeMap::new(),
             tables: Vec::new(),
+            lists: Vec::new(),
             numbers: BTreeMap::new(),
             locks: Vec::new(),
         }
@@ -85,10 +86,12 @@ impl UciSource {
     /// named, and reported as [`Renamed`], when its file is written for another reason.
     /// Other kinds of rows are ignored.
     pub fn know(&mut self, rows: &Rows) {
-        if let Rows::Uci(rows) = rows
-            && !self.tables.iter().any(|(known, _)| known == rows)
-        {
-            self.tables.push((rows.clone(), BTreeSet::new()));
+        match rows {
+            Rows::Uci(rows) if !self.tables.iter().any(|(known, _)| known == rows) => {
+                self.tables.push((rows.clone(), BTreeSet::new()));
+            }
+            Rows::Items(items) if !self.lists.contains(items) => self.lists.push(items.clone()),
+            _ => {}
         }
     }
 
@@ -179,6 +182,11 @@ impl UciSource {
     fn value(&mut self, at: &UciAt, rows: &[String]) -> Result<Option<Raw>, Trouble> {
         let reference = expand(&at.section, rows);
         let option = expand(&at.option, rows);
+        if let Some(codec) = &at.codec
+            && !view::is_view(codec)
+        {
+            return self.coded(at, codec, &reference, &option, rows);
+        }
         let content = self.content(&at.package)?;
         let Some(index) = content.find(&reference) else {
             return Ok(None);
@@ -244,7 +252,7 @@ impl UciSource {
             (None, _) if value.is_none() => return Ok(()),
             (None, Some(kind)) => {
                 let name = if valid_name(&reference) {
-                    reference
+                    reference.clone()
                 } else {
                     self.free_name(&at.package, kind)
                         .map_err(Refusal::Trouble)?
@@ -254,6 +262,15 @@ impl UciSource {
                     name: name.clone(),
                 };
                 self.make(&at.package, section)?;
+                if let Some((_, option, value)) = draft::by_value(&reference) {
+                    // It is found again by what it was looked for.
+                    let change = Change::Text {
+                        key: name.clone(),
+                        option: option.to_owned(),
+                        text: value.to_owned(),
+                    };
+                    self.make(&at.package, change)?;
+                }
                 name
             }
             (None, None) => {
@@ -266,7 +283,10 @@ impl UciSource {
             }
         };
         if let Some(name) = &at.codec {
-            return self.stage_view(at, name, rows, key, value);
+            return match view::is_view(name) {
+                true => self.stage_view(at, name, rows, key, value),
+                false => self.stage_coded(at, name, &key, &option, rows, value),
+            };
         }
         let value = self.shaped(at, &key, &option, value)?;
         for other in &at.clears {
@@ -402,7 +422,8 @@ impl UciSource {
         }
         // Reads until `finish` know the sections by the keys they had.
         let mut content = draft.content.clone();
-        let renamed = self.name_sections(package, &mut content)?;
+        let mut renamed = self.name_sections(package, &mut content)?;
+        renamed.extend(self.renamed_items(package, draft));
         self.locks.extend(lock);
         Ok(Some(Ready {
             package: package.to_owned(),
@@ -422,12 +443,21 @@ impl Source for UciSource {
     }
 
     fn rows(&mut self, rows: &Rows, parents: &[String]) -> Result<Vec<Row>, Trouble> {
-        let Rows::Uci(rows) = rows else {
-            return Ok(Vec::new());
+        let rows = match rows {
+            Rows::Uci(rows) => rows,
+            Rows::Items(items) => return self.item_rows(items, parents),
+            _ => return Ok(Vec::new()),
         };
         self.seen(rows, parents);
         let limit = self.limits.rows;
+        let within = match &rows.within {
+            Some(_) => Some(self.within(rows, parents)?),
+            None => None,
+        };
         let content = self.content(&rows.package)?;
+        if let Some(option) = &rows.key {
+            return Ok(keys::keyed(&content.package, rows, option, parents, limit));
+        }
         if let (Some(keys::ITSELF), Some(parent)) = (rows.parent.as_deref(), parents.last()) {
             // The one section that can be such a row, without a walk for each of them.
             let index = content.by_key(parent);
@@ -446,6 +476,7 @@ impl Source for UciSource {
             .iter()
             .zip(content.keys.iter().zip(&content.prints))
             .filter(|(section, (key, _))| keys::is_row(section, key, rows, parents))
+            .filter(|(section, _)| within.as_ref().is_none_or(|within| within.holds(section)))
             .take(limit)
             .map(|(_, (key, prints))| Row {
                 key: key.clone(),
@@ -471,8 +502,10 @@ impl Source for UciSource {
     }
 
     fn add_row(&mut self, rows: &Rows, parents: &[String]) -> Result<Row, Refusal> {
-        let Rows::Uci(rows) = rows else {
-            return Err(read_only("uci", "a table bound elsewhere"));
+        let rows = match rows {
+            Rows::Uci(rows) => rows,
+            Rows::Items(items) => return self.add_item(items, parents),
+            _ => return Err(read_only("uci", "a table bound elsewhere")),
         };
         self.seen(rows, parents);
         let name = self
@@ -481,8 +514,26 @@ impl Source for UciSource {
         let mut options: Vec<(String, String)> = rows
             .new
             .iter()
-            .map(|(option, text)| (option.clone(), expand(text, parents)))
+            .map(|(option, text)| {
+                (
+                    option.clone(),
+                    expand(text, parents).replace("{new}", &name),
+                )
+            })
             .collect();
+        if rows.within.is_some() {
+            match parents.last() {
+                Some(parent) if !keys::is_anonymous(parent) => {
+                    options.push((items::BELONGS.to_owned(), parent.clone()));
+                }
+                _ => {
+                    return Err(Refusal::Trouble(trouble(
+                        &rows.package,
+                        "the section around the table has no name yet; change one of its options first",
+                    )));
+                }
+            }
+        }
         if let Some(option) = &rows.parent {
             match parents.last() {
                 _ if option == keys::ITSELF => {
@@ -506,24 +557,37 @@ impl Source for UciSource {
             name: name.clone(),
         };
         self.make(&rows.package, section)?;
+        let mut row = Row {
+            key: name.clone(),
+            prints: Vec::new(),
+        };
         for (option, text) in options {
+            if rows.key.as_ref() == Some(&option) {
+                row.key.clone_from(&text);
+            }
             let key = name.clone();
             self.make(&rows.package, Change::Text { key, option, text })?;
         }
-        Ok(Row {
-            key: name,
-            prints: Vec::new(),
-        })
+        Ok(row)
     }
 
-    fn delete_row(&mut self, rows: &Rows, _parents: &[String], key: &str) -> Result<(), Refusal> {
+    fn delete_row(&mut self, rows: &Rows, parents: &[String], key: &str) -> Result<(), Refusal> {
         match rows {
-            Rows::Uci(rows) => self.make(
-                &rows.package,
-                Change::Delete {
-                    key: key.to_owned(),
-                },
-            ),
+            Rows::Uci(rows) => {
+                let key = match &rows.key {
+                    None => key.to_owned(),
+                    Some(option) => {
+                        let content = self.content(&rows.package).map_err(Refusal::Trouble)?;
+                        let index = content.by_option(&rows.section_type, option, key);
+                        let found = index.and_then(|i| content.keys.get(i)).cloned();
+                        found.ok_or_else(|| {
+                            Refusal::Trouble(trouble(&rows.package, format!("there is no {key}")))
+                        })?
+                    }
+                };
+                self.make(&rows.package, Change::Delete { key })
+            }
+            Rows::Items(items) => self.delete_item(items, parents, key),
             _ => Err(read_only("uci", "a table bound elsewhere")),
         }
     }
@@ -608,6 +672,12 @@ fn change(at: &UciAt, key: String, option: String, value: Option<Raw>) -> Result
             Change::List { key, option, items }
         }
     })
+}
+
+/// The row keys of all sections of a package, in their order: of those without a name what
+/// they are known by.
+pub fn keys_of(package: &Package) -> Vec<String> {
+    keys::keys(package).0
 }
 
 fn is_recent(at: SystemTime) -> bool {

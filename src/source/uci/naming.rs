@@ -110,7 +110,8 @@ impl UciSource {
         let mut renamed = Vec::new();
         let mut names: BTreeMap<usize, String> = BTreeMap::new();
         for (rows, around) in &self.tables {
-            if rows.package != package {
+            // Rows that an option names are known whatever the section is called.
+            if rows.package != package || rows.key.is_some() {
                 continue;
             }
             let below = keys::Around::of(around);

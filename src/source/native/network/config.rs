@@ -1,0 +1,283 @@
+//! What `/etc/config/network` and `/etc/config/dhcp` say about networks, devices and pools,
+//! as far as values of the running system need it. Parsed again only when a file changed.
+
+use crate::source::codec::net;
+use crate::source::codec::pool::Network;
+use crate::source::uci::keys_of;
+use crate::store::Root;
+use crate::uci::file::{self, FileError, Stamp};
+use crate::uci::{Package, Section, Value};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+/// A network: an `interface` section.
+#[derive(Debug, Default, Clone)]
+pub struct Interface {
+    pub name: String,
+    pub proto: String,
+    pub device: String,
+    pub disabled: bool,
+    /// The fixed IPv4 addresses as written, each with its length where it is known.
+    pub addresses: Vec<(IpAddr, Option<u8>)>,
+    /// Fixed IPv6 addresses and prefixes, and whether it takes part of a delegated one.
+    pub ip6addr: Vec<String>,
+    pub ip6prefix: Vec<String>,
+    pub ip6assign: bool,
+    pub dns: Vec<String>,
+    /// `ipv6 '0'`.
+    pub without_ipv6: bool,
+}
+
+/// A device with settings: a `device` section.
+#[derive(Debug, Default, Clone)]
+pub struct Device {
+    pub kind: String,
+    /// What a VLAN lies on.
+    pub parent: String,
+    pub ports: Vec<String>,
+}
+
+/// One port in one VLAN of a bridge.
+#[derive(Debug, Clone)]
+pub struct VlanPort {
+    pub bridge: String,
+    pub vlan: String,
+    /// The key of its `bridge-vlan` section.
+    pub section: String,
+    pub port: String,
+    pub tagged: bool,
+}
+
+/// Both files, as far as they are needed here.
+#[derive(Debug, Default)]
+pub struct Config {
+    network: Watched,
+    dhcp: Watched,
+    pub interfaces: Vec<Interface>,
+    by_name: HashMap<String, usize>,
+    pub devices: HashMap<String, Device>,
+    pub vlan_ports: Vec<VlanPort>,
+    /// Places in `vlan_ports`, by bridge and `vlan/port`.
+    vlan_port_at: HashMap<(String, String), usize>,
+    /// Pools of addresses: section key and interface.
+    pub pools: Vec<(String, String)>,
+}
+
+/// A file and the state in which it was last read.
+#[derive(Debug, Default)]
+struct Watched {
+    known: bool,
+    stamp: Option<Stamp>,
+    /// Changed so recently that the stamp alone does not tell.
+    unsettled: bool,
+}
+
+impl Watched {
+    /// The file, if it is not as it was when last asked; a broken one counts as empty, and
+    /// the source that shows its options tells of it.
+    fn changed(&mut self, root: &Root, package: &str) -> Option<Package> {
+        let path = root.path(&format!("/etc/config/{package}")).ok()?;
+        let stamp = Stamp::of(&path).ok().flatten();
+        if self.known && !self.unsettled && stamp == self.stamp {
+            return None;
+        }
+        let modified = std::fs::metadata(&path).and_then(|m| m.modified());
+        self.unsettled = modified.is_ok_and(|at| {
+            let age = SystemTime::now().duration_since(at);
+            age.unwrap_or_default() < Duration::from_secs(2)
+        });
+        self.known = true;
+        match file::load(&path) {
+            Ok(loaded) => {
+                self.stamp = Some(loaded.stamp);
+                Some(loaded.package)
+            }
+            Err(FileError::Missing { .. }) => {
+                self.stamp = None;
+                Some(Package::default())
+            }
+            Err(_) => {
+                self.stamp = stamp;
+                Some(Package::default())
+            }
+        }
+    }
+}
+
+impl Config {
+    /// Reads what changed.
+    pub fn refresh(&mut self, root: &Root) {
+        if let Some(package) = self.network.changed(root, "network") {
+            self.take_network(&package);
+        }
+        if let Some(package) = self.dhcp.changed(root, "dhcp") {
+            let sections = package.sections().iter().zip(keys_of(&package));
+            self.pools = sections
+                .filter(|(section, _)| section.kind() == "dhcp")
+                .filter_map(|(section, key)| Some((key, text(section, "interface")?.to_owned())))
+                .collect();
+        }
+    }
+
+    fn take_network(&mut self, package: &Package) {
+        self.interfaces.clear();
+        self.devices.clear();
+        self.vlan_ports.clear();
+        for (section, key) in package.sections().iter().zip(keys_of(package)) {
+            match section.kind() {
+                "interface" => self.interfaces.push(interface(section, key)),
+                "device" => {
+                    if let Some(name) = text(section, "name") {
+                        let device = Device {
+                            kind: text(section, "type").unwrap_or_default().to_owned(),
+                            parent: text(section, "ifname").unwrap_or_default().to_owned(),
+                            ports: words(section, "ports"),
+                        };
+                        self.devices.entry(name.to_owned()).or_insert(device);
+                    }
+                }
+                "bridge-vlan" => {
+                    let (Some(bridge), Some(vlan)) =
+                        (text(section, "device"), text(section, "vlan"))
+                    else {
+                        continue;
+                    };
+                    for port in words(section, "ports") {
+                        let (name, flags) = port.split_once(':').unwrap_or((&port, ""));
+                        self.vlan_ports.push(VlanPort {
+                            bridge: bridge.to_owned(),
+                            vlan: vlan.to_owned(),
+                            section: key.clone(),
+                            port: name.to_owned(),
+                            tagged: flags.contains('t'),
+                        });
+                    }
+                }
+                _ => {}
+            }
+        }
+        let places = self.vlan_ports.iter().enumerate();
+        self.vlan_port_at = places
+            .map(|(i, p)| ((p.bridge.clone(), format!("{}/{}", p.vlan, p.port)), i))
+            .collect();
+        let names = self.interfaces.iter().enumerate();
+        self.by_name = names
+            .map(|(i, network)| (network.name.clone(), i))
+            .collect();
+    }
+
+    /// A port in a VLAN of a bridge, by `vlan/port`.
+    pub fn vlan_port(&self, bridge: &str, key: &str) -> Option<&VlanPort> {
+        let at = self.vlan_port_at.get(&(bridge.to_owned(), key.to_owned()));
+        self.vlan_ports.get(*at?)
+    }
+
+    /// The network of this name.
+    pub fn interface(&self, name: &str) -> Option<&Interface> {
+        self.interfaces.get(*self.by_name.get(name)?)
+    }
+
+    /// The device that carries the network's packets.
+    pub fn l3_device(&self, name: &str) -> Option<String> {
+        let mut network = self.interface(name)?;
+        // `@wan` names another network; a circle of them ends here.
+        for _ in 0..8 {
+            if matches!(
+                network.proto.as_str(),
+                "pppoe" | "pppoa" | "ppp" | "pptp" | "l2tp" | "6in4" | "6to4" | "6rd"
+            ) {
+                return Some(format!("{}-{}", network.proto, network.name));
+            }
+            if network.proto == "wireguard" {
+                return Some(network.name.clone());
+            }
+            match network.device.strip_prefix('@') {
+                None => return Some(network.device.clone()).filter(|d| !d.is_empty()),
+                Some(other) => network = self.interface(other)?,
+            }
+        }
+        None
+    }
+
+    /// The network that `@` leads to.
+    pub fn carrier<'a>(&'a self, name: &str) -> Option<&'a Interface> {
+        let mut network = self.interface(name)?;
+        for _ in 0..8 {
+            match network.device.strip_prefix('@') {
+                None => return Some(network),
+                Some(other) => network = self.interface(other)?,
+            }
+        }
+        None
+    }
+
+    /// Whether this device is a VLAN with a section of its own.
+    pub fn is_vlan(&self, device: &str) -> bool {
+        self.devices.get(device).is_some_and(|d| d.kind == "8021q")
+    }
+
+    pub fn is_bridge(&self, device: &str) -> bool {
+        self.devices.get(device).is_some_and(|d| d.kind == "bridge")
+    }
+
+    /// The device below all VLANs.
+    pub fn base_device<'a>(&'a self, device: &'a str) -> &'a str {
+        let mut device = device;
+        for _ in 0..4 {
+            device = match self.devices.get(device) {
+                Some(d) if d.kind == "8021q" || d.kind == "8021ad" => &d.parent,
+                Some(_) => return device,
+                // `br-lan.10` is a VLAN without a section.
+                None => match device.rsplit_once('.') {
+                    Some((base, vid)) if vid.parse::<u16>().is_ok() => base,
+                    _ => return device,
+                },
+            };
+        }
+        device
+    }
+
+    /// The fixed network of an interface.
+    pub fn network_of(&self, name: &str) -> Option<Network> {
+        match self.interface(name)?.addresses.first()? {
+            (IpAddr::V4(address), Some(length)) => Some(Network::around(*address, *length)),
+            _ => None,
+        }
+    }
+}
+
+fn interface(section: &Section, name: String) -> Interface {
+    let mask = text(section, "netmask").and_then(|m| net::length_of(m.parse().ok()?));
+    let addresses = words(section, "ipaddr");
+    let addresses = addresses.iter().filter_map(|a| net::split(a));
+    Interface {
+        proto: text(section, "proto").unwrap_or("none").to_owned(),
+        device: text(section, "device")
+            .or_else(|| text(section, "ifname")?.split_whitespace().next())
+            .unwrap_or_default()
+            .to_owned(),
+        disabled: flag(section, "disabled"),
+        addresses: addresses.map(|(a, length)| (a, length.or(mask))).collect(),
+        ip6addr: words(section, "ip6addr"),
+        ip6prefix: words(section, "ip6prefix"),
+        ip6assign: section.get("ip6assign").is_some(),
+        dns: words(section, "dns"),
+        without_ipv6: text(section, "ipv6") == Some("0"),
+        name,
+    }
+}
+
+fn text<'a>(section: &'a Section, option: &str) -> Option<&'a str> {
+    section.get(option)?.as_one()
+}
+
+fn words(section: &Section, option: &str) -> Vec<String> {
+    let items = section.get(option).map(Value::items).unwrap_or_default();
+    let words = items.iter().flat_map(|item| item.split_whitespace());
+    words.map(str::to_owned).collect()
+}
+
+fn flag(section: &Section, option: &str) -> bool {
+    text(section, option).is_some_and(|v| matches!(v, "1" | "on" | "yes" | "true" | "enabled"))
+}

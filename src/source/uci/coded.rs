@@ -1,0 +1,606 @@
+//! `as = "name"`: values that are not what an option says, but what it means together with
+//! its section and its network. The texts themselves are the business of
+//! [`codec`](crate::source::codec).
+
+use super::draft::Content;
+use crate::model::source::Raw;
+use crate::source::codec::pool::{self, Network};
+use crate::source::codec::{dhcp_option, dns_server, lease_time, net, protocol};
+use crate::uci::{Section, Value};
+use core::net::{IpAddr, Ipv4Addr};
+
+/// Names that `as` may give for a parameter: those of whole options, then those of entries
+/// of a list.
+const OPTIONS: [&str; 24] = [
+    "any_zone",
+    "bridge_standard",
+    "centiseconds",
+    "cidr_address",
+    "cidr_prefix",
+    "dhcp_option_3",
+    "dhcp_option_6",
+    "dhcp_option_15",
+    "dhcp_option_44",
+    "first_only",
+    "interface_address",
+    "interface_mask",
+    "lease_time",
+    "pool_address",
+    "pool_first",
+    "pool_last",
+    "pool_mask",
+    "port_first",
+    "position",
+    "protocol",
+    "ra_flag_home-agent",
+    "ra_flag_managed-config",
+    "ra_flag_other-config",
+    "vlan_id",
+];
+
+/// As [`OPTIONS`], for entries of a list.
+const ENTRIES: [&str; 4] = [
+    "dhcp_option_tag",
+    "dhcp_option_value",
+    "dns_server_address",
+    "dns_server_enable",
+];
+
+/// Names that `as` of rows may give: which entries are rows.
+const TABLES: [&str; 2] = ["dhcp_option", "dns_server"];
+
+/// Whether `as = "name"` is known for a parameter, by itself or with `item = "{row}"`.
+pub fn is_value(name: &str, entry: bool) -> bool {
+    if entry { &ENTRIES[..] } else { &OPTIONS[..] }.contains(&name)
+}
+
+/// Whether `as = "name"` is known for the entries of a list as rows.
+pub fn is_table(name: &str) -> bool {
+    TABLES.contains(&name)
+}
+
+/// Whether `within = "name"` is known.
+pub fn is_within(name: &str) -> bool {
+    name == "pool"
+}
+
+/// What a codec sees.
+pub struct Scene<'a> {
+    pub content: &'a Content,
+    /// The section's place in the content.
+    pub index: usize,
+    pub option: &'a str,
+    /// The package `network`, where networks have their addresses.
+    pub network: Option<&'a Content>,
+    /// The keys of the rows around the value.
+    pub rows: &'a [String],
+}
+
+/// An option as it must become; an empty text takes it away.
+pub type Written = Vec<(String, Raw)>;
+
+impl<'a> Scene<'a> {
+    fn section(&self) -> Option<&'a Section> {
+        self.content.package.sections().get(self.index)
+    }
+
+    fn value(&self) -> Option<&'a Value> {
+        self.section()?.get(self.option)
+    }
+
+    fn items(&self) -> &'a [String] {
+        self.value().map(Value::items).unwrap_or_default()
+    }
+
+    fn text(&self, option: &str) -> Option<&'a str> {
+        self.section()?.get(option)?.as_one()
+    }
+
+    fn number(&self, option: &str, absent: i64) -> Option<i64> {
+        match self.text(option) {
+            None => Some(absent),
+            Some(text) => text.trim().parse().ok(),
+        }
+    }
+
+    /// The address and length of the network that `option interface` names.
+    fn interface(&self) -> Option<(Ipv4Addr, u8)> {
+        address_of(self.network?, self.text("interface")?)
+    }
+
+    fn pool(&self) -> Option<Network> {
+        let (address, length) = self.interface()?;
+        Some(Network::around(address, length))
+    }
+
+    /// The network of the pool that is the row around the innermost.
+    fn pool_around(&self) -> Option<Network> {
+        let pool = self.content.by_key(self.rows.iter().rev().nth(1)?)?;
+        let section = self.content.package.sections().get(pool)?;
+        let (address, length) = address_of(self.network?, section.get("interface")?.as_one()?)?;
+        Some(Network::around(address, length))
+    }
+
+    /// Which of several addresses the innermost row is, from 0.
+    fn row(&self) -> usize {
+        let row = self.rows.last().and_then(|row| row.parse::<usize>().ok());
+        row.unwrap_or(1).saturating_sub(1)
+    }
+}
+
+/// The first IPv4 address of a network with a fixed one, and its length.
+pub fn address_of(network: &Content, name: &str) -> Option<(Ipv4Addr, u8)> {
+    let section = network.package.sections().get(network.by_key(name)?)?;
+    let text = section.get("ipaddr")?.items().first()?;
+    let (IpAddr::V4(address), length) = net::split(text)? else {
+        return None;
+    };
+    let mask = || net::length_of(section.get("netmask")?.as_one()?.parse().ok()?);
+    Some((address, length.or_else(mask)?))
+}
+
+/// The value that an option stands for; `None`: it stands for none.
+///
+/// # Errors
+/// What it says is nothing TR-181 can show; the text names no secret.
+pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
+    let text = |text: Option<String>| Ok(text.map(Raw::Text));
+    let list = |all: Vec<String>| Ok(Some(Raw::List(all)));
+    match name {
+        "position" => text(position(scene)),
+        "any_zone" => {
+            let any = scene.text(scene.option) == Some("*");
+            text(Some(if any { "1" } else { "0" }.to_owned()))
+        }
+        "interface_address" => {
+            let (address, _) = match entry(scene)? {
+                Some(found) => found,
+                None => return Ok(None),
+            };
+            text(Some(address.to_string()))
+        }
+        "interface_mask" => {
+            let found = entry(scene)?;
+            let mask = match found {
+                Some((IpAddr::V4(_), Some(length))) => Some(net::mask_of(length).to_string()),
+                // A route without a mask leads to one host.
+                Some(_) if scene.option == "target" => Some(
+                    scene
+                        .text("netmask")
+                        .unwrap_or("255.255.255.255")
+                        .to_owned(),
+                ),
+                Some(_) => scene.text("netmask").map(str::to_owned),
+                None => None,
+            };
+            text(mask)
+        }
+        "cidr_address" | "cidr_prefix" => {
+            let Some(one) = single(scene)? else {
+                return Ok(None);
+            };
+            let (address, length) = net::split(one).ok_or("is no single address or network")?;
+            if name == "cidr_address" {
+                return text(Some(address.to_string()));
+            }
+            text(length.map(|length| net::prefix(address, length)))
+        }
+        "first_only" | "pool_address" => text(single(scene)?.map(str::to_owned)),
+        "port_first" => {
+            let Some(one) = single(scene)? else {
+                return Ok(None);
+            };
+            let (first, _) = ports(one).ok_or("is no port and no range of ports")?;
+            text(Some(first.to_string()))
+        }
+        "protocol" => {
+            let Some(one) = single(scene)? else {
+                return Ok(None);
+            };
+            let number = protocol::number(one).ok_or("is no single protocol")?;
+            text(Some(number.to_string()))
+        }
+        "lease_time" => {
+            let Some(value) = scene.text(scene.option) else {
+                return Ok(None);
+            };
+            let seconds = lease_time::seconds(value).ok_or("is no time; write 12h or infinite")?;
+            text(Some(seconds.to_string()))
+        }
+        "centiseconds" => {
+            let Some(value) = scene.text(scene.option) else {
+                return Ok(None);
+            };
+            let seconds: u32 = value
+                .trim()
+                .parse()
+                .map_err(|_| "is no number of seconds")?;
+            text(Some((u64::from(seconds) * 100).to_string()))
+        }
+        "pool_first" | "pool_last" => {
+            let bounds = scene.pool().and_then(|network| {
+                let start = scene.number("start", pool::START)?;
+                let limit = scene.number("limit", pool::LIMIT)?;
+                pool::bounds(network, start, limit)
+            });
+            let address =
+                bounds.map(|(first, last)| if name == "pool_first" { first } else { last });
+            text(address.map(|a| a.to_string()))
+        }
+        "pool_mask" => match scene.text(scene.option) {
+            Some(mask) => text(Some(mask.to_owned())),
+            None => text(scene.interface().map(|(_, l)| net::mask_of(l).to_string())),
+        },
+        "bridge_standard" => {
+            let filters = scene
+                .text(scene.option)
+                .is_some_and(|v| matches!(v, "1" | "on" | "true" | "yes"));
+            let with_vlans = scene.text("name").is_some_and(|name| {
+                scene
+                    .content
+                    .find(&format!("@bridge-vlan[device={name}]"))
+                    .is_some()
+            });
+            let standard = if filters || with_vlans {
+                "802.1Q-2011"
+            } else {
+                "802.1D-2004"
+            };
+            text(Some(standard.to_owned()))
+        }
+        "vlan_id" => text(vlan_id(scene)),
+        _ => match (name.strip_prefix("ra_flag_"), dhcp_tag(name)) {
+            (Some(flag), _) => {
+                let has = match scene.value() {
+                    // What odhcpd does by itself.
+                    None => flag == "other-config",
+                    Some(value) => value
+                        .items()
+                        .iter()
+                        .flat_map(|i| i.split_whitespace())
+                        .any(|f| f == flag),
+                };
+                text(Some(if has { "1" } else { "0" }.to_owned()))
+            }
+            (None, Some(tag)) => {
+                let own = || scene.interface().map(|(address, _)| address.to_string());
+                let value = option_of(scene, tag);
+                if tag == 15 {
+                    return text(value.map(str::to_owned));
+                }
+                match (value, tag) {
+                    (Some(value), _) => list(addresses(value)?),
+                    // dnsmasq tells of itself.
+                    (None, 3 | 6) => list(own().into_iter().collect()),
+                    (None, _) => Ok(None),
+                }
+            }
+            (None, None) => Err(format!("there is no code of the name {name}")),
+        },
+    }
+}
+
+/// The options that a value is kept in.
+///
+/// # Errors
+/// The value cannot be kept (9007); the text says why.
+pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Written, String> {
+    let option = || scene.option.to_owned();
+    let one = |text: String| Ok(vec![(option(), Raw::Text(text))]);
+    let (text, items) = match value {
+        None => (String::new(), Vec::new()),
+        Some(Raw::Text(text)) => (text.clone(), vec![text]),
+        Some(Raw::List(items)) => (items.join(","), items),
+    };
+    match name {
+        // A zone that is named stays, whichever of the two is set first.
+        "any_zone" if text == "1" => one("*".to_owned()),
+        "any_zone" if scene.text(scene.option) == Some("*") => one(String::new()),
+        "any_zone" => Ok(Vec::new()),
+        "interface_address" | "interface_mask" => write_entry(name, scene, &text),
+        "cidr_address" => {
+            let now = single(scene)?.unwrap_or_default();
+            match text.parse::<IpAddr>() {
+                _ if text.is_empty() => one(text),
+                Ok(address) => one(net::with_address(now, address)),
+                Err(_) => Err("is no address".to_owned()),
+            }
+        }
+        "cidr_prefix" => {
+            let now = single(scene)?.unwrap_or_default();
+            match net::split(&text) {
+                // The address stays, without a length.
+                _ if text.is_empty() => one(now.split('/').next().unwrap_or_default().to_owned()),
+                Some((address, Some(length))) => one(net::with_prefix(now, address, length)),
+                _ => Err("is no network; write address/length".to_owned()),
+            }
+        }
+        "first_only" => one(text),
+        "pool_address" => {
+            let network = scene.pool_around();
+            let inside = |address| network.is_none_or(|n| n.offset(address).is_some());
+            match text.parse::<Ipv4Addr>() {
+                Ok(address) if !inside(address) => {
+                    Err("is not in the network of the pool around it".to_owned())
+                }
+                _ => one(text),
+            }
+        }
+        "port_first" => match (single(scene)?.and_then(ports), text.parse::<u16>()) {
+            // A range keeps its length.
+            (Some((first, Some(last))), Ok(new)) if last > first => {
+                let last = new.checked_add(last - first);
+                let last = last.ok_or("leaves no room for the range of ports")?;
+                one(format!("{new}-{last}"))
+            }
+            _ => one(text),
+        },
+        "protocol" => {
+            let number: i64 = text.parse().map_err(|_| "is no number".to_owned())?;
+            let name = protocol::name(number).ok_or("fw4 takes protocol 0 for any; write -1")?;
+            one(name)
+        }
+        "lease_time" => {
+            let seconds: i64 = text.parse().map_err(|_| "is no number".to_owned())?;
+            one(lease_time::text(seconds))
+        }
+        "centiseconds" => match text.parse::<u32>() {
+            Ok(n) if n % 100 == 0 => one((n / 100).to_string()),
+            _ => Err("is kept in whole seconds here; write a multiple of 100".to_owned()),
+        },
+        "pool_first" | "pool_last" => write_pool(name, scene, &text),
+        "pool_mask" => one(text),
+        "bridge_standard" => one(if text == "802.1D-2004" { "" } else { "1" }.to_owned()),
+        "vlan_id" => one(text),
+        _ => match (name.strip_prefix("ra_flag_"), dhcp_tag(name)) {
+            (Some(flag), _) => {
+                let mut flags: Vec<String> = match scene.value() {
+                    None => vec!["other-config".to_owned()],
+                    Some(value) => value
+                        .items()
+                        .iter()
+                        .flat_map(|i| i.split_whitespace())
+                        .map(str::to_owned)
+                        .collect(),
+                };
+                flags.retain(|f| f != flag && f != "none");
+                if text == "1" {
+                    flags.push(flag.to_owned());
+                }
+                if flags.is_empty() {
+                    // Nothing at all would mean other-config.
+                    flags.push("none".to_owned());
+                }
+                Ok(vec![(option(), Raw::List(flags))])
+            }
+            (None, Some(tag)) => {
+                let entry = dhcp_option::join(tag, &items.join(","));
+                let mut all = scene.items().to_vec();
+                // What dnsmasq tells by itself needs no entry; an empty one makes it silent.
+                let own = scene.interface().map(|(address, _)| address.to_string());
+                let own = own.filter(|_| matches!(tag, 3 | 6)).unwrap_or_default();
+                match all.iter().position(|i| is_option(i, tag)) {
+                    Some(at) if text == own => {
+                        all.remove(at);
+                    }
+                    Some(at) => {
+                        if let Some(item) = all.get_mut(at) {
+                            *item = entry;
+                        }
+                    }
+                    None if text == own => {}
+                    None => all.push(entry),
+                }
+                Ok(vec![(option(), Raw::List(all))])
+            }
+            (None, None) => Err("cannot be written".to_owned()),
+        },
+    }
+}
+
+/// Whether an entry of a list is a row.
+pub fn is_row(codec: &str, entry: &str) -> bool {
+    match codec {
+        "dns_server" => dns_server::parse(entry).is_some(),
+        "dhcp_option" => dhcp_option::split(entry).is_some(),
+        _ => false,
+    }
+}
+
+/// What an entry of a list says.
+pub fn read_entry(name: &str, entry: &str) -> Option<String> {
+    match name {
+        "dns_server_enable" => {
+            let on = dns_server::parse(entry)?.is_on();
+            Some(if on { "1" } else { "0" }.to_owned())
+        }
+        "dns_server_address" => Some(dns_server::parse(entry)?.address?.to_string()),
+        "dhcp_option_tag" => Some(dhcp_option::split(entry)?.0.to_string()),
+        "dhcp_option_value" => {
+            let (_, value) = dhcp_option::split(entry)?;
+            Some(
+                dhcp_option::octets(value)
+                    .iter()
+                    .map(|b| format!("{b:02X}"))
+                    .collect(),
+            )
+        }
+        _ => None,
+    }
+}
+
+/// An entry of a list that says this.
+///
+/// # Errors
+/// The value cannot be kept (9007).
+pub fn write_entry_of(name: &str, entry: &str, text: &str) -> Result<String, String> {
+    let server = || dns_server::parse(entry).ok_or("is no server's entry");
+    let option = || dhcp_option::split(entry).ok_or("is no option's entry");
+    match name {
+        "dns_server_enable" => {
+            let switched = server()?.switched(text == "1");
+            switched.ok_or_else(|| "needs a DNSServer first, or in the same request".to_owned())
+        }
+        "dns_server_address" => {
+            let address = text.parse().map_err(|_| "is no address".to_owned())?;
+            Ok(server()?.with_address(address))
+        }
+        "dhcp_option_tag" => {
+            let tag = text.parse::<u8>().map_err(|_| "is no tag".to_owned())?;
+            let octets = dhcp_option::octets(option()?.1);
+            let value = dhcp_option::text(tag, &octets).ok_or("is too long")?;
+            Ok(dhcp_option::join(tag, &value))
+        }
+        "dhcp_option_value" => {
+            let (tag, _) = option()?;
+            let octets = hexadecimal(text).ok_or("is no hexBinary")?;
+            let value = dhcp_option::text(tag, &octets).ok_or("is longer than 255 octets")?;
+            Ok(dhcp_option::join(tag, &value))
+        }
+        _ => Err("cannot be written".to_owned()),
+    }
+}
+
+fn hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let pairs = text.as_bytes().chunks(2);
+    pairs
+        .map(|pair| u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
+}
+
+/// The one entry of an option, without fw4's `!`.
+fn single<'a>(scene: &Scene<'a>) -> Result<Option<&'a str>, String> {
+    let mut words = scene
+        .items()
+        .iter()
+        .flat_map(|item| item.split_whitespace());
+    match (words.next(), words.next()) {
+        (None, _) => Ok(None),
+        (Some(one), None) if one.starts_with('!') => Err("excludes what it names".to_owned()),
+        (Some(one), None) => Ok(Some(one)),
+        (Some(_), Some(_)) => Err("has several values, where one can be shown".to_owned()),
+    }
+}
+
+/// `80`, `8000-8010` or `8000:8010`.
+fn ports(text: &str) -> Option<(u16, Option<u16>)> {
+    match text.split_once(['-', ':']) {
+        None => Some((text.parse().ok()?, None)),
+        Some((first, last)) => Some((first.parse().ok()?, Some(last.parse().ok()?))),
+    }
+}
+
+/// The entry of an address list that the row is.
+fn entry(scene: &Scene<'_>) -> Result<Option<(IpAddr, Option<u8>)>, String> {
+    let mut items = scene
+        .items()
+        .iter()
+        .flat_map(|item| item.split_whitespace());
+    match items.nth(scene.row()) {
+        None => Ok(None),
+        Some(text) => net::split(text)
+            .map(Some)
+            .ok_or_else(|| "is no address".to_owned()),
+    }
+}
+
+/// An address or its mask, in the form that the file has: `address/length`, or the mask in
+/// an option of its own.
+fn write_entry(name: &str, scene: &Scene<'_>, text: &str) -> Result<Written, String> {
+    let mut items: Vec<String> = scene
+        .items()
+        .iter()
+        .flat_map(|item| item.split_whitespace())
+        .map(str::to_owned)
+        .collect();
+    let is_route = scene.option == "target";
+    if items.is_empty() && is_route {
+        items.push(String::new());
+    }
+    let row = scene.row();
+    let Some(item) = items.get_mut(row) else {
+        return Err("cannot be set: the network gives the address".to_owned());
+    };
+    let now = net::split(item);
+    if name == "interface_address" {
+        *item = match text.parse::<IpAddr>() {
+            Ok(address) => net::with_address(item, address),
+            Err(_) if text.is_empty() && is_route => String::new(),
+            Err(_) => return Err("is no address".to_owned()),
+        };
+    } else {
+        let length = match text {
+            "" if is_route => None,
+            text => {
+                let mask = text.parse::<Ipv4Addr>().ok().and_then(net::length_of);
+                Some(mask.ok_or("is no mask; write it as 255.255.255.0")?)
+            }
+        };
+        match (now, length) {
+            (Some((address, Some(_))), Some(length)) => *item = format!("{address}/{length}"),
+            (Some((address, Some(_))), None) => *item = address.to_string(),
+            _ => return Ok(vec![("netmask".to_owned(), Raw::Text(text.to_owned()))]),
+        }
+    }
+    let new = match (scene.value(), items.as_slice()) {
+        (Some(Value::List(_)), _) => Raw::List(items),
+        _ => Raw::Text(items.join(" ")),
+    };
+    Ok(vec![(scene.option.to_owned(), new)])
+}
+
+fn write_pool(name: &str, scene: &Scene<'_>, text: &str) -> Result<Written, String> {
+    let network = scene
+        .pool()
+        .ok_or("cannot be kept: the pool's Interface has no fixed address")?;
+    let address: Ipv4Addr = text.parse().map_err(|_| "is no address".to_owned())?;
+    let start = scene.number("start", pool::START).unwrap_or(pool::START);
+    let limit = scene.number("limit", pool::LIMIT).unwrap_or(pool::LIMIT);
+    let outside = || format!("is not in {}/{}", network.base, network.length);
+    let (start, limit) = if name == "pool_first" {
+        pool::with_first(network, start, limit, address).ok_or_else(outside)?
+    } else {
+        (
+            start,
+            pool::with_last(network, start, address).ok_or_else(outside)?,
+        )
+    };
+    let number = |option: &str, n: i64| (option.to_owned(), Raw::Text(n.to_string()));
+    Ok(vec![number("start", start), number("limit", limit)])
+}
+
+/// The place of a section among those of its type, from 1.
+fn position(scene: &Scene<'_>) -> Option<String> {
+    Some(scene.content.position(scene.index)?.to_string())
+}
+
+/// `option vid`, else what stands behind the last dot of the name.
+fn vlan_id(scene: &Scene<'_>) -> Option<String> {
+    let named = || scene.text("name")?.rsplit_once('.').map(|(_, vid)| vid);
+    let vid = scene.text(scene.option).or_else(named)?;
+    vid.parse::<u16>().ok().map(|vid| vid.to_string())
+}
+
+fn dhcp_tag(name: &str) -> Option<u8> {
+    name.strip_prefix("dhcp_option_")?.parse().ok()
+}
+
+fn is_option(entry: &str, tag: u8) -> bool {
+    dhcp_option::split(entry).is_some_and(|(t, _)| t == tag)
+}
+
+/// The text of the first option with this tag.
+fn option_of<'a>(scene: &Scene<'a>, tag: u8) -> Option<&'a str> {
+    let mut options = scene.items().iter().filter_map(|i| dhcp_option::split(i));
+    options.find(|(t, _)| *t == tag).map(|(_, value)| value)
+}
+
+fn addresses(value: &str) -> Result<Vec<String>, String> {
+    let parts = value.split(',').map(str::trim).filter(|p| !p.is_empty());
+    parts
+        .map(|part| match part.parse::<Ipv4Addr>() {
+            Ok(address) => Ok(address.to_string()),
+            Err(_) => Err("holds something that is no IPv4 address".to_owned()),
+        })
+        .collect()
+}

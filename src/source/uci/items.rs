@@ -1,0 +1,364 @@
+//! Entries of lists as rows, values behind compiled-in code, and sections that belong to a
+//! row by what they say.
+
+use super::coded::{self, Scene};
+use super::draft::{Change, Content, Draft};
+use super::{UciSource, trouble};
+use crate::model::binding::{Rows, UciAt, UciItems, UciRows, expand};
+use crate::model::source::{Raw, Refusal, Renamed, Row, Trouble};
+use crate::source::codec::net;
+use crate::uci::{Section, Value};
+use core::net::{IpAddr, Ipv4Addr};
+
+/// The option that says which pool a static address was made in, as long as its address
+/// does not say so. dnsmasq's start script passes it over.
+pub const BELONGS: &str = "cwmp_pool";
+
+/// Tells which hosts belong to a pool: see [`UciSource::within`].
+pub struct Within {
+    pool: String,
+    is_first: bool,
+    network: Option<(Ipv4Addr, u8)>,
+}
+
+impl Within {
+    /// A host lies in the pool's network, was made there, or, lying nowhere, is the first
+    /// pool's.
+    pub fn holds(&self, section: &Section) -> bool {
+        let made_in = section.get(BELONGS).and_then(Value::as_one);
+        let address = section.get("ip").and_then(Value::as_one);
+        match address.and_then(|a| a.trim().parse::<Ipv4Addr>().ok()) {
+            Some(address) if made_in.is_none() => self.network.is_some_and(|(own, length)| {
+                net::contains(IpAddr::V4(own), length, IpAddr::V4(address))
+            }),
+            _ => match made_in {
+                Some(pool) => pool == self.pool,
+                None => self.is_first,
+            },
+        }
+    }
+}
+
+impl UciSource {
+    /// What tells which sections are rows below a pool.
+    pub(super) fn within(&mut self, rows: &UciRows, parents: &[String]) -> Result<Within, Trouble> {
+        let pool = parents.last().cloned().unwrap_or_default();
+        // A broken file of networks is no reason to lose the hosts.
+        let _ = self.content("network");
+        self.content(&rows.package)?;
+        let (Some(content), network) = (self.peek(&rows.package), self.peek("network")) else {
+            return Err(trouble(&rows.package, "not read"));
+        };
+        let index = content.by_key(&pool);
+        let section = index.and_then(|i| content.package.sections().get(i));
+        let interface = section.and_then(|s| s.get("interface")?.as_one());
+        Ok(Within {
+            is_first: index.and_then(|i| content.position(i)) == Some(1),
+            network: interface
+                .zip(network)
+                .and_then(|(name, network)| coded::address_of(network, name)),
+            pool,
+        })
+    }
+
+    /// A package that was read in this request, with what is staged.
+    fn peek(&self, package: &str) -> Option<&Content> {
+        match self.drafts.get(package) {
+            Some(draft) => Some(&draft.content),
+            None => self.cache.get(package)?.content.as_ref().ok(),
+        }
+    }
+
+    /// Reads through compiled-in code.
+    pub(super) fn coded(
+        &mut self,
+        at: &UciAt,
+        codec: &str,
+        reference: &str,
+        option: &str,
+        rows: &[String],
+    ) -> Result<Option<Raw>, Trouble> {
+        self.content(&at.package)?;
+        if at.entry {
+            let Some(content) = self.peek(&at.package) else {
+                return Ok(None);
+            };
+            let Some(key) = content.find(reference).and_then(|i| content.keys.get(i)) else {
+                return Ok(None);
+            };
+            let row = rows.last().map_or("", String::as_str);
+            let entry = match self.drafts.get(&at.package) {
+                Some(draft) => draft.entry(key, option, row),
+                None => row,
+            };
+            return Ok(coded::read_entry(codec, entry).map(Raw::Text));
+        }
+        if at.package != "network" {
+            // Where it is broken, what needs no network still reads.
+            let _ = self.content("network");
+        }
+        let Some(scene) = self.scene(at, reference, option, rows) else {
+            return Ok(None);
+        };
+        coded::read(codec, &scene).map_err(|what| {
+            let section = scene.content.keys.get(scene.index);
+            let section = section.map_or("", String::as_str);
+            trouble(&at.package, format!("option {option} of {section} {what}"))
+        })
+    }
+
+    fn scene<'a>(
+        &'a self,
+        at: &UciAt,
+        reference: &str,
+        option: &'a str,
+        rows: &'a [String],
+    ) -> Option<Scene<'a>> {
+        let content = self.peek(&at.package)?;
+        Some(Scene {
+            content,
+            index: content.find(reference)?,
+            option,
+            network: self.peek("network"),
+            rows,
+        })
+    }
+
+    /// Stages through compiled-in code.
+    pub(super) fn stage_coded(
+        &mut self,
+        at: &UciAt,
+        codec: &str,
+        key: &str,
+        option: &str,
+        rows: &[String],
+        value: Option<Raw>,
+    ) -> Result<(), Refusal> {
+        if at.entry {
+            return self.stage_entry(at, codec, key, option, rows, value);
+        }
+        if at.package != "network" {
+            let _ = self.content("network");
+        }
+        let written = match self.scene(at, key, option, rows) {
+            Some(scene) => coded::write(codec, &scene, value).map_err(Refusal::Value)?,
+            None => {
+                return Err(Refusal::Trouble(trouble(
+                    &at.package,
+                    "the section is gone",
+                )));
+            }
+        };
+        for (option, raw) in written {
+            let key = key.to_owned();
+            let change = match raw {
+                Raw::Text(text) => Change::Text { key, option, text },
+                Raw::List(items) => Change::List { key, option, items },
+            };
+            self.make(&at.package, change)?;
+        }
+        Ok(())
+    }
+
+    fn stage_entry(
+        &mut self,
+        at: &UciAt,
+        codec: &str,
+        key: &str,
+        option: &str,
+        rows: &[String],
+        value: Option<Raw>,
+    ) -> Result<(), Refusal> {
+        let row = rows.last().map_or("", String::as_str);
+        let text = match value {
+            Some(Raw::Text(text)) => text,
+            None => String::new(),
+            Some(Raw::List(_)) => {
+                return Err(Refusal::Value(
+                    "an entry of a list holds one text".to_owned(),
+                ));
+            }
+        };
+        let draft = self.draft(&at.package).map_err(Refusal::Trouble)?;
+        let from = draft.entry(key, option, row).to_owned();
+        let to = coded::write_entry_of(codec, &from, &text)
+            .map_err(|what| Refusal::Value(format!("the value {what}")))?;
+        if from == to {
+            return Ok(());
+        }
+        let index = draft.content.by_key(key);
+        let section = index.and_then(|i| draft.content.package.sections().get(i));
+        let now = section.and_then(|s| s.get(option)).map(Value::items);
+        if now.unwrap_or_default().contains(&to) {
+            return Err(Refusal::Value(
+                "the list has such an entry already".to_owned(),
+            ));
+        }
+        draft.keep_entry(key, option, row, &to);
+        let change = Change::Entry {
+            key: key.to_owned(),
+            option: option.to_owned(),
+            from,
+            to,
+        };
+        self.make(&at.package, change)
+    }
+
+    /// The entries of a list; of several that say the same the first.
+    pub(super) fn item_rows(
+        &mut self,
+        items: &UciItems,
+        parents: &[String],
+    ) -> Result<Vec<Row>, Trouble> {
+        if !self.lists.contains(items) {
+            self.lists.push(items.clone());
+        }
+        let limit = self.limits.rows;
+        let reference = expand(&items.section, parents);
+        let option = expand(&items.option, parents);
+        let content = self.content(&items.package)?;
+        let section = content
+            .find(&reference)
+            .and_then(|i| content.package.sections().get(i));
+        let entries = section.and_then(|s| s.get(&option)).map(Value::items);
+        let mut seen = std::collections::HashSet::new();
+        let first = items.first.as_ref().map(|first| expand(first, parents));
+        let entries = entries.unwrap_or_default().iter();
+        // Options that could be lists are often one text with spaces.
+        let words = entries.flat_map(|item| match items.codec {
+            None => item
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>(),
+            Some(_) => vec![item.clone()],
+        });
+        let is_row = |entry: &String| match &items.codec {
+            None => super::is_row_key(entry),
+            Some(codec) => coded::is_row(codec, entry),
+        };
+        Ok(first
+            .into_iter()
+            .chain(words.filter(is_row))
+            .filter(|entry| seen.insert(entry.clone()))
+            .take(limit)
+            .map(|key| Row {
+                key,
+                prints: Vec::new(),
+            })
+            .collect())
+    }
+
+    pub(super) fn add_item(
+        &mut self,
+        items: &UciItems,
+        parents: &[String],
+    ) -> Result<Row, Refusal> {
+        let reference = expand(&items.section, parents);
+        let option = expand(&items.option, parents);
+        let Some(new) = &items.new else {
+            return Err(super::read_only("uci", "a list without `new`"));
+        };
+        let draft = self.draft(&items.package).map_err(Refusal::Trouble)?;
+        let content = &draft.content;
+        let Some(index) = content.find(&reference) else {
+            return Err(Refusal::Trouble(trouble(
+                &items.package,
+                format!("there is no section {reference}; add it to the file"),
+            )));
+        };
+        let section = content.package.sections().get(index);
+        let now = section.and_then(|s| s.get(&option)).map(Value::items);
+        let now = now.unwrap_or_default();
+        let entry = (1..=now.len() + 1)
+            .map(|n| new.replace("{n}", &n.to_string()))
+            .find(|entry| !now.contains(entry))
+            .ok_or_else(|| Refusal::Full("the list has a new entry already".to_owned()))?;
+        let key = content.keys.get(index).cloned().unwrap_or_default();
+        let change = Change::Entry {
+            key,
+            option,
+            from: String::new(),
+            to: entry.clone(),
+        };
+        self.make(&items.package, change)?;
+        Ok(Row {
+            key: entry,
+            prints: Vec::new(),
+        })
+    }
+
+    pub(super) fn delete_item(
+        &mut self,
+        items: &UciItems,
+        parents: &[String],
+        row: &str,
+    ) -> Result<(), Refusal> {
+        let reference = expand(&items.section, parents);
+        let option = expand(&items.option, parents);
+        let draft = self.draft(&items.package).map_err(Refusal::Trouble)?;
+        let index = draft.content.find(&reference);
+        let Some(key) = index.and_then(|i| draft.content.keys.get(i)).cloned() else {
+            return Err(Refusal::Trouble(trouble(
+                &items.package,
+                "the section is gone",
+            )));
+        };
+        let from = draft.entry(&key, &option, row).to_owned();
+        let change = Change::Entry {
+            key,
+            option,
+            from,
+            to: String::new(),
+        };
+        self.make(&items.package, change)
+    }
+
+    /// The rows whose entries say something else now: their numbers go with them.
+    pub(super) fn renamed_items(&self, package: &str, draft: &Draft) -> Vec<Renamed> {
+        let mut renamed = Vec::new();
+        for ((key, option), entries) in &draft.entries {
+            for items in self.lists.iter().filter(|i| i.package == package) {
+                let parents = if items.section == "{row}" {
+                    vec![key.clone()]
+                } else if draft.content.find(&items.section) == draft.content.by_key(key) {
+                    Vec::new()
+                } else {
+                    continue;
+                };
+                if items.option != *option {
+                    continue;
+                }
+                renamed.extend(entries.iter().map(|(from, to)| Renamed {
+                    rows: Rows::Items(items.clone()),
+                    parents: parents.clone(),
+                    from: from.clone(),
+                    to: to.clone(),
+                }));
+            }
+        }
+        renamed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_belongs_to_the_pool_that_its_address_lies_in() {
+        let package = crate::uci::Package::parse(
+            b"config host\n\toption ip '192.168.3.9'\nconfig host\n\toption cwmp_pool 'guest'\nconfig host\n\toption name 'x'\n",
+        )
+        .expect("a good file");
+        let of = |pool: &str, is_first: bool, last: u8| Within {
+            pool: pool.to_owned(),
+            is_first,
+            network: Some((Ipv4Addr::new(192, 168, last, 1), 24)),
+        };
+        let held = |within: &Within| -> Vec<bool> {
+            package.sections().iter().map(|s| within.holds(s)).collect()
+        };
+        assert_eq!(held(&of("lan", true, 1)), [false, false, true]);
+        assert_eq!(held(&of("guest", false, 3)), [true, true, false]);
+    }
+}

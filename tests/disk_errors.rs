@@ -10,6 +10,7 @@ use cwmp_agent::agent::{self, offline};
 use cwmp_agent::cwmp::event::EventCode;
 use frail_cpe::acs::*;
 use frail_cpe::frail::Fate;
+use frail_cpe::frail::folder::until_power_cut;
 use frail_cpe::*;
 
 const SSID: &str = "Device.WiFi.SSID.1.SSID";
@@ -406,4 +407,41 @@ fn a_running_daemon_outlives_a_full_disk_and_works_once_there_is_room() {
     let world = cpe.open(&disk);
     assert_eq!(get(&world, NTP), "ntp.example");
     assert_eq!(get(&world, KEY), "added");
+}
+
+// A write may fail after it has taken effect (its last fsync): what the ACS was refused is
+// not found after a power cut a moment later, what it was promised is.
+#[test]
+fn a_refusal_holds_over_a_power_cut_that_follows_it() {
+    let cpe = Cpe::known();
+    let start = cpe.image();
+    let (mut refused, mut promised) = (0, 0);
+    for n in 4..11 {
+        for cut in n + 1..n + 12 {
+            cpe.put_back(&start);
+            cpe.boot();
+            cpe.script(Script::of([schedule_inform(9000, "s")]));
+            let before = cpe.sessions();
+            let disk = cpe.disk();
+            until_power_cut(|| {
+                let world = cpe.open(&disk);
+                agent::begin(&world);
+                disk.set_fate(Fate::FailThenCut(n, EIO, cut));
+                one_session(&world)
+            });
+            let faults = cpe.faults_since(before);
+            let promise = cpe.replied_since(before, "ScheduleInformResponse");
+            for survives in survivals(cut) {
+                cpe.put_back(&disk.after_power_cut(survives));
+                cpe.boot();
+                let kept = cpe.open(&cpe.disk()).owed().next_schedule().is_some();
+                let what = format!("step {n} fails, cut before {cut}, {survives:?} survives");
+                assert!(!kept || faults.is_empty(), "{what}: refused and kept");
+                assert!(kept || !promise, "{what}: promised and lost");
+            }
+            refused += u32::from(!faults.is_empty());
+            promised += u32::from(promise);
+        }
+    }
+    assert!(refused > 5 && promised > 0, "{refused} {promised}");
 }

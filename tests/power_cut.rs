@@ -270,6 +270,11 @@ fn the_first_contact_is_told_until_it_was_answered_and_numbers_that_were_seen_st
         },
         |cut| {
             let before = cpe.sessions();
+            // Somebody puts a new network before all others meanwhile: numbers that were
+            // seen do not move.
+            let wireless = cpe.router.read("/etc/config/wireless").unwrap();
+            let new = format!("config wifi-iface 'guest'\n\toption ssid 'first'\n\n{wireless}");
+            cpe.write("/etc/config/wireless", new.as_bytes());
             let world = cpe.open(&cpe.disk());
             let values = cut
                 .session

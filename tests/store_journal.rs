@@ -340,3 +340,16 @@ fn state_files_written_through_the_journal_are_sealed_and_checked() {
     assert_eq!(d.content("/state/instances.json.bad-1").unwrap(), torn);
     assert_eq!(j.load("instances.json"), None);
 }
+
+#[test]
+fn what_a_failed_write_left_is_not_taken_for_durable() {
+    let d = disk();
+    let state = StateDir::open_on(d.clone(), Path::new("/state")).unwrap();
+    // Made, written, fsynced, renamed; the folder is not.
+    d.set_fate(Fate::FailOnce(4, EIO));
+    assert!(state.save("promise", &1).is_err());
+    assert!(!state.save("promise", &1).unwrap(), "it is there already");
+    let d = Arc::new(d.after_power_cut(Survives::Nothing));
+    let state = StateDir::open_on(d, Path::new("/state")).unwrap();
+    assert_eq!(state.load::<u32>("promise"), Some(1));
+}

@@ -213,6 +213,22 @@ impl Cpe {
         })
     }
 
+    /// The faults answered in all sessions after the first `before`.
+    pub fn faults_since(&self, before: usize) -> Vec<u16> {
+        self.look(|record| {
+            let sessions = record.sessions.iter().skip(before);
+            sessions.flat_map(SessionRecord::faults).collect()
+        })
+    }
+
+    /// Whether such a reply came in any session after the first `before`.
+    pub fn replied_since(&self, before: usize, reply: &str) -> bool {
+        self.look(|record| {
+            let mut sessions = record.sessions.iter().skip(before);
+            sessions.any(|s| s.message(reply).is_some())
+        })
+    }
+
     /// Waits until session `number` of the ACS (from 1) has ended.
     pub fn wait_session(&self, number: usize) -> SessionRecord {
         let number = u32::try_from(number).expect("a session's number");

@@ -24,7 +24,6 @@ fn watching(levels: &[(&str, u8)], prepare: impl FnOnce(&Cpe)) -> (Acs, Cpe) {
     let script = Script::of([set_notification(levels)]);
     let acs = Acs::start(AcsConfig::default().session(script)).unwrap();
     let mut cpe = Cpe::new(&acs.url());
-    // What is told, is told because a change was noticed.
     cpe.agent_toml("[limits]\nwatch_interval = \"24 h\"");
     cpe.without_listener();
     prepare(&cpe);
@@ -612,7 +611,6 @@ fn what_the_acs_saw_of_counters_is_kept_in_run_dir_and_forgotten_with_a_boot() {
     acs.finish().unwrap();
 }
 
-// The state file is written when something has changed, and only then.
 #[test]
 fn a_periodic_session_that_changes_nothing_writes_nothing() {
     use std::os::unix::fs::MetadataExt;

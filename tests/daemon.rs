@@ -85,6 +85,29 @@ fn what_a_command_changes_indirectly_is_told_as_well() {
     acs.finish().unwrap();
 }
 
+// T-FLW-007, EVT-005
+#[test]
+fn what_happens_during_a_session_waits_for_one_of_its_own() {
+    const URL: &str = "Device.ManagementServer.ConnectionRequestURL";
+    let acs = Acs::start(AcsConfig::default()).unwrap();
+    let mut cpe = Cpe::new(&acs.url());
+    cpe.start();
+    let first = acs.wait_session(1, PATIENCE).unwrap();
+    let url = first.inform.values.iter().find(|v| v.name == URL).unwrap();
+    let url = url.value.clone();
+    acs.push_session(Script::new().then_with(get_values(&[URL]), move |_| {
+        assert_eq!(knock(&url, "cpe", "sample-only").unwrap(), 200);
+        vec![Step::Send(get_values(&[URL]))]
+    }));
+    cpe.ok(&["inform", "periodic"]);
+    let second = acs.wait_session(2, PATIENCE).unwrap();
+    assert_eq!(second.events(), ["2 PERIODIC"]);
+    assert_eq!(second.messages_named("GetParameterValuesResponse").len(), 2);
+    let third = acs.wait_session(3, PATIENCE).unwrap();
+    assert_eq!(third.events(), ["6 CONNECTION REQUEST"]);
+    acs.finish().unwrap();
+}
+
 // T-EVT-004 (by hand)
 #[test]
 fn settings_edited_by_hand_are_taken_over_without_a_signal() {

@@ -24,7 +24,6 @@ fn watching(levels: &[(&str, u8)], prepare: impl FnOnce(&Cpe)) -> (Acs, Cpe) {
     let script = Script::of([set_notification(levels)]);
     let acs = Acs::start(AcsConfig::default().session(script)).unwrap();
     let mut cpe = Cpe::new(&acs.url());
-    // What is told, is told because a change was noticed.
     cpe.agent_toml("[limits]\nwatch_interval = \"24 h\"");
     cpe.without_listener();
     prepare(&cpe);
@@ -182,7 +181,7 @@ fn what_nothing_tells_of_is_read_again_within_the_interval() {
     acs.finish().unwrap();
 }
 
-// T-ATT-003, T-ATT-004, T-EVT-009 (the event table's), T-INF-009 (no duplicates)
+// T-ATT-003, T-ATT-004, EVT-009, T-INF-009 (no duplicates)
 #[test]
 fn a_passive_change_goes_with_the_next_inform_of_any_cause_and_an_unwatched_one_does_not() {
     let (acs, cpe) = watching(&[(ZONE, 1), (SERVER, 0)], |_| {});
@@ -540,26 +539,6 @@ fn another_connection_request_url_is_told_at_once_unless_switched_off() {
     acs.finish().unwrap();
 }
 
-// T-FLW-007, EVT-005
-#[test]
-fn what_happens_during_a_session_waits_for_one_of_its_own() {
-    let acs = Acs::start(AcsConfig::default()).unwrap();
-    let mut cpe = Cpe::new(&acs.url());
-    cpe.start();
-    let first = complete(&acs, 1);
-    let url = told(&first, "Device.ManagementServer.ConnectionRequestURL").unwrap();
-    acs.push_session(Script::new().then_with(get_values(&[ZONE]), move |_| {
-        assert_eq!(knock(&url, "cpe", "sample-only").unwrap(), 200);
-        vec![Step::Send(get_values(&[ZONE]))]
-    }));
-    cpe.ok(&["inform", "periodic"]);
-    let second = complete(&acs, 2);
-    assert_eq!(second.events(), ["2 PERIODIC"]);
-    assert_eq!(second.messages_named("GetParameterValuesResponse").len(), 2);
-    assert_eq!(complete(&acs, 3).events(), KNOCKED);
-    acs.finish().unwrap();
-}
-
 // T-EVT-006
 #[test]
 fn another_acs_is_told_nothing_of_what_the_one_before_it_saw() {
@@ -632,7 +611,6 @@ fn what_the_acs_saw_of_counters_is_kept_in_run_dir_and_forgotten_with_a_boot() {
     acs.finish().unwrap();
 }
 
-// The state file is written when something has changed, and only then.
 #[test]
 fn a_periodic_session_that_changes_nothing_writes_nothing() {
     use std::os::unix::fs::MetadataExt;

@@ -37,7 +37,7 @@ fn bytes(most: usize) -> impl Strategy<Value = Bytes> {
 }
 
 proptest! {
-    #![proptest_config(cases(150))]
+    #![proptest_config(cases(80))]
     #[test]
     fn random_sessions_break_no_promise(data in bytes(600)) {
         play::in_memory(&data.0, &mut |_| {});
@@ -45,7 +45,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(20))]
+    #![proptest_config(cases(10))]
     #[test]
     fn random_sessions_on_the_sample_router_break_no_promise(
         data in bytes(400),

@@ -48,7 +48,9 @@ impl Agent {
         let section = package.section("acs").expect("its section acs");
         package.set(section, "url", &acs.url()).expect("the URL");
         let settings = String::from_utf8(package.to_bytes()).expect("UTF-8");
-        router.write("/etc/config/cwmp", &settings).expect("settings");
+        router
+            .write("/etc/config/cwmp", &settings)
+            .expect("settings");
         let apply = "#!/bin/sh\necho \"$1\" >>\"$CWMP_ROOT/tmp/reloads\"\n";
         router.write("/bin/apply", apply).expect("a program");
         executable(&router.path("/bin/apply"));

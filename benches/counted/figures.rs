@@ -27,14 +27,38 @@ const PAGES: u64 = 16;
 
 /// A figure, the most it may be, and what it is.
 const BUDGETS: &[(&str, Option<u64>, &str)] = &[
-    ("session", Some(4_000_000), "warm session: methods, all names, all values, three set"),
+    (
+        "session",
+        Some(4_000_000),
+        "warm session: methods, all names, all values, three set",
+    ),
     ("periodic", None, "warm session that changes nothing"),
     ("start", Some(60_000_000), "start, first session, end"),
-    ("table_1000", None, "warm read of 1,008 parameters of one table"),
-    ("table_10000", Some(100_000_000), "warm read of 10,080 parameters of one table"),
-    ("idle", Some(600), "anonymous memory, idle after the first session"),
-    ("idle_after_read", Some(600), "the same after two reads of the whole tree"),
-    ("peak", Some(4096), "most memory at any time, with those reads"),
+    (
+        "table_1000",
+        None,
+        "warm read of 1,008 parameters of one table",
+    ),
+    (
+        "table_10000",
+        Some(100_000_000),
+        "warm read of 10,080 parameters of one table",
+    ),
+    (
+        "idle",
+        Some(600),
+        "anonymous memory, idle after the first session",
+    ),
+    (
+        "idle_after_read",
+        Some(600),
+        "the same after two reads of the whole tree",
+    ),
+    (
+        "peak",
+        Some(4096),
+        "most memory at any time, with those reads",
+    ),
 ];
 
 /// How many times the cost of 1,000 parameters 10,000 may be.
@@ -54,14 +78,20 @@ fn committed() -> Result<Committed, String> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Committed::new()),
         Err(e) => return Err(format!("{}: {e}", path.display())),
     };
-    let table: toml::Table = toml::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+    let table: toml::Table =
+        toml::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
     let mut all = Committed::new();
     for (name, entry) in &table {
         let n = entry.get("counted").and_then(toml::Value::as_integer);
         let rustc = entry.get("rustc").and_then(toml::Value::as_str);
         match (n.and_then(|n| u64::try_from(n).ok()), rustc) {
             (Some(n), Some(rustc)) => all.insert(name.clone(), (n, rustc.to_owned())),
-            _ => return Err(format!("{}: {name} has no counted and rustc", path.display())),
+            _ => {
+                return Err(format!(
+                    "{}: {name} has no counted and rustc",
+                    path.display()
+                ));
+            }
         };
     }
     Ok(all)
@@ -72,17 +102,26 @@ fn committed() -> Result<Committed, String> {
 pub fn judge(counted: &[Counted], update: bool) -> Result<(), String> {
     let mut committed = committed()?;
     let mut wrong = Vec::new();
-    println!("{:16} {:>12} {:>12} {:>7} {:>12}  what", "figure", "counted", "committed", "", "budget");
+    println!(
+        "{:16} {:>12} {:>12} {:>7} {:>12}  what",
+        "figure", "counted", "committed", "", "budget"
+    );
     for (name, budget, what) in BUDGETS {
         let Some(now) = counted.iter().find(|c| c.name == *name) else {
             continue;
         };
         let before = committed.get(*name).cloned();
-        let change = before.as_ref().map(|(n, _)| change(now.n, *n)).unwrap_or_default();
+        let change = before
+            .as_ref()
+            .map(|(n, _)| change(now.n, *n))
+            .unwrap_or_default();
         println!(
             "{name:16} {:>12} {:>12} {change:>7} {:>12}  {what}{}",
             grouped(now.n),
-            before.as_ref().map(|(n, _)| grouped(*n)).unwrap_or_default(),
+            before
+                .as_ref()
+                .map(|(n, _)| grouped(*n))
+                .unwrap_or_default(),
             budget.map(grouped).unwrap_or_default(),
             match now.unit {
                 Unit::Instructions => "",
@@ -94,13 +133,17 @@ pub fn judge(counted: &[Counted], update: bool) -> Result<(), String> {
         }
         match before {
             _ if update => {}
-            None => wrong.push(format!("{name} has no committed figure; run benches/run --update")),
+            None => wrong.push(format!(
+                "{name} has no committed figure; run benches/run --update"
+            )),
             Some((_, rustc)) if rustc != now.rustc => println!(
                 "{:16} committed with {rustc}, counted with {}: only the budget holds",
                 "", now.rustc
             ),
             Some((n, _)) if now.n > allowed(n, now.unit) => {
-                wrong.push(format!("{name} is more than {WORSE} % worse than the committed figure"));
+                wrong.push(format!(
+                    "{name} is more than {WORSE} % worse than the committed figure"
+                ));
             }
             Some(_) => {}
         }

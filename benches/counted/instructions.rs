@@ -39,7 +39,9 @@ impl Callgrind<'_> {
         agent.stop();
         let text = fs::read_to_string(&file).expect("callgrind's file");
         let total = text.lines().rev().find_map(|l| l.strip_prefix("totals: "));
-        total.and_then(|t| t.trim().parse().ok()).expect("its totals")
+        total
+            .and_then(|t| t.trim().parse().ok())
+            .expect("its totals")
     }
 }
 

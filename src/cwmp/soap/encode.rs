@@ -51,11 +51,54 @@ impl ValuesWriter {
     }
 }
 
+/// A GetParameterNamesResponse that names are pushed into one by one, as values into a
+/// [`ValuesWriter`]. Made by
+/// [`Session::names_writer`](crate::cwmp::session::Session::names_writer).
+#[derive(Debug)]
+pub struct NamesWriter {
+    envelope: Envelope,
+    list: Array,
+}
+
+impl NamesWriter {
+    /// Starts a response.
+    pub fn new(heading: &Heading) -> NamesWriter {
+        let mut envelope = Envelope::open(heading);
+        envelope.body();
+        envelope.start("cwmp:GetParameterNamesResponse");
+        let list = envelope.array("ParameterList", "cwmp:ParameterInfoStruct");
+        NamesWriter { envelope, list }
+    }
+
+    /// Adds one name. After an error the writer is of no further use: answer 9004.
+    pub fn push(&mut self, name: &str, writable: bool) -> Result<(), TooLarge> {
+        name_struct(&mut self.envelope, &mut self.list, name, writable);
+        self.envelope.check()
+    }
+
+    /// Ends the response.
+    pub fn finish(mut self) -> Result<Vec<u8>, TooLarge> {
+        self.envelope.end_array(self.list);
+        self.envelope.end("cwmp:GetParameterNamesResponse");
+        self.envelope.finish()
+    }
+}
+
+fn name_struct(e: &mut Envelope, list: &mut Array, name: &str, writable: bool) {
+    e.count(list);
+    e.raw("<ParameterInfoStruct><Name>");
+    e.text(name);
+    e.raw(match writable {
+        true => "</Name><Writable>1</Writable></ParameterInfoStruct>",
+        false => "</Name><Writable>0</Writable></ParameterInfoStruct>",
+    });
+}
+
 fn value_struct(e: &mut Envelope, list: &mut Array, name: &str, ty: XsdType, value: &str) {
     e.count(list);
-    e.start("ParameterValueStruct");
-    e.element("Name", name);
-    e.raw("<Value xsi:type=\"xsd:");
+    e.raw("<ParameterValueStruct><Name>");
+    e.text(name);
+    e.raw("</Name><Value xsi:type=\"xsd:");
     e.raw(ty.schema_name());
     e.raw("\">");
     e.text(value);
@@ -242,11 +285,7 @@ pub fn write_cpe_response(heading: &Heading, response: &CpeResponse) -> Result<V
         CpeResponse::GetParameterNames(infos) => {
             let mut list = e.array("ParameterList", "cwmp:ParameterInfoStruct");
             for info in infos {
-                e.count(&mut list);
-                e.start("ParameterInfoStruct");
-                e.element("Name", &info.name);
-                e.boolean("Writable", info.writable);
-                e.end("ParameterInfoStruct");
+                name_struct(&mut e, &mut list, &info.name, info.writable);
             }
             e.end_array(list);
         }

@@ -34,6 +34,22 @@ pub(super) struct Array {
     items: u32,
 }
 
+/// Bytes that begin a character which may not stand in XML as it is: controls but tab and
+/// newline, `&`, `<`, `>`, and what U+FFFE and U+FFFF begin with.
+const NOT_PLAIN: [bool; 256] = {
+    let mut set = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        set[byte] = byte != 0x09 && byte != 0x0a;
+        byte += 1;
+    }
+    set[b'&' as usize] = true;
+    set[b'<' as usize] = true;
+    set[b'>' as usize] = true;
+    set[0xef] = true;
+    set
+};
+
 /// One envelope being written. After the first piece that does not fit, nothing more is
 /// written and [`finish`](Self::finish) says so.
 #[derive(Debug)]
@@ -122,22 +138,24 @@ impl Envelope {
     /// Character data, escaped. A carriage return is written as a reference, as XML
     /// readers turn a bare one into a newline.
     pub(super) fn text(&mut self, text: &str) {
-        let mut plain = 0;
-        for (at, c) in text.char_indices() {
-            let instead = match c {
-                '&' => "&amp;",
-                '<' => "&lt;",
-                '>' => "&gt;",
-                '\r' => "&#13;",
-                '\t' | '\n' => continue,
-                '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => "\u{fffd}",
-                _ => continue,
-            };
-            self.raw(text.get(plain..at).unwrap_or_default());
-            self.raw(instead);
-            plain = at + c.len_utf8();
+        let mut rest = text;
+        while let Some(at) = rest.bytes().position(|b| NOT_PLAIN[usize::from(b)]) {
+            // Bytes of NOT_PLAIN begin a character, so both slices are on its border.
+            let (plain, from) = rest.split_at(at);
+            self.raw(plain);
+            let mut chars = from.chars();
+            let Some(c) = chars.next() else { break };
+            rest = chars.as_str();
+            match c {
+                '&' => self.raw("&amp;"),
+                '<' => self.raw("&lt;"),
+                '>' => self.raw("&gt;"),
+                '\r' => self.raw("&#13;"),
+                '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => self.raw("\u{fffd}"),
+                c => self.raw(c.encode_utf8(&mut [0; 4])),
+            }
         }
-        self.raw(text.get(plain..).unwrap_or_default());
+        self.raw(rest);
     }
 
     /// `<name>`

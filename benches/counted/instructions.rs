@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// What can be counted here.
+const FIGURES: [&str; 5] = ["start", "periodic", "session", "table_1000", "table_10000"];
 /// Rows of the larger table; the smaller has a tenth.
 const ROWS: usize = 840;
 /// The UCI-backed table whose read is counted: 12 parameters a row.
@@ -42,6 +44,21 @@ impl Callgrind<'_> {
         total
             .and_then(|t| t.trim().parse().ok())
             .expect("its totals")
+    }
+
+    /// What the second of two sessions costs; `session` makes the n-th.
+    fn second(&mut self, session: &dyn Fn(u32) -> Script) -> u64 {
+        let without = self.life(vec![session(1)], &as_it_is);
+        let with = self.life(vec![session(1), session(2)], &as_it_is);
+        with.saturating_sub(without)
+    }
+
+    /// What a warm read of a table of this many rows costs, without the session around it.
+    fn read(&mut self, rows: usize) -> u64 {
+        let prepare = |router: &Router| forwards(router, rows);
+        let without = self.life(vec![table(), Script::new()], &prepare);
+        let with = self.life(vec![table(), table()], &prepare);
+        with.saturating_sub(without)
     }
 }
 
@@ -96,42 +113,40 @@ fn forwards(router: &Router, rows: usize) {
     router.write(file, &text).expect("the firewall's file");
 }
 
-/// All figures, by name. `keep`: where callgrind's files are to stay.
-pub fn count(program: &Path, keep: Option<&Path>) -> Vec<(&'static str, u64)> {
+/// The figures that are wanted, by name. `keep`: where callgrind's files are to stay.
+pub fn count(
+    program: &Path,
+    keep: Option<&Path>,
+    wants: &dyn Fn(&str) -> bool,
+) -> Vec<(&'static str, u64)> {
     let out = match keep {
         Some(folder) => folder.to_owned(),
         None => std::env::temp_dir().join(format!("cwmp-bench-{}", std::process::id())),
     };
     fs::create_dir_all(&out).expect("a folder");
-    no_process(program, &out);
     let mut valgrind = Callgrind {
         program,
         out: out.clone(),
         lives: 0,
     };
-    let none = Script::new;
-    let start = valgrind.life(vec![none()], &as_it_is);
-    let quiet = valgrind.life(vec![none(), none()], &as_it_is);
-    let one = valgrind.life(vec![whole(1)], &as_it_is);
-    let two = valgrind.life(vec![whole(1), whole(2)], &as_it_is);
-    let read = |valgrind: &mut Callgrind<'_>, rows: usize| {
-        let prepare = |router: &Router| forwards(router, rows);
-        let without = valgrind.life(vec![table(), none()], &prepare);
-        let with = valgrind.life(vec![table(), table()], &prepare);
-        with.saturating_sub(without)
-    };
-    let small = read(&mut valgrind, ROWS / 10);
-    let large = read(&mut valgrind, ROWS);
+    let mut found = Vec::new();
+    for name in FIGURES.iter().copied().filter(|name| wants(name)) {
+        let n = match name {
+            "start" => valgrind.life(vec![Script::new()], &as_it_is),
+            "periodic" => valgrind.second(&|_| Script::new()),
+            "session" => {
+                no_process(program, &out);
+                valgrind.second(&whole)
+            }
+            "table_1000" => valgrind.read(ROWS / 10),
+            _ => valgrind.read(ROWS),
+        };
+        found.push((name, n));
+    }
     if keep.is_none() {
         let _ = fs::remove_dir_all(&out);
     }
-    vec![
-        ("start", start),
-        ("periodic", quiet.saturating_sub(start)),
-        ("session", two.saturating_sub(one)),
-        ("table_1000", small),
-        ("table_10000", large),
-    ]
+    found
 }
 
 /// Sessions start no process but the reloads: under valgrind every process of the daemon

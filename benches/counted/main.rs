@@ -28,6 +28,8 @@ struct Wanted {
     /// The compiler of each, as `rustc --version` tells it.
     rustc: [String; 2],
     update: bool,
+    /// Only these figures; empty: all.
+    only: Vec<String>,
     /// Where callgrind's files go, to be looked into afterwards.
     keep: Option<PathBuf>,
 }
@@ -46,7 +48,8 @@ fn wanted() -> Result<Wanted, String> {
             "--update" => wanted.update = true,
             // Cargo's own.
             "--bench" => {}
-            _ => return Err(format!("{arg} is unknown")),
+            _ if arg.starts_with('-') => return Err(format!("{arg} is unknown")),
+            _ => wanted.only.push(arg),
         }
     }
     Ok(wanted)
@@ -68,7 +71,9 @@ fn main() -> ExitCode {
     let mut counted: Vec<Counted> = Vec::new();
     let [rustc, fixed_rustc] = &wanted.rustc;
     if let Some(program) = &wanted.program {
-        let found = instructions::count(program, wanted.keep.as_deref());
+        let found = instructions::count(program, wanted.keep.as_deref(), &|name| {
+            wanted.only.is_empty() || wanted.only.iter().any(|only| only == name)
+        });
         counted.extend(found.into_iter().map(|(name, n)| Counted {
             name,
             n,

@@ -25,7 +25,7 @@ pub struct ValuesWriter {
 impl ValuesWriter {
     /// Starts a response.
     pub fn new(heading: &Heading) -> ValuesWriter {
-        let mut envelope = Envelope::open(heading);
+        let mut envelope = Envelope::open_large(heading);
         envelope.body();
         envelope.start("cwmp:GetParameterValuesResponse");
         let list = envelope.array("ParameterList", "cwmp:ParameterValueStruct");
@@ -63,7 +63,7 @@ pub struct NamesWriter {
 impl NamesWriter {
     /// Starts a response.
     pub fn new(heading: &Heading) -> NamesWriter {
-        let mut envelope = Envelope::open(heading);
+        let mut envelope = Envelope::open_large(heading);
         envelope.body();
         envelope.start("cwmp:GetParameterNamesResponse");
         let list = envelope.array("ParameterList", "cwmp:ParameterInfoStruct");
@@ -98,9 +98,18 @@ fn value_struct(e: &mut Envelope, list: &mut Array, name: &str, ty: XsdType, val
     e.count(list);
     e.raw("<ParameterValueStruct><Name>");
     e.text(name);
-    e.raw("</Name><Value xsi:type=\"xsd:");
-    e.raw(ty.schema_name());
-    e.raw("\">");
+    e.raw(match ty {
+        XsdType::String => "</Name><Value xsi:type=\"xsd:string\">",
+        XsdType::Int => "</Name><Value xsi:type=\"xsd:int\">",
+        XsdType::UnsignedInt => "</Name><Value xsi:type=\"xsd:unsignedInt\">",
+        XsdType::Long => "</Name><Value xsi:type=\"xsd:long\">",
+        XsdType::UnsignedLong => "</Name><Value xsi:type=\"xsd:unsignedLong\">",
+        XsdType::Boolean => "</Name><Value xsi:type=\"xsd:boolean\">",
+        XsdType::DateTime => "</Name><Value xsi:type=\"xsd:dateTime\">",
+        XsdType::Base64 => "</Name><Value xsi:type=\"xsd:base64Binary\">",
+        XsdType::HexBinary => "</Name><Value xsi:type=\"xsd:hexBinary\">",
+        XsdType::Decimal => "</Name><Value xsi:type=\"xsd:decimal\">",
+    });
     e.text(value);
     e.raw("</Value></ParameterValueStruct>");
 }

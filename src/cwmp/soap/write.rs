@@ -63,8 +63,18 @@ pub(super) struct Envelope {
 impl Envelope {
     /// Writes everything up to the inside of Header: Envelope, namespaces, `ID`.
     pub(super) fn open(heading: &Heading) -> Envelope {
+        Envelope::with_room(heading, 2048)
+    }
+
+    /// The same for a message that may become large: it is not moved while it grows, and
+    /// what it does not fill costs address space only.
+    pub(super) fn open_large(heading: &Heading) -> Envelope {
+        Envelope::with_room(heading, 256 << 10)
+    }
+
+    fn with_room(heading: &Heading, room: usize) -> Envelope {
         let mut e = Envelope {
-            out: Vec::with_capacity(heading.cap.min(2048)),
+            out: Vec::with_capacity(heading.cap.min(room)),
             cap: heading.cap,
             full: false,
             version: heading.version,

@@ -61,6 +61,12 @@ pub(super) fn from_raw(
             Raw::Text(text) => text,
             Raw::List(items) => items.join(" "),
         };
+        if extra.is_none() && facets.named.base == ValueType::String {
+            return Ok(Reading {
+                value: text,
+                exact: true,
+            });
+        }
         return item_from(param, facets, extra, &text, path_of_key);
     }
     let items = match raw {
@@ -149,6 +155,7 @@ fn item_from(
         (_, Some((top, bottom))) => {
             scaled(text, top, bottom).and_then(|n| value::canonical(base, &fit(facets, n)))
         }
+        _ if base.is_number() && value::is_plain_number(text) => Ok(text.to_owned()),
         _ if base.is_number() => match value::decimal(text) {
             // Only integers wrap; a decimal keeps its fraction.
             Some(n) if !n.contains('.') => match n.parse::<i128>() {

@@ -332,8 +332,8 @@ impl Source for Plain {
         asks.iter()
             .map(|ask| {
                 Ok(match ask.binding {
-                    Binding::Constant(text) => Some(Raw::Text(expand(text, ask.rows))),
-                    Binding::Memory(key) => self.values.get(&expand(key, ask.rows)).cloned(),
+                    Binding::Constant(text) => Some(Raw::Text(expand(text, ask.rows).into_owned())),
+                    Binding::Memory(key) => self.values.get(&*expand(key, ask.rows)).cloned(),
                     _ => panic!("neither constant nor memory"),
                 })
             })
@@ -343,7 +343,7 @@ impl Source for Plain {
         let Binding::Memory(key) = ask.binding else {
             panic!("no memory")
         };
-        let key = expand(key, ask.rows);
+        let key = expand(key, ask.rows).into_owned();
         match value {
             Some(value) => self.values.insert(key, value),
             None => self.values.remove(&key),

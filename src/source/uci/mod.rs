@@ -168,50 +168,22 @@ impl UciSource {
             .ok_or_else(|| trouble(package, "not read"))
     }
 
-    fn value(&mut self, at: &UciAt, rows: &[String]) -> Result<Option<Raw>, Trouble> {
-        let reference = expand(&at.section, rows);
-        let option = expand(&at.option, rows);
-        let content = self.content(&at.package)?;
-        let Some(index) = content.find(&reference) else {
-            return Ok(None);
+    /// Reads asks of one package.
+    fn values(&mut self, package: &str, asks: &[Ask<'_>]) -> Result<Vec<Option<Raw>>, Trouble> {
+        self.content(package)?;
+        let draft = self.drafts.get(package);
+        let content = match (draft, self.cache.get(package).map(|c| &c.content)) {
+            (Some(draft), _) => &draft.content,
+            (None, Some(Ok(content))) => content,
+            // `content` just found it good.
+            (None, _) => return Err(trouble(package, "not read")),
         };
-        let section = content.package.sections().get(index);
-        let value = section.and_then(|s| {
-            let other = || s.get(&expand(at.or.as_deref()?, rows));
-            s.get(&option).or_else(other)
+        let mut section = Finder::new(content);
+        let values = asks.iter().map(|ask| match ask.binding {
+            Binding::Uci(at) => value(content, draft, at, ask.rows, section.find(at, ask.rows)?),
+            _ => None,
         });
-        if let Some(part) = &at.part {
-            let text = value.and_then(|v| v.items().first());
-            return Ok(text
-                .and_then(|text| shape::part(text, part))
-                .map(|text| Raw::Text(text.to_owned())));
-        }
-        if let Some(through) = &at.through {
-            let named = value.and_then(|v| v.items().first());
-            return Ok(named
-                .and_then(|named| shape::through(&content.package, through, named))
-                .map(|text| Raw::Text(text.to_owned())));
-        }
-        if let Some(n) = at.item {
-            let n = usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
-            let item = value.and_then(|v| v.items().get(n)).cloned();
-            let key = content.keys.get(index).cloned().unwrap_or_default();
-            let staged = self
-                .drafts
-                .get(&at.package)
-                .and_then(|d| d.item(&key, &option, n));
-            return Ok(match staged {
-                Some(staged) => staged.map(|text| Raw::Text(text.to_owned())),
-                None => item.map(Raw::Text),
-            });
-        }
-        Ok(value.map(|value| match value {
-            Value::One(text) if at.words => {
-                Raw::List(text.split_whitespace().map(str::to_owned).collect())
-            }
-            Value::One(text) => Raw::Text(text.clone()),
-            Value::List(items) => Raw::List(items.clone()),
-        }))
+        Ok(values.collect())
     }
 
     fn stage_value(
@@ -221,7 +193,7 @@ impl UciSource {
         value: Option<Raw>,
     ) -> Result<(), Refusal> {
         let reference = expand(&at.section, rows);
-        let option = expand(&at.option, rows);
+        let option = expand(&at.option, rows).into_owned();
         let found = {
             let content = self.content(&at.package).map_err(Refusal::Trouble)?;
             content
@@ -233,7 +205,7 @@ impl UciSource {
             (None, _) if value.is_none() => return Ok(()),
             (None, Some(kind)) => {
                 let name = if valid_name(&reference) {
-                    reference
+                    reference.into_owned()
                 } else {
                     self.free_name(&at.package, kind)
                         .map_err(Refusal::Trouble)?
@@ -258,7 +230,7 @@ impl UciSource {
         for other in &at.clears {
             let gone = Change::Text {
                 key: key.clone(),
-                option: expand(other, rows),
+                option: expand(other, rows).into_owned(),
                 text: String::new(),
             };
             self.make(&at.package, gone)?;
@@ -406,12 +378,19 @@ impl Source for UciSource {
     }
 
     fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
-        asks.iter()
-            .map(|ask| match ask.binding {
-                Binding::Uci(at) => self.value(at, ask.rows),
-                _ => Ok(None),
-            })
-            .collect()
+        let mut answers = Vec::with_capacity(asks.len());
+        // A model's neighbours mostly live in one package: it is looked up once for them.
+        for asks in asks.chunk_by(|a, b| package_of(a) == package_of(b)) {
+            let Some(package) = asks.first().and_then(package_of) else {
+                answers.extend(asks.iter().map(|_| Ok(None)));
+                continue;
+            };
+            match self.values(package, asks) {
+                Ok(values) => answers.extend(values.into_iter().map(Ok)),
+                Err(trouble) => answers.extend(asks.iter().map(|_| Err(trouble.clone()))),
+            }
+        }
+        answers
     }
 
     fn stage(&mut self, at: Ask<'_>, value: Option<Raw>) -> Result<(), Refusal> {
@@ -432,7 +411,7 @@ impl Source for UciSource {
         let mut options: Vec<(String, String)> = rows
             .new
             .iter()
-            .map(|(option, text)| (option.clone(), expand(text, parents)))
+            .map(|(option, text)| (option.clone(), expand(text, parents).into_owned()))
             .collect();
         if let Some(option) = &rows.parent {
             match parents.last() {
@@ -508,6 +487,81 @@ impl Source for UciSource {
             cached.checked = false;
         }
     }
+}
+
+/// The package that an ask is about.
+fn package_of<'a>(ask: &Ask<'a>) -> Option<&'a str> {
+    match ask.binding {
+        Binding::Uci(at) => Some(&at.package),
+        _ => None,
+    }
+}
+
+/// Finds the sections of one package; one asked for again and again is found once.
+struct Finder<'c> {
+    content: &'c Content,
+    last: Option<(&'c str, &'c [String], Option<usize>)>,
+}
+
+impl<'c> Finder<'c> {
+    fn new(content: &'c Content) -> Finder<'c> {
+        Finder {
+            content,
+            last: None,
+        }
+    }
+
+    fn find(&mut self, at: &'c UciAt, rows: &'c [String]) -> Option<usize> {
+        if let Some((section, around, index)) = self.last
+            && section == at.section
+            && std::ptr::eq(around, rows)
+        {
+            return index;
+        }
+        let index = self.content.find(&expand(&at.section, rows));
+        self.last = Some((&at.section, rows, index));
+        index
+    }
+}
+
+/// What a section says of one value.
+fn value(
+    content: &Content,
+    draft: Option<&Draft>,
+    at: &UciAt,
+    rows: &[String],
+    index: usize,
+) -> Option<Raw> {
+    let option = expand(&at.option, rows);
+    let section = content.package.sections().get(index);
+    let value = section.and_then(|s| {
+        let other = || s.get(&expand(at.or.as_deref()?, rows));
+        s.get(&option).or_else(other)
+    });
+    let first = || value.and_then(|v| v.items().first());
+    if let Some(part) = &at.part {
+        let text = first().and_then(|text| shape::part(text, part));
+        return text.map(|text| Raw::Text(text.to_owned()));
+    }
+    if let Some(through) = &at.through {
+        let text = first().and_then(|named| shape::through(&content.package, through, named));
+        return text.map(|text| Raw::Text(text.to_owned()));
+    }
+    if let Some(n) = at.item {
+        let n = usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
+        let key = content.keys.get(index).map_or("", String::as_str);
+        return match draft.and_then(|d| d.item(key, &option, n)) {
+            Some(staged) => staged.map(|text| Raw::Text(text.to_owned())),
+            None => value.and_then(|v| v.items().get(n)).cloned().map(Raw::Text),
+        };
+    }
+    value.map(|value| match value {
+        Value::One(text) if at.words => {
+            Raw::List(text.split_whitespace().map(str::to_owned).collect())
+        }
+        Value::One(text) => Raw::Text(text.clone()),
+        Value::List(items) => Raw::List(items.clone()),
+    })
 }
 
 /// What a value means for an option.

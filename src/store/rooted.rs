@@ -1,6 +1,8 @@
 //! Where files lie when the agent works below another root (`--root`).
 
 use super::disk::{Disk, RealDisk};
+use nix::errno::Errno;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -141,6 +143,98 @@ impl Root {
         let real = self.path(path).map_err(io::Error::from)?;
         RealDisk.read(&real, limit)
     }
+}
+
+/// A root whose folders are walked once, until [`forget`](Folders::forget): for whoever
+/// reads many files of few folders in one go. Below `/` there is nothing to walk.
+#[derive(Debug, Clone)]
+pub struct Folders {
+    root: Root,
+    /// Real paths, by the path below the root.
+    walked: BTreeMap<String, PathBuf>,
+}
+
+impl Folders {
+    /// Folders below this root.
+    pub fn new(root: Root) -> Folders {
+        Folders {
+            root,
+            walked: BTreeMap::new(),
+        }
+    }
+
+    /// The root.
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Links may have changed: folders are walked anew.
+    pub fn forget(&mut self) {
+        self.walked.clear();
+    }
+
+    /// As [`Root::path`].
+    pub fn path(&mut self, path: &str) -> Result<PathBuf, PathError> {
+        match self.unless_link(path)? {
+            Some(real) if !real.is_symlink() => Ok(real),
+            _ => self.root.path(path),
+        }
+    }
+
+    /// As [`path`](Self::path), for a folder that what is asked for next lies in.
+    pub fn folder(&mut self, path: &str) -> Result<PathBuf, PathError> {
+        if let Some(known) = self.walked.get(path) {
+            return Ok(known.clone());
+        }
+        let real = self.path(path)?;
+        if !self.root.is_system() {
+            self.walked.insert(path.to_owned(), real.clone());
+        }
+        Ok(real)
+    }
+
+    /// As [`Root::read`].
+    pub fn read(&mut self, path: &str, limit: u64) -> io::Result<Vec<u8>> {
+        match self.unless_link(path)? {
+            Some(real) => match RealDisk.read_no_link(&real, limit) {
+                Err(e) if e.raw_os_error() == Some(Errno::ELOOP as i32) => {
+                    self.root.read(path, limit)
+                }
+                content => content,
+            },
+            None => self.root.read(path, limit),
+        }
+    }
+
+    /// The real path if what it names is no link. `None`: walk it.
+    fn unless_link(&mut self, path: &str) -> Result<Option<PathBuf>, PathError> {
+        let Some((folder, name)) = path.rsplit_once('/') else {
+            return Ok(None);
+        };
+        if self.root.is_system() || folder.is_empty() || !is_plain(name) {
+            return Ok(None);
+        }
+        if let Some(real) = self.walked.get(folder) {
+            return Ok(Some(real.join(name)));
+        }
+        // A folder in one that is known is one step further.
+        let next = folder.rsplit_once('/').and_then(|(above, last)| {
+            let above = self.walked.get(above).filter(|_| is_plain(last))?;
+            Some(above.join(last)).filter(|real| !real.is_symlink())
+        });
+        let real = match next {
+            Some(real) => real,
+            None => self.root.path(folder)?,
+        };
+        let found = real.join(name);
+        self.walked.insert(folder.to_owned(), real);
+        Ok(Some(found))
+    }
+}
+
+/// Whether a part of a path is a name that a folder can hold.
+fn is_plain(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains('\0')
 }
 
 impl std::error::Error for PathError {}

@@ -90,7 +90,9 @@ impl Model {
 
 /// The parameters of an object or row, in one buffer.
 fn params_of(schema: &Schema, place: &Place, visit: Visit<'_>) -> Result<(), Fault> {
-    let mut name = place.path.clone();
+    // Room for most names at once.
+    let mut name = String::with_capacity(place.path.len() + 64);
+    name.push_str(&place.path);
     for param in schema.params_of(place.object) {
         let param = schema.param(param);
         name.truncate(place.path.len());

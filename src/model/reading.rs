@@ -92,7 +92,7 @@ impl Model {
     ) -> Result<(), Fault> {
         let schema = Arc::clone(&self.schema);
         let readings = self.read_shown(leaves);
-        let mut path = String::new();
+        let mut path = String::with_capacity(super::path::MAX_PATH);
         for (leaf, reading) in leaves.iter().zip(readings) {
             path.clear();
             path.push_str(&leaf.place.path);
@@ -189,8 +189,9 @@ impl Model {
             })
             .collect();
         for (kind, source) in &mut self.sources {
-            let mut asks = Vec::new();
-            let mut at = Vec::new();
+            let count = kinds.iter().filter(|of| **of == Some(*kind)).count();
+            let mut asks = Vec::with_capacity(count);
+            let mut at = Vec::with_capacity(count);
             for (i, of) in kinds.iter().enumerate() {
                 if *of == Some(*kind)
                     && let ParamSource::At(binding) = &schema.param(leaves[i].param).source

@@ -111,14 +111,15 @@ fn is_row_key(key: &str) -> bool {
         && key.len() <= 255
         && key != "."
         && key != ".."
-        && !key.contains('/')
-        && !key.chars().any(char::is_control)
+        && match key.is_ascii() {
+            true => key.bytes().all(|b| b >= b' ' && b != b'/' && b != 0x7f),
+            false => !key.contains('/') && !key.chars().any(char::is_control),
+        }
 }
 
 /// Puts row keys into a path; a key that would change the path's meaning is refused.
 fn path_with_rows<'t>(path: &'t str, rows: &'t [String]) -> Result<Cow<'t, str>, String> {
-    if path.contains('{')
-        && path.contains("{row")
+    if path.as_bytes().contains(&b'{')
         && let Some(bad) = rows.iter().find(|key| !is_row_key(key))
     {
         return Err(format!("{}: cannot be part of a path", bad.escape_debug()));

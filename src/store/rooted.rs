@@ -215,21 +215,29 @@ impl Folders {
             return Ok(None);
         }
         if let Some(real) = self.walked.get(folder) {
-            return Ok(Some(real.join(name)));
+            return Ok(Some(within(real, name)));
         }
         // A folder in one that is known is one step further.
         let next = folder.rsplit_once('/').and_then(|(above, last)| {
             let above = self.walked.get(above).filter(|_| is_plain(last))?;
-            Some(above.join(last)).filter(|real| !real.is_symlink())
+            Some(within(above, last)).filter(|real| !real.is_symlink())
         });
         let real = match next {
             Some(real) => real,
             None => self.root.path(folder)?,
         };
-        let found = real.join(name);
+        let found = within(&real, name);
         self.walked.insert(folder.to_owned(), real);
         Ok(Some(found))
     }
+}
+
+/// The path of an entry of a folder, made in one piece.
+fn within(folder: &Path, name: &str) -> PathBuf {
+    let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
+    path.push(folder);
+    path.push(name);
+    path
 }
 
 /// Whether a part of a path is a name that a folder can hold.

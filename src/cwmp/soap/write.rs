@@ -22,8 +22,9 @@ impl fmt::Display for TooLarge {
     }
 }
 
-/// Digits kept free for the number of an array's items until it is known.
-const COUNT_DIGITS: usize = 10;
+/// Digits kept free for the number of an array's items until it is known: those of a
+/// whole tree. Where it has another number of digits, what follows it is moved.
+const COUNT_DIGITS: usize = 4;
 
 /// A SOAP array being written: where its number of items belongs.
 #[derive(Debug)]
@@ -34,21 +35,34 @@ pub(super) struct Array {
     items: u32,
 }
 
-/// Bytes that begin a character which may not stand in XML as it is: controls but tab and
-/// newline, `&`, `<`, `>`, and what U+FFFE and U+FFFF begin with.
-const NOT_PLAIN: [bool; 256] = {
-    let mut set = [false; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        set[byte] = byte != 0x09 && byte != 0x0a;
-        byte += 1;
+/// How many bytes at the beginning of a text are printable ASCII other than `&`, `<` and
+/// `>`: those stand in XML as they are. Looks at eight bytes at a time.
+fn plain_bytes(text: &[u8]) -> usize {
+    /// The same byte eight times.
+    const fn each(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; 8])
     }
-    set[b'&' as usize] = true;
-    set[b'<' as usize] = true;
-    set[b'>' as usize] = true;
-    set[0xef] = true;
-    set
-};
+    /// The highest bit of the lowest byte that is zero; zero where none is.
+    const fn zero_byte(word: u64) -> u64 {
+        word.wrapping_sub(each(0x01)) & !word & each(0x80)
+    }
+    let special = |b: &u8| !matches!(b, b' '..=b'~') || matches!(b, b'&' | b'<' | b'>');
+    let (words, rest) = text.as_chunks::<8>();
+    let mut plain = 0;
+    for bytes in words {
+        let word = u64::from_ne_bytes(*bytes);
+        let control = word.wrapping_sub(each(0x20)) & !word & each(0x80);
+        let beyond_ascii = word & each(0x80);
+        let ampersand = zero_byte(word ^ each(b'&'));
+        // `<` and `>` differ in the bit 0x02 alone.
+        let angle = zero_byte((word | each(0x02)) ^ each(b'>'));
+        if control | beyond_ascii | ampersand | angle != 0 {
+            return plain + bytes.iter().position(special).unwrap_or(0);
+        }
+        plain += bytes.len();
+    }
+    plain + rest.iter().position(special).unwrap_or(rest.len())
+}
 
 /// One envelope being written. After the first piece that does not fit, nothing more is
 /// written and [`finish`](Self::finish) says so.
@@ -149,23 +163,24 @@ impl Envelope {
     /// readers turn a bare one into a newline.
     pub(super) fn text(&mut self, text: &str) {
         let mut rest = text;
-        while let Some(at) = rest.bytes().position(|b| NOT_PLAIN[usize::from(b)]) {
-            // Bytes of NOT_PLAIN begin a character, so both slices are on its border.
-            let (plain, from) = rest.split_at(at);
+        loop {
+            // All of it is ASCII, so the cut is between characters.
+            let (plain, from) = rest.split_at(plain_bytes(rest.as_bytes()));
             self.raw(plain);
             let mut chars = from.chars();
-            let Some(c) = chars.next() else { break };
+            let Some(c) = chars.next() else { return };
             rest = chars.as_str();
             match c {
                 '&' => self.raw("&amp;"),
                 '<' => self.raw("&lt;"),
                 '>' => self.raw("&gt;"),
                 '\r' => self.raw("&#13;"),
-                '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => self.raw("\u{fffd}"),
+                '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' if !matches!(c, '\t' | '\n') => {
+                    self.raw("\u{fffd}");
+                }
                 c => self.raw(c.encode_utf8(&mut [0; 4])),
             }
         }
-        self.raw(rest);
     }
 
     /// `<name>`
@@ -217,7 +232,7 @@ impl Envelope {
         self.raw(item);
         self.raw("[");
         let count_at = self.out.len();
-        self.raw("0000000000");
+        self.raw("0000");
         self.raw("]\">");
         Array {
             name,
@@ -238,10 +253,17 @@ impl Envelope {
             return;
         }
         let digits = array.items.to_string();
-        let _ = self.out.splice(
-            array.count_at..array.count_at + COUNT_DIGITS,
-            digits.into_bytes(),
-        );
+        if self.out.len() - COUNT_DIGITS + digits.len() > self.cap {
+            self.full = true;
+            return;
+        }
+        let place = array.count_at..array.count_at + COUNT_DIGITS;
+        match self.out.get_mut(place.clone()) {
+            Some(kept) if kept.len() == digits.len() => kept.copy_from_slice(digits.as_bytes()),
+            _ => {
+                let _ = self.out.splice(place, digits.into_bytes());
+            }
+        }
     }
 }
 
@@ -249,5 +271,27 @@ impl Array {
     /// How many items were noted.
     pub(super) fn items(&self) -> u32 {
         self.items
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_bytes;
+
+    #[test]
+    fn what_needs_care_is_never_taken_for_plain() {
+        for byte in 0..=255u8 {
+            let plain = (0x20..0x7f).contains(&byte) && !b"&<>".contains(&byte);
+            for at in 0..20 {
+                let mut text = [b'a'; 20];
+                text[at] = byte;
+                let found = plain_bytes(&text);
+                if plain {
+                    assert_eq!(found, 20, "{byte:#x} at {at}");
+                } else {
+                    assert!(found <= at, "{byte:#x} at {at}: {found}");
+                }
+            }
+        }
     }
 }

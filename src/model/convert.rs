@@ -61,7 +61,13 @@ pub(super) fn from_raw(
             Raw::Text(text) => text,
             Raw::List(items) => items.join(" "),
         };
-        if extra.is_none() && facets.named.base == ValueType::String {
+        let base = facets.named.base;
+        let as_it_is = match base {
+            ValueType::String => true,
+            // The type holds it, and it is its one form.
+            _ => base.is_number() && value::is_plain_number(&text),
+        };
+        if as_it_is && extra.is_none_or(Extra::leaves_values_alone) {
             return Ok(Reading {
                 value: text,
                 exact: true,

@@ -144,9 +144,7 @@ impl FileSource {
         };
         let mut holds = |name: &str, entry: &str| {
             // The row itself may be a link (in sysfs it is), so the root looks at it.
-            self.folders
-                .path(&format!("{path}/{name}/{entry}"))
-                .is_ok_and(|p| p.symlink_metadata().is_ok())
+            self.folders.exists(&format!("{path}/{name}/{entry}"))
         };
         names.retain(|name| {
             is_row_key(name)

@@ -2,8 +2,9 @@
 
 use super::disk::{Disk, RealDisk};
 use nix::errno::Errno;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -80,12 +81,15 @@ impl Root {
         let mut at = self.dir.clone();
         let mut depth = 0usize;
         // What is still to be walked, the next part last.
-        let mut parts: Vec<OsString> = path.rsplit('/').map(OsString::from).collect();
+        let mut parts: Vec<Cow<'_, OsStr>> = path
+            .rsplit('/')
+            .map(|p| Cow::Borrowed(OsStr::new(p)))
+            .collect();
         while let Some(part) = parts.pop() {
-            if part.is_empty() || part == "." {
+            if part.is_empty() || *part == *"." {
                 continue;
             }
-            if part == ".." {
+            if *part == *".." {
                 if depth == 0 {
                     return Err(PathError::Escapes(path.to_owned()));
                 }
@@ -123,13 +127,10 @@ impl Root {
                 at.clone_from(&self.dir);
                 depth = 0;
             }
-            let mut more: Vec<OsString> = to
-                .components()
-                .filter(|c| !matches!(c, Component::RootDir))
-                .map(|c| c.as_os_str().to_owned())
-                .collect();
-            more.reverse();
-            parts.append(&mut more);
+            let below = |c: &Component<'_>| !matches!(c, Component::RootDir);
+            let more: Vec<Component<'_>> = to.components().filter(below).collect();
+            let more = more.iter().rev().map(|c| c.as_os_str().to_owned());
+            parts.extend(more.map(Cow::Owned));
             if parts.len() > MAX_PARTS {
                 return Err(PathError::Loop(path.to_owned()));
             }
@@ -178,6 +179,19 @@ impl Folders {
         match self.unless_link(path)? {
             Some(real) if !real.is_symlink() => Ok(real),
             _ => self.root.path(path),
+        }
+    }
+
+    /// Whether there is anything at a path; a link counts as what it leads to.
+    pub fn exists(&mut self, path: &str) -> bool {
+        let there = |real: PathBuf| real.symlink_metadata().is_ok();
+        match self.unless_link(path) {
+            Ok(Some(real)) => match real.symlink_metadata() {
+                Ok(m) if m.is_symlink() => self.root.path(path).is_ok_and(there),
+                found => found.is_ok(),
+            },
+            Ok(None) => self.root.path(path).is_ok_and(there),
+            Err(_) => false,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::model::binding::{Binding, Rows, UciAt, UciRows, expand};
 use crate::model::source::{
     Ask, FileChange, Prepared, Raw, Refusal, Renamed, Row, Source, Trouble,
 };
-use crate::store::Root;
+use crate::store::{Folders, Root};
 use crate::uci::file::{self, FileError, Stamp};
 use crate::uci::lock::Locked;
 use crate::uci::{EditError, Package, Value, valid_name};
@@ -34,7 +34,7 @@ const UNSETTLED: Duration = Duration::from_secs(2);
 
 /// Serves [`Binding::Uci`] and [`Rows::Uci`].
 pub struct UciSource {
-    root: Root,
+    folders: Folders,
     limits: Limits,
     deadline: Deadline,
     cache: BTreeMap<String, Cached>,
@@ -62,7 +62,7 @@ impl UciSource {
     /// UCI files are those of `/etc/config` below this root.
     pub fn new(root: Root, limits: Limits) -> UciSource {
         UciSource {
-            root,
+            folders: Folders::new(root),
             limits,
             deadline: Deadline::after(limits.request_deadline),
             cache: BTreeMap::new(),
@@ -97,11 +97,11 @@ impl UciSource {
         }
     }
 
-    fn path(&self, package: &str) -> Result<PathBuf, Trouble> {
+    fn path(&mut self, package: &str) -> Result<PathBuf, Trouble> {
         if !is_row_key(package) {
             return Err(trouble(package, "not the name of a package"));
         }
-        self.root
+        self.folders
             .path(&format!("{CONFIG}/{package}"))
             .map_err(|e| trouble(package, e))
     }
@@ -127,7 +127,7 @@ impl UciSource {
         if self.cache.get(package).is_some_and(|c| c.checked) {
             return Ok(());
         }
-        self.deadline.left(&source_name(package))?;
+        self.deadline.left_for(|| source_name(package))?;
         let path = self.path(package)?;
         let stamp = Stamp::of(&path).map_err(|e| trouble(package, e))?;
         if let Some(cached) = self.cache.get_mut(package)
@@ -338,6 +338,7 @@ impl UciSource {
 
 impl Source for UciSource {
     fn begin(&mut self) {
+        self.folders.forget();
         self.deadline = Deadline::after(self.limits.request_deadline);
         for cached in self.cache.values_mut() {
             cached.checked = false;
@@ -480,6 +481,7 @@ impl Source for UciSource {
     }
 
     fn finish(&mut self, _committed: bool) {
+        self.folders.forget();
         self.drafts.clear();
         self.locks.clear();
         // What was just written is read anew; what was not is told by its stamp.

@@ -75,11 +75,6 @@ impl FileSource {
             };
             return Ok(pick(line, &of_line, Some(row)).map(Raw::Text));
         }
-        // A whole file is one value (most of sysfs), a file of parts is kept for the others.
-        if at.pick.is_whole() && !self.texts.contains_key(&*path) {
-            self.deadline.left_for(|| source_name(&path))?;
-            return Ok(self.load(&path)?.map(|text| Raw::Text(trimmed(text))));
-        }
         let text = self.text(&path)?;
         Ok(text
             .and_then(|text| pick(text, &at.pick, row))
@@ -309,15 +304,6 @@ impl Source for FileSource {
 /// Text as it is, or with U+FFFD for what is no UTF-8.
 fn text_of(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
-}
-
-/// A text without white space around it, in its own buffer where that does.
-fn trimmed(mut text: String) -> String {
-    text.truncate(text.trim_end().len());
-    match text.trim_start() {
-        start if start.len() == text.len() => text,
-        start => start.to_owned(),
-    }
 }
 
 /// One write: the kernel takes a value whole or not at all.

@@ -35,8 +35,8 @@ pub(super) struct Array {
     items: u32,
 }
 
-/// How many bytes at the beginning of a text are printable ASCII other than `&`, `<` and
-/// `>`: those stand in XML as they are. Looks at eight bytes at a time.
+/// How many bytes at the beginning of a text stand in XML as they are: ASCII from the space
+/// on, but for `&`, `<` and `>`. Looks at eight bytes at a time.
 fn plain_bytes(text: &[u8]) -> usize {
     /// The same byte eight times.
     const fn each(byte: u8) -> u64 {
@@ -46,7 +46,7 @@ fn plain_bytes(text: &[u8]) -> usize {
     const fn zero_byte(word: u64) -> u64 {
         word.wrapping_sub(each(0x01)) & !word & each(0x80)
     }
-    let special = |b: &u8| !matches!(b, b' '..=b'~') || matches!(b, b'&' | b'<' | b'>');
+    let special = |b: &u8| !matches!(b, b' '..=0x7f) || matches!(b, b'&' | b'<' | b'>');
     let (words, rest) = text.as_chunks::<8>();
     let mut plain = 0;
     for bytes in words {
@@ -276,12 +276,42 @@ impl Array {
 
 #[cfg(test)]
 mod tests {
-    use super::plain_bytes;
+    use super::{Envelope, plain_bytes};
+    use crate::cwmp::soap::Heading;
+    use crate::cwmp::version::CwmpVersion;
+
+    fn list(items: u32, cap: usize) -> Option<String> {
+        let heading = Heading {
+            version: CwmpVersion::V1_0,
+            id: None,
+            cap,
+        };
+        let mut e = Envelope::open(&heading);
+        e.body();
+        let mut array = e.array("List", "xsd:string");
+        for _ in 0..items {
+            e.count(&mut array);
+        }
+        e.end_array(array);
+        Some(String::from_utf8(e.finish().ok()?).expect("UTF-8"))
+    }
+
+    #[test]
+    fn an_array_tells_how_many_items_it_has() {
+        for items in [0, 7, 999, 1000, 9999, 10_000, 123_456] {
+            let text = list(items, 4096).expect("it fits");
+            assert!(text.contains(&format!("[{items}]\"></List>")), "{text}");
+        }
+        // Also where the number needs more room than was kept for it.
+        let size = list(10_000, 4096).expect("it fits").len();
+        assert!(list(10_000, size).is_some());
+        assert!(list(10_000, size - 1).is_none());
+    }
 
     #[test]
     fn what_needs_care_is_never_taken_for_plain() {
         for byte in 0..=255u8 {
-            let plain = (0x20..0x7f).contains(&byte) && !b"&<>".contains(&byte);
+            let plain = (0x20..0x80).contains(&byte) && !b"&<>".contains(&byte);
             for at in 0..20 {
                 let mut text = [b'a'; 20];
                 text[at] = byte;

@@ -19,9 +19,9 @@ use crate::model::source::{
 use crate::store::{Folders, Root};
 use crate::uci::file::{self, FileError, Stamp};
 use crate::uci::lock::Locked;
-use crate::uci::{EditError, Package, Value, valid_name};
+use crate::uci::{EditError, Package, Section, Value, valid_name};
 use draft::{Change, ChangeError, Content, Draft};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -39,6 +39,8 @@ pub struct UciSource {
     deadline: Deadline,
     cache: BTreeMap<String, Cached>,
     drafts: BTreeMap<String, Draft>,
+    /// Of tables below other rows, as this request's content has it.
+    children: Vec<(UciRows, Children)>,
     /// Tables seen or told of, with the keys of the rows around them.
     tables: Vec<(UciRows, BTreeSet<Vec<String>>)>,
     /// The highest number given to a section made here, by package and type: the number
@@ -47,6 +49,9 @@ pub struct UciSource {
     /// Held from `prepare` to `finish`.
     locks: Vec<Locked>,
 }
+
+/// Places of sections, by what their option that names the row around them says.
+type Children = HashMap<String, Vec<usize>>;
 
 struct Cached {
     /// `None`: there is no file.
@@ -67,6 +72,7 @@ impl UciSource {
             deadline: Deadline::after(limits.request_deadline),
             cache: BTreeMap::new(),
             drafts: BTreeMap::new(),
+            children: Vec::new(),
             tables: Vec::new(),
             numbers: BTreeMap::new(),
             locks: Vec::new(),
@@ -166,6 +172,27 @@ impl UciSource {
         self.drafts
             .get_mut(package)
             .ok_or_else(|| trouble(package, "not read"))
+    }
+
+    /// Notes which sections are below which row, once for all rows of a request.
+    fn index(&mut self, rows: &UciRows, option: &str) -> Result<(), Trouble> {
+        if self.children.iter().any(|(known, _)| known == rows) {
+            return Ok(());
+        }
+        let mut children = Children::new();
+        let sections = self.content(&rows.package)?.package.sections().iter();
+        let of_type = |(_, s): &(usize, &Section)| s.kind() == rows.section_type;
+        for (place, section) in sections.enumerate().filter(of_type) {
+            for parent in section.get(option).map(Value::items).unwrap_or_default() {
+                let places = children.entry(parent.clone()).or_default();
+                // An item that is there twice is one row.
+                if places.last() != Some(&place) {
+                    places.push(place);
+                }
+            }
+        }
+        self.children.push((rows.clone(), children));
+        Ok(())
     }
 
     /// Reads asks of one package.
@@ -282,6 +309,7 @@ impl UciSource {
     }
 
     fn make(&mut self, package: &str, change: Change) -> Result<(), Refusal> {
+        self.children.retain(|(rows, _)| rows.package != package);
         let draft = self.draft(package).map_err(Refusal::Trouble)?;
         draft.make(change).map_err(|e| match e {
             ChangeError::Edit(EditError::BadValue { .. }) => Refusal::Value(e.to_string()),
@@ -339,6 +367,7 @@ impl UciSource {
 impl Source for UciSource {
     fn begin(&mut self) {
         self.folders.forget();
+        self.children.clear();
         self.deadline = Deadline::after(self.limits.request_deadline);
         for cached in self.cache.values_mut() {
             cached.checked = false;
@@ -364,18 +393,16 @@ impl Source for UciSource {
             });
             return Ok(row.into_iter().collect());
         }
-        Ok(content
-            .package
-            .sections()
-            .iter()
-            .zip(content.keys.iter().zip(&content.prints))
-            .filter(|(section, (key, _))| keys::is_row(section, key, rows, parents))
-            .take(limit)
-            .map(|(_, (key, prints))| Row {
-                key: key.clone(),
-                prints: prints.clone(),
-            })
-            .collect())
+        if let (Some(option), Some(parent)) = (rows.parent.as_deref(), parents.last()) {
+            self.index(rows, option)?;
+            let known = self.children.iter().find(|(known, _)| known == rows);
+            let places = known.and_then(|(_, children)| children.get(parent));
+            let places = places.cloned().unwrap_or_default();
+            let content = self.content(&rows.package)?;
+            return Ok(rows_at(content, places.into_iter(), rows, parents, limit));
+        }
+        let all = 0..content.package.sections().len();
+        Ok(rows_at(content, all, rows, parents, limit))
     }
 
     fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
@@ -461,6 +488,8 @@ impl Source for UciSource {
     }
 
     fn prepare(&mut self) -> Result<Prepared, Trouble> {
+        // Drafts are made again on what the files hold now.
+        self.children.clear();
         let until = Instant::now() + self.limits.uci_lock_wait;
         let mut prepared = Prepared::default();
         // In the order of their names, so that two who lock several never wait for each
@@ -482,6 +511,7 @@ impl Source for UciSource {
 
     fn finish(&mut self, _committed: bool) {
         self.folders.forget();
+        self.children.clear();
         self.drafts.clear();
         self.locks.clear();
         // What was just written is read anew; what was not is told by its stamp.
@@ -489,6 +519,25 @@ impl Source for UciSource {
             cached.checked = false;
         }
     }
+}
+
+/// The rows of a table among the sections at these places.
+fn rows_at(
+    content: &Content,
+    places: impl Iterator<Item = usize>,
+    rows: &UciRows,
+    parents: &[String],
+    limit: usize,
+) -> Vec<Row> {
+    let row = |place: usize| {
+        let section = content.package.sections().get(place)?;
+        let key = content.keys.get(place)?;
+        keys::is_row(section, key, rows, parents).then(|| Row {
+            key: key.clone(),
+            prints: content.prints.get(place).cloned().unwrap_or_default(),
+        })
+    };
+    places.filter_map(row).take(limit).collect()
 }
 
 /// The package that an ask is about.

@@ -324,6 +324,14 @@ fn tables_show_only_what_their_filters_let_through() {
     assert_eq!(b.keys(&of_radio, &["radio1"]), ["guest"]);
     assert_eq!(b.keys(&of_radio, &["radio0"]).len(), 2);
     assert_eq!(b.keys(&of_radio, &[]), Vec::<String>::new());
+    // A row that is staged is there at once, below its own row and no other.
+    let new =
+        b.s.add_row(&Rows::Uci(of_radio.clone()), &strings(&["radio1"]));
+    let new = new.unwrap().key;
+    assert_eq!(b.keys(&of_radio, &["radio1"]), ["guest", new.as_str()]);
+    assert_eq!(b.keys(&of_radio, &["radio0"]).len(), 2);
+    b.s.finish(false);
+    assert_eq!(b.keys(&of_radio, &["radio1"]), ["guest"]);
     let itself = UciRows {
         parent: Some(".name".into()),
         ..table("wireless", "wifi-iface")

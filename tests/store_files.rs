@@ -8,7 +8,7 @@ use cwmp_agent::store::lock::{LockError, StateLock};
 use cwmp_agent::store::rooted::PathError;
 use cwmp_agent::store::run_dir::RunDir;
 use cwmp_agent::store::state::StateDir;
-use cwmp_agent::store::{Disk, RealDisk, Root, atomic};
+use cwmp_agent::store::{Disk, Folders, RealDisk, Root, atomic};
 use scratch::Scratch;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -262,6 +262,62 @@ fn paths_below_a_root_never_lead_out_of_it() {
     let absent = root.path("/etc/new/file").unwrap();
     assert_eq!(absent, root.dir().join("etc/new/file"));
     assert!(Root::new(&s.path("nowhere")).is_err());
+}
+
+#[test]
+fn folders_that_are_walked_once_lead_where_the_root_does() {
+    let s = Scratch::new();
+    s.file("outside", "secret");
+    s.file("root/sys/devices/eth0/address", "aa");
+    s.file("root/sys/devices/eth1/address", "bb");
+    let root_dir = s.path("root");
+    let net = root_dir.join("sys/class/net");
+    std::fs::create_dir_all(&net).unwrap();
+    symlink("/sys/devices/eth0", net.join("lan")).unwrap();
+    symlink("../../../../outside", net.join("climbs")).unwrap();
+    symlink("/sys/devices/eth1/address", net.join("address")).unwrap();
+    symlink("nowhere", net.join("dangling")).unwrap();
+    let root = Root::new(&root_dir).unwrap();
+    let mut folders = Folders::new(root.clone());
+    // Twice: the second time each folder is known.
+    for _ in 0..2 {
+        for path in [
+            "/sys/class/net/lan/address",
+            "/sys/class/net/address",
+            "/sys/class/net",
+            "/sys/class/net/climbs",
+            "/sys/class/net/../net",
+            "/sys/class/net/dangling",
+            "/sys/class/net/none",
+            "/sys/class/net/lan/a\0b",
+            "sys/class",
+            "/",
+        ] {
+            assert_eq!(folders.path(path).ok(), root.path(path).ok(), "{path:?}");
+            assert_eq!(
+                folders.read(path, 100).ok(),
+                root.read(path, 100).ok(),
+                "{path:?}"
+            );
+            let there = root.path(path).is_ok_and(|p| p.symlink_metadata().is_ok());
+            assert_eq!(folders.exists(path), there, "{path:?}");
+        }
+        assert_eq!(
+            folders.read("/sys/class/net/lan/address", 100).unwrap(),
+            b"aa"
+        );
+        assert_eq!(folders.read("/sys/class/net/address", 100).unwrap(), b"bb");
+        assert!(folders.read("/sys/class/net/climbs", 100).is_err());
+        assert!(folders.read("/sys/class/net/lan/address", 1).is_err());
+        folders.folder("/sys/class/net").unwrap();
+    }
+    std::fs::remove_file(net.join("lan")).unwrap();
+    symlink("/sys/devices/eth1", net.join("lan")).unwrap();
+    folders.forget();
+    assert_eq!(
+        folders.read("/sys/class/net/lan/address", 100).unwrap(),
+        b"bb"
+    );
 }
 
 #[test]

@@ -8,8 +8,7 @@ use super::owed::{NotKept, Owed};
 use super::world::lock;
 use crate::cwmp::fault::{self, Fault};
 use crate::cwmp::message::{
-    AcsRequest, ApplyStatus, CpeResponse, Method, ParameterAttributes, ParameterInfo, SetValue,
-    ValueType, XsdType,
+    AcsRequest, ApplyStatus, CpeResponse, Method, ParameterAttributes, SetValue, ValueType, XsdType,
 };
 use crate::cwmp::session::{Answer, Session};
 use crate::cwmp::version::CwmpVersion;
@@ -62,16 +61,9 @@ pub fn answer(
             list,
             parameter_key,
         } => set(model, &list, &parameter_key, afterwards),
-        AcsRequest::GetParameterNames { path, next_level } => model
-            .names(&path, next_level)
-            .map(|names| {
-                let info = |n: model::NameEntry| ParameterInfo {
-                    name: n.path,
-                    writable: n.writable,
-                };
-                CpeResponse::GetParameterNames(names.into_iter().map(info).collect())
-            })
-            .map_err(whole),
+        AcsRequest::GetParameterNames { path, next_level } => {
+            return names(session, model, &path, next_level);
+        }
         AcsRequest::GetParameterAttributes(paths) => {
             let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
             model
@@ -180,17 +172,30 @@ fn values(session: &Session, model: &mut Model, paths: &[String]) -> Answer {
     let result = model.visit(&paths, &mut |entry| {
         writer
             .push(entry.path, xsd_type(entry.ty), entry.value)
-            .map_err(|e| {
-                model::Fault::new(
-                    fault::RESOURCES_EXCEEDED,
-                    format!("the answer is larger than {} bytes; ask for less", e.cap),
-                )
-            })
+            .map_err(|e| too_large(e.cap))
     });
     match result {
         Ok(()) => Answer::Values(writer),
         Err(fault) => Answer::Fault(whole(fault)),
     }
+}
+
+fn names(session: &Session, model: &mut Model, path: &str, next_level: bool) -> Answer {
+    let mut writer = session.names_writer();
+    let result = model.visit_names(path, next_level, &mut |name, writable| {
+        writer.push(name, writable).map_err(|e| too_large(e.cap))
+    });
+    match result {
+        Ok(()) => Answer::Names(writer),
+        Err(fault) => Answer::Fault(whole(fault)),
+    }
+}
+
+fn too_large(cap: usize) -> model::Fault {
+    model::Fault::new(
+        fault::RESOURCES_EXCEEDED,
+        format!("the answer is larger than {cap} bytes; ask for less"),
+    )
 }
 
 fn set(

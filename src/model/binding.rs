@@ -5,6 +5,7 @@
 //! from the outermost table inwards); [`expand`] puts them in. Nothing here opens
 //! anything.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Which source a binding belongs to: one [`Source`](super::source::Source) serves each.
@@ -204,6 +205,13 @@ impl Binding {
     }
 }
 
+impl Pick {
+    /// Whether the whole text is the value.
+    pub fn is_whole(&self) -> bool {
+        *self == Pick::default()
+    }
+}
+
 impl Rows {
     /// The source that serves this table.
     pub fn source(&self) -> SourceKind {
@@ -218,37 +226,48 @@ impl Rows {
 
 /// Puts row keys into a text: `{row}` is the innermost, `{row1}` the outermost.
 /// A placeholder without a row stays as it is (the schema refuses such files), and a key
-/// that looks like a placeholder is not expanded again.
-pub fn expand(text: &str, rows: &[String]) -> String {
-    let mut out = String::with_capacity(text.len());
+/// that looks like a placeholder is not expanded again. Most texts hold none, or are one:
+/// those are not copied.
+pub fn expand<'t>(text: &'t str, rows: &'t [String]) -> Cow<'t, str> {
+    if !text.as_bytes().contains(&b'{') {
+        return Cow::Borrowed(text);
+    }
+    if let Some((row, "")) = placeholder(text, rows) {
+        return Cow::Borrowed(row);
+    }
+    let mut out = String::with_capacity(text.len() + rows.last().map_or(0, String::len));
     let mut rest = text;
-    while let Some(at) = rest.find("{row") {
-        out.push_str(&rest[..at]);
-        let tail = &rest[at + 4..];
-        let row = tail.split_once('}').and_then(|(digits, after)| {
-            let row = match digits {
-                "" => rows.last(),
-                _ if digits.bytes().all(|b| b.is_ascii_digit()) => digits
-                    .parse::<usize>()
-                    .ok()
-                    .and_then(|n| rows.get(n.checked_sub(1)?)),
-                _ => None,
-            };
-            Some((row?, after))
-        });
-        match row {
+    while let Some(at) = rest.find('{') {
+        let (plain, from) = rest.split_at(at);
+        out.push_str(plain);
+        match placeholder(from, rows) {
             Some((row, after)) => {
                 out.push_str(row);
                 rest = after;
             }
             None => {
-                out.push_str("{row");
-                rest = tail;
+                out.push('{');
+                // The brace is one byte.
+                rest = from.get(1..).unwrap_or_default();
             }
         }
     }
     out.push_str(rest);
-    out
+    Cow::Owned(out)
+}
+
+/// The key of the row that a text begins with a placeholder of, and what follows.
+fn placeholder<'t>(text: &'t str, rows: &'t [String]) -> Option<(&'t str, &'t str)> {
+    let (digits, after) = text.strip_prefix("{row")?.split_once('}')?;
+    let row = match digits {
+        "" => rows.last(),
+        _ if digits.bytes().all(|b| b.is_ascii_digit()) => digits
+            .parse::<usize>()
+            .ok()
+            .and_then(|n| rows.get(n.checked_sub(1)?)),
+        _ => None,
+    };
+    Some((row?, after))
 }
 
 #[cfg(test)]

@@ -148,11 +148,7 @@ impl Model {
         wanted: &[Wanted],
         new: &HashMap<(&str, ParamId), usize>,
     ) -> Vec<(String, Vec<String>)> {
-        let mut table = row.clone();
-        table.path = table_path.to_owned();
-        table.keys.pop();
-        table.numbers.pop();
-        table.is_table = true;
+        let table = row.table(table_path);
         let Ok(rows) = self.rows_of(&table) else {
             return Vec::new();
         };

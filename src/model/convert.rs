@@ -61,6 +61,18 @@ pub(super) fn from_raw(
             Raw::Text(text) => text,
             Raw::List(items) => items.join(" "),
         };
+        let base = facets.named.base;
+        let as_it_is = match base {
+            ValueType::String => true,
+            // The type holds it, and it is its one form.
+            _ => base.is_number() && value::is_plain_number(&text),
+        };
+        if as_it_is && extra.is_none_or(Extra::leaves_values_alone) {
+            return Ok(Reading {
+                value: text,
+                exact: true,
+            });
+        }
         return item_from(param, facets, extra, &text, path_of_key);
     }
     let items = match raw {
@@ -160,6 +172,7 @@ fn item_from(
         (_, Some((top, bottom))) => {
             scaled(text, top, bottom).and_then(|n| value::canonical(base, &fit(facets, n)))
         }
+        _ if base.is_number() && value::is_plain_number(text) => Ok(text.to_owned()),
         _ if base.is_number() => match value::decimal(text) {
             // Only integers wrap; a decimal keeps its fraction.
             Some(n) if !n.contains('.') => match n.parse::<i128>() {

@@ -194,6 +194,10 @@ pub fn join_list<'a>(items: impl Iterator<Item = &'a str>) -> String {
             out.push(',');
         }
         let mut rest = item;
+        if !item.contains([',', ' ', '\t', '\n', '\r', '%']) {
+            out.push_str(item);
+            continue;
+        }
         while let Some(c) = rest.chars().next() {
             // A percent sign is only escaped where it would be read as an escape.
             let escape = ESCAPES
@@ -220,6 +224,9 @@ fn escaped(text: &str) -> Option<char> {
 }
 
 fn unescape(item: &str) -> String {
+    if !item.contains('%') {
+        return item.to_owned();
+    }
     let mut out = String::with_capacity(item.len());
     let mut rest = item;
     while let Some(c) = rest.chars().next() {

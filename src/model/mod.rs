@@ -21,6 +21,7 @@ mod datetime;
 pub mod facets;
 mod instances;
 pub mod named;
+mod names;
 mod notification;
 mod objects;
 pub mod path;

@@ -332,7 +332,7 @@ impl Origins {
             self.others = true;
             return;
         }
-        let path = expand(path, keys);
+        let path = expand(path, keys).into_owned();
         if self.files.contains(&path) {
             return;
         }

@@ -2,6 +2,7 @@
 //! aliases. Values are read in batches, one batch a source, a bounded number at a time.
 
 use super::api::{Entry, EntryRef, Fault};
+use super::binding::SourceKind;
 use super::convert::{self, Reading};
 use super::schema::{ObjectId, ParamId, ParamSource, Schema};
 use super::source::{Ask, Raw, Trouble};
@@ -91,7 +92,7 @@ impl Model {
     ) -> Result<(), Fault> {
         let schema = Arc::clone(&self.schema);
         let readings = self.read_shown(leaves);
-        let mut path = String::new();
+        let mut path = String::with_capacity(super::path::MAX_PATH);
         for (leaf, reading) in leaves.iter().zip(readings) {
             path.clear();
             path.push_str(&leaf.place.path);
@@ -178,18 +179,27 @@ impl Model {
                 }
             })
             .collect();
+        // Which source is asked for each, so that none looks at the others' leaves.
+        let kinds: Vec<Option<SourceKind>> = leaves
+            .iter()
+            .zip(&fixed)
+            .map(|(leaf, fixed)| match &schema.param(leaf.param).source {
+                ParamSource::At(binding) if fixed.is_none() => Some(binding.source()),
+                _ => None,
+            })
+            .collect();
         for (kind, source) in &mut self.sources {
-            let mut asks = Vec::new();
-            let mut at = Vec::new();
-            for (i, leaf) in leaves.iter().enumerate() {
-                if let ParamSource::At(binding) = &schema.param(leaf.param).source
-                    && binding.source() == *kind
-                    && fixed[i].is_none()
+            let count = kinds.iter().filter(|of| **of == Some(*kind)).count();
+            let mut asks = Vec::with_capacity(count);
+            let mut at = Vec::with_capacity(count);
+            for (i, of) in kinds.iter().enumerate() {
+                if *of == Some(*kind)
+                    && let ParamSource::At(binding) = &schema.param(leaves[i].param).source
                 {
                     at.push(i);
                     asks.push(Ask {
                         binding,
-                        rows: &leaf.place.keys,
+                        rows: &leaves[i].place.keys,
                     });
                 }
             }

@@ -1,12 +1,10 @@
-//! The instantiated tree: resolving paths, walking rows, names.
+//! The instantiated tree: resolving paths, walking rows.
 //!
 //! Rows of a table are asked of its source once a request and kept in a cache that
 //! [`Model::begin`] and every change clear. Walking is iterative; finding a row by number
 //! or by key is a binary search.
 
-use super::api::{
-    Fault, INTERNAL_ERROR, INVALID_ARGUMENTS, INVALID_NAME, Limits, NameEntry, RESOURCES_EXCEEDED,
-};
+use super::api::{Fault, INTERNAL_ERROR, INVALID_NAME, Limits, RESOURCES_EXCEEDED};
 use super::attributes::{self, Attributes};
 use super::binding::SourceKind;
 use super::instances::{self, Numbers};
@@ -16,6 +14,7 @@ use super::source::{Journal, Source, Trouble};
 use super::transaction::{KEY_FILE, load_key};
 use super::troubles::Troubles;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -76,9 +75,10 @@ pub(super) struct Place {
     pub object: ObjectId,
     /// With instance numbers and a dot at the end.
     pub path: String,
-    /// Of the rows around it and of the row itself, outermost first.
-    pub keys: Vec<String>,
-    pub numbers: Vec<u32>,
+    /// Of the rows around it and of the row itself, outermost first; shared with what
+    /// is below.
+    pub keys: Rc<[String]>,
+    pub numbers: Rc<[u32]>,
     /// The table itself, not a row of it.
     pub is_table: bool,
 }
@@ -86,14 +86,34 @@ pub(super) struct Place {
 impl Place {
     /// A row of this table.
     pub fn row(&self, number: u32, key: &str) -> Place {
-        let mut row = Place {
-            path: format!("{}{number}.", self.path),
+        // Ten digits and a dot.
+        let mut path = String::with_capacity(self.path.len() + 11);
+        path.push_str(&self.path);
+        // Writing to a String does not fail.
+        let _ = write!(path, "{number}.");
+        Place {
+            object: self.object,
+            path,
+            keys: self.keys.iter().cloned().chain([key.to_owned()]).collect(),
+            numbers: self.numbers.iter().copied().chain([number]).collect(),
             is_table: false,
-            ..self.clone()
-        };
-        row.keys.push(key.to_owned());
-        row.numbers.push(number);
-        row
+        }
+    }
+
+    /// The table that this row is in, whose path is `path`.
+    pub fn table(&self, path: &str) -> Place {
+        fn around<T: Clone>(all: &[T]) -> Rc<[T]> {
+            all.split_last()
+                .map_or(&[][..], |(_, around)| around)
+                .into()
+        }
+        Place {
+            object: self.object,
+            path: path.to_owned(),
+            keys: around(&self.keys),
+            numbers: around(&self.numbers),
+            is_table: true,
+        }
     }
 
     /// The table's path and the number of this row.
@@ -230,69 +250,6 @@ impl Model {
         self.troubles.list()
     }
 
-    /// GetParameterNames (TR-069 A.3.2.3). 9005 for an unknown path, 9003 for a parameter
-    /// with `next_level`.
-    pub fn names(&mut self, path: &str, next_level: bool) -> Result<Vec<NameEntry>, Fault> {
-        let schema = Arc::clone(&self.schema);
-        let parsed = parse(path).map_err(|fault| fault.about(path))?;
-        let mut out = Vec::new();
-        let found = self.resolve(&parsed).map_err(|fault| fault.about(path))?;
-        let place = match found {
-            Target::Param(..) if next_level => {
-                return Err(Fault::new(
-                    INVALID_ARGUMENTS,
-                    format!("{path} is a parameter; NextLevel goes with objects"),
-                ));
-            }
-            Target::Param(place, param) => {
-                out.push(param_name(&schema, &place, param));
-                return Ok(out);
-            }
-            Target::Object(place) => place,
-        };
-        if !next_level {
-            let mut walk = Walk::from(place);
-            while let Some(place) = self.step(&mut walk) {
-                self.list(&schema, &place, &mut out);
-            }
-        } else if parsed.is_root() {
-            out.push(object_name(&schema, &place));
-        } else {
-            if place.is_table {
-                self.rows_of(&place)
-                    .map_err(|t| internal(&place.path, &t))?;
-            } else {
-                out.extend(
-                    schema
-                        .params_of(place.object)
-                        .map(|p| param_name(&schema, &place, p)),
-                );
-            }
-            let depth = place.numbers.len();
-            let path = place.path.clone();
-            let mut walk = Walk::from(place);
-            // The place itself comes first and is not listed.
-            self.step(&mut walk);
-            while let Some(child) = self.step_over(&mut walk) {
-                debug_assert!(child.path.starts_with(&path) && child.numbers.len() <= depth + 1);
-                out.push(object_name(&schema, &child));
-            }
-        }
-        self.save_numbers();
-        Ok(out)
-    }
-
-    fn list(&self, schema: &Schema, place: &Place, out: &mut Vec<NameEntry>) {
-        out.push(object_name(schema, place));
-        if !place.is_table {
-            out.extend(
-                schema
-                    .params_of(place.object)
-                    .map(|p| param_name(schema, place, p)),
-            );
-        }
-    }
-
     /// What all paths name; the first that names nothing is the fault.
     pub(super) fn targets(&mut self, paths: &[&str]) -> Result<Vec<Target>, Fault> {
         if paths.len() > self.limits.items {
@@ -342,8 +299,8 @@ impl Model {
         Place {
             object,
             path: format!("{}.", self.schema.object(object).name),
-            keys: Vec::new(),
-            numbers: Vec::new(),
+            keys: Rc::from([]),
+            numbers: Rc::from([]),
             is_table: false,
         }
     }
@@ -468,7 +425,7 @@ impl Model {
     }
 
     /// The next place of a walk; what is below it is passed over.
-    fn step_over(&mut self, walk: &mut Walk) -> Option<Rc<Place>> {
+    pub(super) fn step_over(&mut self, walk: &mut Walk) -> Option<Rc<Place>> {
         let schema = Arc::clone(&self.schema);
         loop {
             let frame = walk.frames.last_mut()?;
@@ -498,11 +455,15 @@ pub(super) fn default_alias(number: u32) -> String {
 /// A child object of a single object or a row.
 pub(super) fn child_place(schema: &Schema, place: &Place, child: ObjectId) -> Place {
     let object = schema.object(child);
+    let mut path = String::with_capacity(place.path.len() + object.name.len() + 1);
+    path.push_str(&place.path);
+    path.push_str(&object.name);
+    path.push('.');
     Place {
         object: child,
-        path: format!("{}{}.", place.path, object.name),
-        keys: place.keys.clone(),
-        numbers: place.numbers.clone(),
+        path,
+        keys: Rc::clone(&place.keys),
+        numbers: Rc::clone(&place.numbers),
         is_table: object.table.is_some(),
     }
 }
@@ -516,20 +477,4 @@ pub(super) fn parse(text: &str) -> Result<Path<'_>, Fault> {
 /// The fault of a source in trouble.
 pub(super) fn internal(path: &str, trouble: &Trouble) -> Fault {
     Fault::new(INTERNAL_ERROR, format!("{path}: {trouble}"))
-}
-
-fn param_name(schema: &Schema, place: &Place, param: ParamId) -> NameEntry {
-    let param = schema.param(param);
-    NameEntry {
-        path: format!("{}{}", place.path, param.name),
-        writable: param.writable,
-    }
-}
-
-fn object_name(schema: &Schema, place: &Place) -> NameEntry {
-    let table = &schema.object(place.object).table;
-    NameEntry {
-        path: place.path.clone(),
-        writable: table.as_ref().is_some_and(|t| t.writable),
-    }
 }

@@ -94,6 +94,9 @@ impl fmt::Display for ValueType {
 /// leading zeros, `1`/`0` for booleans); gives one form for each value: what a later read
 /// returns. Ranges are those of the base type.
 pub fn canonical(ty: ValueType, text: &str) -> Result<String, String> {
+    if ty.is_number() && is_plain_number(text) {
+        return Ok(text.to_owned());
+    }
     let inner = text.trim_matches([' ', '\t', '\r', '\n']);
     match ty {
         ValueType::String => Ok(text.to_owned()),
@@ -129,6 +132,16 @@ pub fn length(ty: ValueType, canonical: &str) -> usize {
             (canonical.len() / 4 * 3).saturating_sub(padding)
         }
         _ => canonical.chars().count(),
+    }
+}
+
+/// Whether a text is the canonical form of a number that every numeric type holds: at most
+/// nine digits, no sign, no leading zero. Most numbers are, and need no further look.
+pub fn is_plain_number(text: &str) -> bool {
+    match text.as_bytes() {
+        b"0" => true,
+        [b'1'..=b'9', rest @ ..] => rest.len() < 9 && rest.iter().all(u8::is_ascii_digit),
+        _ => false,
     }
 }
 
@@ -256,6 +269,19 @@ mod tests {
         assert!(canonical(ValueType::UnsignedLong, "18446744073709551616").is_err());
         for text in ["", "+", "-", "1.0", "1e3", "0x10", "1 2", "٣"] {
             assert!(canonical(ValueType::Int, text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn plain_numbers_fit_every_numeric_type() {
+        for text in ["0", "7", "10", "999999999"] {
+            assert!(is_plain_number(text), "{text}");
+            for ty in TYPES.into_iter().filter(|ty| ty.is_number()) {
+                assert_eq!(canonical(ty, text).as_deref(), Ok(text), "{ty}");
+            }
+        }
+        for text in ["", "00", "01", "-1", "+1", "1.0", "1000000000", "1x", "x"] {
+            assert!(!is_plain_number(text), "{text}");
         }
     }
 

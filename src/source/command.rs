@@ -129,7 +129,7 @@ fn arguments(argv: &[String], rows: &[String]) -> Result<Vec<String>, Trouble> {
                 argument.escape_debug()
             )));
         }
-        out.push(argument);
+        out.push(argument.into_owned());
     }
     Ok(out)
 }

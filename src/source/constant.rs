@@ -27,7 +27,7 @@ impl Source for ConstantSource {
     fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
         asks.iter()
             .map(|ask| match ask.binding {
-                Binding::Constant(text) => Ok(Some(Raw::Text(expand(text, ask.rows)))),
+                Binding::Constant(text) => Ok(Some(Raw::Text(expand(text, ask.rows).into_owned()))),
                 _ => Ok(None),
             })
             .collect()

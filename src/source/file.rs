@@ -8,7 +8,7 @@ use super::pick::{line_rows, pick, row_lines};
 use super::{Deadline, Limits, is_row_key, path_with_rows, read_only};
 use crate::model::binding::{Binding, DirRows, FileAt, Pick, Rows};
 use crate::model::source::{Ask, FileChange, Prepared, Raw, Refusal, Row, Source, Trouble};
-use crate::store::{Disk, RealDisk, Root};
+use crate::store::{Disk, Folders, RealDisk, Root};
 use log::error;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -20,7 +20,7 @@ use std::path::Path;
 
 /// Serves [`Binding::File`], [`Rows::Dir`] and [`Rows::Lines`].
 pub struct FileSource {
-    root: Root,
+    folders: Folders,
     limits: Limits,
     deadline: Deadline,
     /// What was read in this request, by path below the root; `None`: there is none.
@@ -44,7 +44,7 @@ impl FileSource {
     /// Files are taken below this root.
     pub fn new(root: Root, limits: Limits) -> FileSource {
         FileSource {
-            root,
+            folders: Folders::new(root),
             limits,
             deadline: Deadline::after(limits.request_deadline),
             texts: BTreeMap::new(),
@@ -56,7 +56,7 @@ impl FileSource {
     fn value(&mut self, at: &FileAt, rows: &[String]) -> Result<Option<Raw>, Trouble> {
         let path = path_with_rows(&at.path, rows).map_err(|e| trouble(&at.path, e))?;
         let row = rows.last().map(String::as_str);
-        if let Some(staged) = self.staged.get(&path) {
+        if let Some(staged) = self.staged.get(&*path) {
             let text = staged.text.as_deref();
             return Ok(text
                 .and_then(|text| pick(text, &at.pick, row))
@@ -109,7 +109,7 @@ impl FileSource {
         if !self.texts.contains_key(path) {
             let text = self
                 .deadline
-                .left(&source_name(path))
+                .left_for(|| source_name(path))
                 .and_then(|_| self.load(path));
             self.texts.insert(path.to_owned(), text);
         }
@@ -120,28 +120,26 @@ impl FileSource {
         }
     }
 
-    fn load(&self, path: &str) -> Result<Option<String>, Trouble> {
-        match self.root.read(path, self.limits.file_size) {
-            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+    fn load(&mut self, path: &str) -> Result<Option<String>, Trouble> {
+        match self.folders.read(path, self.limits.file_size) {
+            Ok(bytes) => Ok(Some(text_of(bytes))),
             Err(e) if is_absence(&e) => Ok(None),
             Err(e) => Err(trouble(path, e)),
         }
     }
 
-    fn dir_rows(&self, rows: &DirRows, parents: &[String]) -> Result<Vec<Row>, Trouble> {
+    fn dir_rows(&mut self, rows: &DirRows, parents: &[String]) -> Result<Vec<Row>, Trouble> {
         let path = path_with_rows(&rows.path, parents).map_err(|e| trouble(&rows.path, e))?;
-        self.deadline.left(&source_name(&path))?;
-        let real = self.root.path(&path).map_err(|e| trouble(&path, e))?;
+        self.deadline.left_for(|| source_name(&path))?;
+        let real = self.folders.folder(&path).map_err(|e| trouble(&path, e))?;
         let mut names = match RealDisk.list(&real) {
             Ok(names) => names,
             Err(e) if is_absence(&e) => Vec::new(),
             Err(e) => return Err(trouble(&path, e)),
         };
-        let holds = |name: &str, entry: &str| {
+        let mut holds = |name: &str, entry: &str| {
             // The row itself may be a link (in sysfs it is), so the root looks at it.
-            self.root
-                .path(&format!("{path}/{name}/{entry}"))
-                .is_ok_and(|p| p.symlink_metadata().is_ok())
+            self.folders.exists(&format!("{path}/{name}/{entry}"))
         };
         names.retain(|name| {
             is_row_key(name)
@@ -150,7 +148,7 @@ impl FileSource {
                 && rows.with.as_deref().is_none_or(|w| holds(name, w))
                 && rows.without.as_deref().is_none_or(|w| !holds(name, w))
         });
-        names.sort_by(|a, b| natural(a).cmp(&natural(b)));
+        names.sort_by(|a, b| natural(a).cmp(natural(b)));
         names.truncate(self.limits.rows);
         Ok(names
             .into_iter()
@@ -164,6 +162,7 @@ impl FileSource {
 
 impl Source for FileSource {
     fn begin(&mut self) {
+        self.folders.forget();
         self.texts.clear();
         self.lines.clear();
         self.deadline = Deadline::after(self.limits.request_deadline);
@@ -202,11 +201,9 @@ impl Source for FileSource {
             return Err(read_only(&source_name(&file.path), "a part of a file"));
         }
         let path = path_with_rows(&file.path, at.rows)
-            .and_then(|path| {
-                self.root
-                    .path(&path)
-                    .map(|_| path)
-                    .map_err(|e| e.to_string())
+            .and_then(|path| match self.folders.root().path(&path) {
+                Ok(_) => Ok(path.into_owned()),
+                Err(e) => Err(e.to_string()),
             })
             .map_err(|e| Refusal::Trouble(trouble(&file.path, e)))?;
         let text = match value {
@@ -247,7 +244,11 @@ impl Source for FileSource {
     fn prepare(&mut self) -> Result<Prepared, Trouble> {
         let mut files = Vec::new();
         for (path, staged) in &self.staged {
-            let real = self.root.path(path).map_err(|e| trouble(path, e))?;
+            let real = self
+                .folders
+                .root()
+                .path(path)
+                .map_err(|e| trouble(path, e))?;
             if staged.in_place {
                 // What can be known before the change is in force: the knob is there.
                 let stat = RealDisk.stat(&real).map_err(|e| trouble(path, e))?;
@@ -280,7 +281,8 @@ impl Source for FileSource {
                 continue;
             };
             let result = self
-                .root
+                .folders
+                .root()
                 .path(&path)
                 .map_err(io::Error::from)
                 .and_then(|real| write_in_place(&real, text));
@@ -297,6 +299,11 @@ impl Source for FileSource {
             }
         }
     }
+}
+
+/// Text as it is, or with U+FFFD for what is no UTF-8.
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
 
 /// One write: the kernel takes a value whole or not at all.
@@ -327,23 +334,21 @@ fn is_absence(e: &io::Error) -> bool {
 }
 
 /// Sorts `lan2` before `lan10`: runs of digits count as numbers.
-fn natural(name: &str) -> Vec<(&str, Option<u64>)> {
-    let mut out = Vec::new();
+fn natural(name: &str) -> impl Iterator<Item = (&str, Option<u64>)> {
     let mut rest = name;
-    while !rest.is_empty() {
-        let text_end = rest
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        let (text, after) = rest.split_at(text_end);
-        let number_end = after
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(after.len());
-        let (number, after) = after.split_at(number_end);
-        let number = (!number.is_empty()).then(|| number.parse().unwrap_or(u64::MAX));
-        out.push((text, number));
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let bytes = rest.as_bytes();
+        let text_end = bytes.iter().position(u8::is_ascii_digit);
+        let (text, after) = rest.split_at(text_end.unwrap_or(rest.len()));
+        let number_end = after.bytes().position(|b| !b.is_ascii_digit());
+        let (number, after) = after.split_at(number_end.unwrap_or(after.len()));
         rest = after;
-    }
-    out
+        let number = (!number.is_empty()).then(|| number.parse().unwrap_or(u64::MAX));
+        Some((text, number))
+    })
 }
 
 fn source_name(path: &str) -> String {
@@ -364,7 +369,7 @@ mod tests {
     #[test]
     fn names_sort_as_people_count() {
         let mut names = vec!["lan10", "eth0", "lan2", "lan", "wan", "lan1", "10", "9"];
-        names.sort_by(|a, b| natural(a).cmp(&natural(b)));
+        names.sort_by(|a, b| natural(a).cmp(natural(b)));
         assert_eq!(
             names,
             ["9", "10", "eth0", "lan", "lan1", "lan2", "lan10", "wan"]

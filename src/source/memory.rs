@@ -94,7 +94,7 @@ impl Source for MemorySource {
 
 fn place(ask: &Ask<'_>) -> Option<Place> {
     match ask.binding {
-        Binding::Memory(key) => Some((expand(key, ask.rows), ask.rows.to_vec())),
+        Binding::Memory(key) => Some((expand(key, ask.rows).into_owned(), ask.rows.to_vec())),
         _ => None,
     }
 }

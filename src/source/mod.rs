@@ -18,6 +18,7 @@ pub use native::Runtime;
 use crate::model::binding::{Rows, SourceKind, expand};
 use crate::model::source::{Refusal, Source, Trouble};
 use crate::store::Root;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -87,10 +88,15 @@ impl Deadline {
 
     /// What is left; trouble when nothing is.
     fn left(self, source: &str) -> Result<Duration, Trouble> {
+        self.left_for(|| source.to_owned())
+    }
+
+    /// The same, where the source's name is only made when it is needed.
+    fn left_for(self, source: impl FnOnce() -> String) -> Result<Duration, Trouble> {
         let left = self.0.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(Trouble {
-                source: source.to_owned(),
+                source: source(),
                 what: "not read: the request's time is over (request_deadline in [limits] of agent.toml)"
                     .to_owned(),
             });
@@ -106,13 +112,15 @@ fn is_row_key(key: &str) -> bool {
         && key.len() <= 255
         && key != "."
         && key != ".."
-        && !key.contains('/')
-        && !key.chars().any(char::is_control)
+        && match key.is_ascii() {
+            true => key.bytes().all(|b| b >= b' ' && b != b'/' && b != 0x7f),
+            false => !key.contains('/') && !key.chars().any(char::is_control),
+        }
 }
 
 /// Puts row keys into a path; a key that would change the path's meaning is refused.
-fn path_with_rows(path: &str, rows: &[String]) -> Result<String, String> {
-    if path.contains("{row")
+fn path_with_rows<'t>(path: &'t str, rows: &'t [String]) -> Result<Cow<'t, str>, String> {
+    if path.as_bytes().contains(&b'{')
         && let Some(bad) = rows.iter().find(|key| !is_row_key(key))
     {
         return Err(format!("{}: cannot be part of a path", bad.escape_debug()));

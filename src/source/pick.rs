@@ -9,7 +9,7 @@ use std::ops::Range;
 /// Applies a [`Pick`] to a text; `row` is the key of the innermost row. `None`: the text
 /// has no such line, field or column.
 pub fn pick(text: &str, pick: &Pick, row: Option<&str>) -> Option<String> {
-    if *pick == Pick::default() {
+    if pick.is_whole() {
         return Some(text.trim().to_owned());
     }
     let separator = pick.separator.as_deref();

@@ -3,6 +3,7 @@
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::stat::{SFlag, fstat};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -85,30 +86,54 @@ pub fn missing_dirs(dir: &Path) -> Vec<&Path> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealDisk;
 
+impl RealDisk {
+    /// As [`read`](Disk::read); where the path itself is a link, the error `ELOOP`.
+    pub fn read_no_link(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        read_whole(path, OFlag::O_NOFOLLOW, limit)
+    }
+}
+
+/// Most files of procfs and sysfs fit into a first piece of this size.
+const PIECE: usize = 512;
+
+fn read_whole(path: &Path, flags: OFlag, limit: u64) -> io::Result<Vec<u8>> {
+    // O_NONBLOCK: opening a FIFO must not wait for a writer.
+    let mut file = OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlag::O_NONBLOCK | flags).bits())
+        .open(path)?;
+    let kind = SFlag::from_bits_truncate(fstat(&file)?.st_mode) & SFlag::S_IFMT;
+    if kind != SFlag::S_IFREG {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ));
+    }
+    // The size is not asked for: procfs and sysfs say 0.
+    let mut first = [0; PIECE];
+    let n = loop {
+        match file.read(&mut first) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            n => break n?,
+        }
+    };
+    let mut content = first.get(..n).unwrap_or_default().to_vec();
+    if n > 0 {
+        let rest = limit.saturating_add(1).saturating_sub(n as u64);
+        file.take(rest).read_to_end(&mut content)?;
+    }
+    if content.len() as u64 > limit {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("larger than {limit} bytes"),
+        ));
+    }
+    Ok(content)
+}
+
 impl Disk for RealDisk {
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-        // O_NONBLOCK: opening a FIFO must not wait for a writer.
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(OFlag::O_NONBLOCK.bits())
-            .open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "not a regular file",
-            ));
-        }
-        let mut content = Vec::new();
-        // The size is not asked for: procfs and sysfs say 0.
-        file.take(limit.saturating_add(1))
-            .read_to_end(&mut content)?;
-        if content.len() as u64 > limit {
-            return Err(io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                format!("larger than {limit} bytes"),
-            ));
-        }
-        Ok(content)
+        read_whole(path, OFlag::empty(), limit)
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {

@@ -16,4 +16,4 @@ pub mod run_dir;
 pub mod state;
 
 pub use disk::{Disk, RealDisk};
-pub use rooted::Root;
+pub use rooted::{Folders, Root};

@@ -1,7 +1,10 @@
 //! Where files lie when the agent works below another root (`--root`).
 
 use super::disk::{Disk, RealDisk};
-use std::ffi::OsString;
+use nix::errno::Errno;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -78,12 +81,15 @@ impl Root {
         let mut at = self.dir.clone();
         let mut depth = 0usize;
         // What is still to be walked, the next part last.
-        let mut parts: Vec<OsString> = path.rsplit('/').map(OsString::from).collect();
+        let mut parts: Vec<Cow<'_, OsStr>> = path
+            .rsplit('/')
+            .map(|p| Cow::Borrowed(OsStr::new(p)))
+            .collect();
         while let Some(part) = parts.pop() {
-            if part.is_empty() || part == "." {
+            if part.is_empty() || *part == *"." {
                 continue;
             }
-            if part == ".." {
+            if *part == *".." {
                 if depth == 0 {
                     return Err(PathError::Escapes(path.to_owned()));
                 }
@@ -121,13 +127,10 @@ impl Root {
                 at.clone_from(&self.dir);
                 depth = 0;
             }
-            let mut more: Vec<OsString> = to
-                .components()
-                .filter(|c| !matches!(c, Component::RootDir))
-                .map(|c| c.as_os_str().to_owned())
-                .collect();
-            more.reverse();
-            parts.append(&mut more);
+            let below = |c: &Component<'_>| !matches!(c, Component::RootDir);
+            let more: Vec<Component<'_>> = to.components().filter(below).collect();
+            let more = more.iter().rev().map(|c| c.as_os_str().to_owned());
+            parts.extend(more.map(Cow::Owned));
             if parts.len() > MAX_PARTS {
                 return Err(PathError::Loop(path.to_owned()));
             }
@@ -141,6 +144,119 @@ impl Root {
         let real = self.path(path).map_err(io::Error::from)?;
         RealDisk.read(&real, limit)
     }
+}
+
+/// A root whose folders are walked once, until [`forget`](Folders::forget): for whoever
+/// reads many files of few folders in one go. Below `/` there is nothing to walk.
+#[derive(Debug, Clone)]
+pub struct Folders {
+    root: Root,
+    /// Real paths, by the path below the root.
+    walked: BTreeMap<String, PathBuf>,
+}
+
+impl Folders {
+    /// Folders below this root.
+    pub fn new(root: Root) -> Folders {
+        Folders {
+            root,
+            walked: BTreeMap::new(),
+        }
+    }
+
+    /// The root.
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Links may have changed: folders are walked anew.
+    pub fn forget(&mut self) {
+        self.walked.clear();
+    }
+
+    /// As [`Root::path`].
+    pub fn path(&mut self, path: &str) -> Result<PathBuf, PathError> {
+        match self.unless_link(path)? {
+            Some(real) if !real.is_symlink() => Ok(real),
+            _ => self.root.path(path),
+        }
+    }
+
+    /// Whether there is anything at a path; a link counts as what it leads to.
+    pub fn exists(&mut self, path: &str) -> bool {
+        let there = |real: PathBuf| real.symlink_metadata().is_ok();
+        match self.unless_link(path) {
+            Ok(Some(real)) => match real.symlink_metadata() {
+                Ok(m) if m.is_symlink() => self.root.path(path).is_ok_and(there),
+                found => found.is_ok(),
+            },
+            Ok(None) => self.root.path(path).is_ok_and(there),
+            Err(_) => false,
+        }
+    }
+
+    /// As [`path`](Self::path), for a folder that what is asked for next lies in.
+    pub fn folder(&mut self, path: &str) -> Result<PathBuf, PathError> {
+        if let Some(known) = self.walked.get(path) {
+            return Ok(known.clone());
+        }
+        let real = self.path(path)?;
+        if !self.root.is_system() {
+            self.walked.insert(path.to_owned(), real.clone());
+        }
+        Ok(real)
+    }
+
+    /// As [`Root::read`].
+    pub fn read(&mut self, path: &str, limit: u64) -> io::Result<Vec<u8>> {
+        match self.unless_link(path)? {
+            Some(real) => match RealDisk.read_no_link(&real, limit) {
+                Err(e) if e.raw_os_error() == Some(Errno::ELOOP as i32) => {
+                    self.root.read(path, limit)
+                }
+                content => content,
+            },
+            None => self.root.read(path, limit),
+        }
+    }
+
+    /// The real path if what it names is no link. `None`: walk it.
+    fn unless_link(&mut self, path: &str) -> Result<Option<PathBuf>, PathError> {
+        let Some((folder, name)) = path.rsplit_once('/') else {
+            return Ok(None);
+        };
+        if self.root.is_system() || folder.is_empty() || !is_plain(name) {
+            return Ok(None);
+        }
+        if let Some(real) = self.walked.get(folder) {
+            return Ok(Some(within(real, name)));
+        }
+        // A folder in one that is known is one step further.
+        let next = folder.rsplit_once('/').and_then(|(above, last)| {
+            let above = self.walked.get(above).filter(|_| is_plain(last))?;
+            Some(within(above, last)).filter(|real| !real.is_symlink())
+        });
+        let real = match next {
+            Some(real) => real,
+            None => self.root.path(folder)?,
+        };
+        let found = within(&real, name);
+        self.walked.insert(folder.to_owned(), real);
+        Ok(Some(found))
+    }
+}
+
+/// The path of an entry of a folder, made in one piece.
+fn within(folder: &Path, name: &str) -> PathBuf {
+    let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
+    path.push(folder);
+    path.push(name);
+    path
+}
+
+/// Whether a part of a path is a name that a folder can hold.
+fn is_plain(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains('\0')
 }
 
 impl std::error::Error for PathError {}

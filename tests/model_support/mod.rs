@@ -342,7 +342,7 @@ impl Source for Plain {
         asks.iter()
             .map(|ask| {
                 Ok(match ask.binding {
-                    Binding::Constant(text) => Some(Raw::Text(expand(text, ask.rows))),
+                    Binding::Constant(text) => Some(Raw::Text(expand(text, ask.rows).into_owned())),
                     _ => panic!("no constant"),
                 })
             })

@@ -36,7 +36,7 @@ pub use step::{Answer, Failure, Options, Outcome, Post, PostKind, Step};
 
 use super::fault::{self, AcsFault, Fault};
 use super::message::{AcsResponse, CpeRequest, CpeResponse, Inform, Method};
-use super::soap::{self, AcsBody, AcsEnvelope, AcsMessage, Heading, ValuesWriter};
+use super::soap::{self, AcsBody, AcsEnvelope, AcsMessage, Heading, NamesWriter, ValuesWriter};
 use super::version::CwmpVersion;
 
 /// One session.
@@ -218,6 +218,7 @@ impl Session {
         let answers = match &answer {
             Answer::Response(response) => Some(response.method()),
             Answer::Values(_) => Some(Method::GetParameterValues),
+            Answer::Names(_) => Some(Method::GetParameterNames),
             Answer::Fault(_) => request.method,
         };
         if answers != request.method {
@@ -227,6 +228,7 @@ impl Session {
         let written = match answer {
             Answer::Response(response) => soap::write_cpe_response(&heading, &response),
             Answer::Values(writer) => writer.finish(),
+            Answer::Names(writer) => writer.finish(),
             Answer::Fault(fault) => return self.fault(&request.name, id, fault),
         };
         match written {
@@ -244,11 +246,20 @@ impl Session {
     /// A writer for the answer to the GetParameterValues just asked. On
     /// [`TooLarge`](super::soap::TooLarge) from a push, drop it and answer fault 9004.
     pub fn values_writer(&self) -> ValuesWriter {
+        ValuesWriter::new(&self.answer_heading())
+    }
+
+    /// The same for GetParameterNames.
+    pub fn names_writer(&self) -> NamesWriter {
+        NamesWriter::new(&self.answer_heading())
+    }
+
+    fn answer_heading(&self) -> Heading {
         let id = match &self.state {
             State::Answering { id, .. } => id.clone(),
             _ => None,
         };
-        ValuesWriter::new(&self.heading(id))
+        self.heading(id)
     }
 
     /// The answer to GetRPCMethods: exactly the methods that this session does not answer

@@ -2,7 +2,7 @@
 
 use crate::cwmp::fault::{self, AcsFault, Fault};
 use crate::cwmp::message::{AcsRequest, CpeRequest, CpeResponse, Method};
-use crate::cwmp::soap::{Limits, ReadError, ValuesWriter};
+use crate::cwmp::soap::{Limits, NamesWriter, ReadError, ValuesWriter};
 use crate::cwmp::version::CwmpVersion;
 use std::fmt;
 
@@ -110,6 +110,8 @@ pub enum Answer {
     Response(CpeResponse),
     /// A GetParameterValuesResponse written by [`Session::values_writer`].
     Values(ValuesWriter),
+    /// A GetParameterNamesResponse written by [`Session::names_writer`].
+    Names(NamesWriter),
     Fault(Fault),
 }
 

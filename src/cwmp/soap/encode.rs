@@ -25,7 +25,7 @@ pub struct ValuesWriter {
 impl ValuesWriter {
     /// Starts a response.
     pub fn new(heading: &Heading) -> ValuesWriter {
-        let mut envelope = Envelope::open(heading);
+        let mut envelope = Envelope::open_large(heading);
         envelope.body();
         envelope.start("cwmp:GetParameterValuesResponse");
         let list = envelope.array("ParameterList", "cwmp:ParameterValueStruct");
@@ -51,13 +51,65 @@ impl ValuesWriter {
     }
 }
 
+/// A GetParameterNamesResponse that names are pushed into one by one, as values into a
+/// [`ValuesWriter`]. Made by
+/// [`Session::names_writer`](crate::cwmp::session::Session::names_writer).
+#[derive(Debug)]
+pub struct NamesWriter {
+    envelope: Envelope,
+    list: Array,
+}
+
+impl NamesWriter {
+    /// Starts a response.
+    pub fn new(heading: &Heading) -> NamesWriter {
+        let mut envelope = Envelope::open_large(heading);
+        envelope.body();
+        envelope.start("cwmp:GetParameterNamesResponse");
+        let list = envelope.array("ParameterList", "cwmp:ParameterInfoStruct");
+        NamesWriter { envelope, list }
+    }
+
+    /// Adds one name. After an error the writer is of no further use: answer 9004.
+    pub fn push(&mut self, name: &str, writable: bool) -> Result<(), TooLarge> {
+        name_struct(&mut self.envelope, &mut self.list, name, writable);
+        self.envelope.check()
+    }
+
+    /// Ends the response.
+    pub fn finish(mut self) -> Result<Vec<u8>, TooLarge> {
+        self.envelope.end_array(self.list);
+        self.envelope.end("cwmp:GetParameterNamesResponse");
+        self.envelope.finish()
+    }
+}
+
+fn name_struct(e: &mut Envelope, list: &mut Array, name: &str, writable: bool) {
+    e.count(list);
+    e.raw("<ParameterInfoStruct><Name>");
+    e.text(name);
+    e.raw(match writable {
+        true => "</Name><Writable>1</Writable></ParameterInfoStruct>",
+        false => "</Name><Writable>0</Writable></ParameterInfoStruct>",
+    });
+}
+
 fn value_struct(e: &mut Envelope, list: &mut Array, name: &str, ty: XsdType, value: &str) {
     e.count(list);
-    e.start("ParameterValueStruct");
-    e.element("Name", name);
-    e.raw("<Value xsi:type=\"xsd:");
-    e.raw(ty.schema_name());
-    e.raw("\">");
+    e.raw("<ParameterValueStruct><Name>");
+    e.text(name);
+    e.raw(match ty {
+        XsdType::String => "</Name><Value xsi:type=\"xsd:string\">",
+        XsdType::Int => "</Name><Value xsi:type=\"xsd:int\">",
+        XsdType::UnsignedInt => "</Name><Value xsi:type=\"xsd:unsignedInt\">",
+        XsdType::Long => "</Name><Value xsi:type=\"xsd:long\">",
+        XsdType::UnsignedLong => "</Name><Value xsi:type=\"xsd:unsignedLong\">",
+        XsdType::Boolean => "</Name><Value xsi:type=\"xsd:boolean\">",
+        XsdType::DateTime => "</Name><Value xsi:type=\"xsd:dateTime\">",
+        XsdType::Base64 => "</Name><Value xsi:type=\"xsd:base64Binary\">",
+        XsdType::HexBinary => "</Name><Value xsi:type=\"xsd:hexBinary\">",
+        XsdType::Decimal => "</Name><Value xsi:type=\"xsd:decimal\">",
+    });
     e.text(value);
     e.raw("</Value></ParameterValueStruct>");
 }
@@ -242,11 +294,7 @@ pub fn write_cpe_response(heading: &Heading, response: &CpeResponse) -> Result<V
         CpeResponse::GetParameterNames(infos) => {
             let mut list = e.array("ParameterList", "cwmp:ParameterInfoStruct");
             for info in infos {
-                e.count(&mut list);
-                e.start("ParameterInfoStruct");
-                e.element("Name", &info.name);
-                e.boolean("Writable", info.writable);
-                e.end("ParameterInfoStruct");
+                name_struct(&mut e, &mut list, &info.name, info.writable);
             }
             e.end_array(list);
         }

@@ -12,8 +12,8 @@ mod scan;
 mod write;
 
 pub use encode::{
-    ValuesWriter, write_cpe_fault, write_cpe_request, write_cpe_response, write_inform,
-    write_not_understood,
+    NamesWriter, ValuesWriter, write_cpe_fault, write_cpe_request, write_cpe_response,
+    write_inform, write_not_understood,
 };
 pub use read::{AcsBody, AcsEnvelope, AcsMessage, ReadError, read_acs_message};
 pub use write::TooLarge;

@@ -22,8 +22,9 @@ impl fmt::Display for TooLarge {
     }
 }
 
-/// Digits kept free for the number of an array's items until it is known.
-const COUNT_DIGITS: usize = 10;
+/// Digits kept free for the number of an array's items until it is known: those of a
+/// whole tree. Where it has another number of digits, what follows it is moved.
+const COUNT_DIGITS: usize = 4;
 
 /// A SOAP array being written: where its number of items belongs.
 #[derive(Debug)]
@@ -32,6 +33,35 @@ pub(super) struct Array {
     name: &'static str,
     count_at: usize,
     items: u32,
+}
+
+/// How many bytes at the beginning of a text stand in XML as they are: ASCII from the space
+/// on, but for `&`, `<` and `>`. Looks at eight bytes at a time.
+fn plain_bytes(text: &[u8]) -> usize {
+    /// The same byte eight times.
+    const fn each(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; 8])
+    }
+    /// The highest bit of the lowest byte that is zero; zero where none is.
+    const fn zero_byte(word: u64) -> u64 {
+        word.wrapping_sub(each(0x01)) & !word & each(0x80)
+    }
+    let special = |b: &u8| !matches!(b, b' '..=0x7f) || matches!(b, b'&' | b'<' | b'>');
+    let (words, rest) = text.as_chunks::<8>();
+    let mut plain = 0;
+    for bytes in words {
+        let word = u64::from_ne_bytes(*bytes);
+        let control = word.wrapping_sub(each(0x20)) & !word & each(0x80);
+        let beyond_ascii = word & each(0x80);
+        let ampersand = zero_byte(word ^ each(b'&'));
+        // `<` and `>` differ in the bit 0x02 alone.
+        let angle = zero_byte((word | each(0x02)) ^ each(b'>'));
+        if control | beyond_ascii | ampersand | angle != 0 {
+            return plain + bytes.iter().position(special).unwrap_or(0);
+        }
+        plain += bytes.len();
+    }
+    plain + rest.iter().position(special).unwrap_or(rest.len())
 }
 
 /// One envelope being written. After the first piece that does not fit, nothing more is
@@ -47,8 +77,18 @@ pub(super) struct Envelope {
 impl Envelope {
     /// Writes everything up to the inside of Header: Envelope, namespaces, `ID`.
     pub(super) fn open(heading: &Heading) -> Envelope {
+        Envelope::with_room(heading, 2048)
+    }
+
+    /// The same for a message that may become large: it is not moved while it grows, and
+    /// what it does not fill costs address space only.
+    pub(super) fn open_large(heading: &Heading) -> Envelope {
+        Envelope::with_room(heading, 256 << 10)
+    }
+
+    fn with_room(heading: &Heading, room: usize) -> Envelope {
         let mut e = Envelope {
-            out: Vec::with_capacity(heading.cap.min(2048)),
+            out: Vec::with_capacity(heading.cap.min(room)),
             cap: heading.cap,
             full: false,
             version: heading.version,
@@ -122,22 +162,25 @@ impl Envelope {
     /// Character data, escaped. A carriage return is written as a reference, as XML
     /// readers turn a bare one into a newline.
     pub(super) fn text(&mut self, text: &str) {
-        let mut plain = 0;
-        for (at, c) in text.char_indices() {
-            let instead = match c {
-                '&' => "&amp;",
-                '<' => "&lt;",
-                '>' => "&gt;",
-                '\r' => "&#13;",
-                '\t' | '\n' => continue,
-                '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => "\u{fffd}",
-                _ => continue,
-            };
-            self.raw(text.get(plain..at).unwrap_or_default());
-            self.raw(instead);
-            plain = at + c.len_utf8();
+        let mut rest = text;
+        loop {
+            // All of it is ASCII, so the cut is between characters.
+            let (plain, from) = rest.split_at(plain_bytes(rest.as_bytes()));
+            self.raw(plain);
+            let mut chars = from.chars();
+            let Some(c) = chars.next() else { return };
+            rest = chars.as_str();
+            match c {
+                '&' => self.raw("&amp;"),
+                '<' => self.raw("&lt;"),
+                '>' => self.raw("&gt;"),
+                '\r' => self.raw("&#13;"),
+                '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' if !matches!(c, '\t' | '\n') => {
+                    self.raw("\u{fffd}");
+                }
+                c => self.raw(c.encode_utf8(&mut [0; 4])),
+            }
         }
-        self.raw(text.get(plain..).unwrap_or_default());
     }
 
     /// `<name>`
@@ -189,7 +232,7 @@ impl Envelope {
         self.raw(item);
         self.raw("[");
         let count_at = self.out.len();
-        self.raw("0000000000");
+        self.raw("0000");
         self.raw("]\">");
         Array {
             name,
@@ -210,10 +253,17 @@ impl Envelope {
             return;
         }
         let digits = array.items.to_string();
-        let _ = self.out.splice(
-            array.count_at..array.count_at + COUNT_DIGITS,
-            digits.into_bytes(),
-        );
+        if self.out.len() - COUNT_DIGITS + digits.len() > self.cap {
+            self.full = true;
+            return;
+        }
+        let place = array.count_at..array.count_at + COUNT_DIGITS;
+        match self.out.get_mut(place.clone()) {
+            Some(kept) if kept.len() == digits.len() => kept.copy_from_slice(digits.as_bytes()),
+            _ => {
+                let _ = self.out.splice(place, digits.into_bytes());
+            }
+        }
     }
 }
 
@@ -221,5 +271,57 @@ impl Array {
     /// How many items were noted.
     pub(super) fn items(&self) -> u32 {
         self.items
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Envelope, plain_bytes};
+    use crate::cwmp::soap::Heading;
+    use crate::cwmp::version::CwmpVersion;
+
+    fn list(items: u32, cap: usize) -> Option<String> {
+        let heading = Heading {
+            version: CwmpVersion::V1_0,
+            id: None,
+            cap,
+        };
+        let mut e = Envelope::open(&heading);
+        e.body();
+        let mut array = e.array("List", "xsd:string");
+        for _ in 0..items {
+            e.count(&mut array);
+        }
+        e.end_array(array);
+        Some(String::from_utf8(e.finish().ok()?).expect("UTF-8"))
+    }
+
+    #[test]
+    fn an_array_tells_how_many_items_it_has() {
+        for items in [0, 7, 999, 1000, 9999, 10_000, 123_456] {
+            let text = list(items, 4096).expect("it fits");
+            assert!(text.contains(&format!("[{items}]\"></List>")), "{text}");
+        }
+        // Also where the number needs more room than was kept for it.
+        let size = list(10_000, 4096).expect("it fits").len();
+        assert!(list(10_000, size).is_some());
+        assert!(list(10_000, size - 1).is_none());
+    }
+
+    #[test]
+    fn what_needs_care_is_never_taken_for_plain() {
+        for byte in 0..=255u8 {
+            let plain = (0x20..0x80).contains(&byte) && !b"&<>".contains(&byte);
+            for at in 0..20 {
+                let mut text = [b'a'; 20];
+                text[at] = byte;
+                let found = plain_bytes(&text);
+                if plain {
+                    assert_eq!(found, 20, "{byte:#x} at {at}");
+                } else {
+                    assert!(found <= at, "{byte:#x} at {at}: {found}");
+                }
+            }
+        }
     }
 }

@@ -152,6 +152,16 @@ pub(crate) struct Extra {
     pub live: Option<Box<Binding>>,
 }
 
+impl Extra {
+    /// Whether a value is the source's text, once that is known to stand for a value.
+    pub fn leaves_values_alone(&self) -> bool {
+        self.map.is_empty()
+            && self.otherwise.is_none()
+            && self.scale.is_none()
+            && self.references.is_empty()
+    }
+}
+
 impl Schema {
     /// Reads data-model files, (name for messages, text) each; a later file overrides an
     /// earlier one. All errors of all files are returned, in order of file and line.

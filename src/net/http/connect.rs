@@ -22,7 +22,7 @@ use crate::net::socket::{Route, connect_tcp};
 use crate::net::tls::{BadCertificate, TlsConfig};
 
 /// Output is gathered up to this size before it goes out without waiting for the rest.
-const GATHER: usize = 64 * 1024;
+const GATHER: usize = 16 * 1024;
 /// Holds the largest single header line (a full jar of cookies).
 const OUTPUT: usize = 24 * 1024;
 /// Larger than [`super::MAX_HEAD`], so that a head too large is seen as such.

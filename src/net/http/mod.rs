@@ -42,6 +42,8 @@ pub use error::{AuthError, ConnectError, HttpError, Phase, RedirectError, Resolv
 pub const MAX_REDIRECTS: u32 = 5;
 /// Largest head of an answer, bytes.
 pub(super) const MAX_HEAD: usize = 32 * 1024;
+/// Bytes of a body that are handed over at a time.
+const PIECE: usize = 2048;
 /// A 401's or redirect's body up to this size is read to keep the connection.
 const MAX_DISCARD: u64 = 64 * 1024;
 
@@ -402,7 +404,11 @@ impl Client {
         {
             request = request.header_raw("Authorization", value.as_bytes());
         }
-        Ok(request.send(body))
+        if body.len() <= PIECE {
+            return Ok(request.send(body));
+        }
+        let mut pieces = Pieces(body);
+        Ok(request.send(ureq::SendBody::from_reader(&mut pieces)))
     }
 
     fn moment(&self) -> Moment {
@@ -516,6 +522,17 @@ fn texts(headers: &HeaderMap, name: &str) -> Vec<String> {
         .iter()
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
         .collect()
+}
+
+/// A body that is handed over in pieces, so that a large one passes through a few warm
+/// kilobytes.
+struct Pieces<'a>(&'a [u8]);
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let room = buffer.len().min(PIECE);
+        self.0.read(buffer.get_mut(..room).unwrap_or_default())
+    }
 }
 
 /// Reads a body nobody needs, so that the connection can be kept; a large one costs it.

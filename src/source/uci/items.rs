@@ -4,8 +4,8 @@
 use super::coded::{self, Scene};
 use super::draft::{Change, Content, Draft};
 use super::{UciSource, trouble};
-use crate::model::binding::{Rows, UciAt, UciItems, UciRows, expand};
-use crate::model::source::{Raw, Refusal, Renamed, Row, Trouble};
+use crate::model::binding::{Binding, Rows, UciAt, UciItems, UciRows, expand};
+use crate::model::source::{Ask, Raw, Refusal, Renamed, Row, Trouble};
 use crate::source::codec::net;
 use crate::uci::{Section, Value};
 use core::net::{IpAddr, Ipv4Addr};
@@ -70,14 +70,14 @@ impl UciSource {
     }
 
     /// Reads through compiled-in code.
-    pub(super) fn coded(
-        &mut self,
-        at: &UciAt,
-        codec: &str,
-        reference: &str,
-        option: &str,
-        rows: &[String],
-    ) -> Result<Option<Raw>, Trouble> {
+    pub(super) fn coded(&mut self, ask: &Ask<'_>) -> Result<Option<Raw>, Trouble> {
+        let (Binding::Uci(at), rows) = (ask.binding, ask.rows) else {
+            return Ok(None);
+        };
+        let Some(codec) = at.codec.as_deref() else {
+            return Ok(None);
+        };
+        let (reference, option) = (&*expand(&at.section, rows), &*expand(&at.option, rows));
         self.content(&at.package)?;
         if at.entry {
             let Some(content) = self.peek(&at.package) else {
@@ -222,7 +222,8 @@ impl UciSource {
             .and_then(|i| content.package.sections().get(i));
         let entries = section.and_then(|s| s.get(&option)).map(Value::items);
         let mut seen = std::collections::HashSet::new();
-        let first = items.first.as_ref().map(|first| expand(first, parents));
+        let first = items.first.as_ref();
+        let first = first.map(|first| expand(first, parents).into_owned());
         let entries = entries.unwrap_or_default().iter();
         // Options that could be lists are often one text with spaces.
         let words = entries.flat_map(|item| match items.codec {
@@ -276,7 +277,7 @@ impl UciSource {
         let key = content.keys.get(index).cloned().unwrap_or_default();
         let change = Change::Entry {
             key,
-            option,
+            option: option.into_owned(),
             from: String::new(),
             to: entry.clone(),
         };
@@ -306,7 +307,7 @@ impl UciSource {
         let from = draft.entry(&key, &option, row).to_owned();
         let change = Change::Entry {
             key,
-            option,
+            option: option.into_owned(),
             from,
             to: String::new(),
         };

@@ -17,14 +17,14 @@ mod view;
 use super::{Deadline, Limits, is_row_key, read_only};
 use crate::model::binding::{Binding, Rows, UciAt, UciItems, UciRows, expand};
 use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Source, Trouble};
-use crate::store::Root;
+use crate::store::{Folders, Root};
 use crate::uci::file::{self, FileError, Stamp};
 use crate::uci::lock::Locked;
-use crate::uci::{EditError, Package, Value, valid_name};
+use crate::uci::{EditError, Package, Section, Value, valid_name};
 pub use coded::{is_table, is_value, is_within};
 use draft::{Change, ChangeError, Content, Draft};
 use naming::Ready;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -40,11 +40,13 @@ const UNSETTLED: Duration = Duration::from_secs(2);
 
 /// Serves [`Binding::Uci`] and [`Rows::Uci`].
 pub struct UciSource {
-    root: Root,
+    folders: Folders,
     limits: Limits,
     deadline: Deadline,
     cache: BTreeMap<String, Cached>,
     drafts: BTreeMap<String, Draft>,
+    /// Of tables below other rows, as this request's content has it.
+    children: Vec<(UciRows, Children)>,
     /// Tables seen or told of, with the keys of the rows around them.
     tables: Vec<(UciRows, BTreeSet<Vec<String>>)>,
     /// Tables of list entries, told of or seen.
@@ -55,6 +57,9 @@ pub struct UciSource {
     /// Held from `prepare` to `finish`.
     locks: Vec<Locked>,
 }
+
+/// Places of sections, by what their option that names the row around them says.
+type Children = HashMap<String, Vec<usize>>;
 
 struct Cached {
     /// `None`: there is no file.
@@ -70,11 +75,12 @@ impl UciSource {
     /// UCI files are those of `/etc/config` below this root.
     pub fn new(root: Root, limits: Limits) -> UciSource {
         UciSource {
-            root,
+            folders: Folders::new(root),
             limits,
             deadline: Deadline::after(limits.request_deadline),
             cache: BTreeMap::new(),
             drafts: BTreeMap::new(),
+            children: Vec::new(),
             tables: Vec::new(),
             lists: Vec::new(),
             numbers: BTreeMap::new(),
@@ -108,11 +114,11 @@ impl UciSource {
         }
     }
 
-    fn path(&self, package: &str) -> Result<PathBuf, Trouble> {
+    fn path(&mut self, package: &str) -> Result<PathBuf, Trouble> {
         if !is_row_key(package) {
             return Err(trouble(package, "not the name of a package"));
         }
-        self.root
+        self.folders
             .path(&format!("{CONFIG}/{package}"))
             .map_err(|e| trouble(package, e))
     }
@@ -138,7 +144,7 @@ impl UciSource {
         if self.cache.get(package).is_some_and(|c| c.checked) {
             return Ok(());
         }
-        self.deadline.left(&source_name(package))?;
+        self.deadline.left_for(|| source_name(package))?;
         let path = self.path(package)?;
         let stamp = Stamp::of(&path).map_err(|e| trouble(package, e))?;
         if let Some(cached) = self.cache.get_mut(package)
@@ -179,58 +185,43 @@ impl UciSource {
             .ok_or_else(|| trouble(package, "not read"))
     }
 
-    fn value(&mut self, at: &UciAt, rows: &[String]) -> Result<Option<Raw>, Trouble> {
-        let reference = expand(&at.section, rows);
-        let option = expand(&at.option, rows);
-        if let Some(codec) = &at.codec
-            && !view::is_view(codec)
-        {
-            return self.coded(at, codec, &reference, &option, rows);
+    /// Notes which sections are below which row, once for all rows of a request.
+    fn index(&mut self, rows: &UciRows, option: &str) -> Result<(), Trouble> {
+        if self.children.iter().any(|(known, _)| known == rows) {
+            return Ok(());
         }
-        let content = self.content(&at.package)?;
-        let Some(index) = content.find(&reference) else {
-            return Ok(None);
-        };
-        let section = content.package.sections().get(index);
-        if let Some(name) = &at.codec {
-            return Ok(section.and_then(|s| view::read(name, s)).map(Raw::Text));
-        }
-        let value = section.and_then(|s| {
-            let other = || s.get(&expand(at.or.as_deref()?, rows));
-            s.get(&option).or_else(other)
-        });
-        if let Some(part) = &at.part {
-            let text = value.and_then(|v| v.items().first());
-            return Ok(text
-                .and_then(|text| shape::part(text, part))
-                .map(|text| Raw::Text(text.to_owned())));
-        }
-        if let Some(through) = &at.through {
-            let named = value.and_then(|v| v.items().first());
-            return Ok(named
-                .and_then(|named| shape::through(&content.package, through, named))
-                .map(|text| Raw::Text(text.to_owned())));
-        }
-        if let Some(n) = at.item {
-            let n = usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
-            let item = value.and_then(|v| v.items().get(n)).cloned();
-            let key = content.keys.get(index).cloned().unwrap_or_default();
-            let staged = self
-                .drafts
-                .get(&at.package)
-                .and_then(|d| d.item(&key, &option, n));
-            return Ok(match staged {
-                Some(staged) => staged.map(|text| Raw::Text(text.to_owned())),
-                None => item.map(Raw::Text),
-            });
-        }
-        Ok(value.map(|value| match value {
-            Value::One(text) if at.words => {
-                Raw::List(text.split_whitespace().map(str::to_owned).collect())
+        let mut children = Children::new();
+        let sections = self.content(&rows.package)?.package.sections().iter();
+        let of_type = |(_, s): &(usize, &Section)| s.kind() == rows.section_type;
+        for (place, section) in sections.enumerate().filter(of_type) {
+            for parent in section.get(option).map(Value::items).unwrap_or_default() {
+                let places = children.entry(parent.clone()).or_default();
+                // An item that is there twice is one row.
+                if places.last() != Some(&place) {
+                    places.push(place);
+                }
             }
-            Value::One(text) => Raw::Text(text.clone()),
-            Value::List(items) => Raw::List(items.clone()),
-        }))
+        }
+        self.children.push((rows.clone(), children));
+        Ok(())
+    }
+
+    /// Reads asks of one package.
+    fn values(&mut self, package: &str, asks: &[Ask<'_>]) -> Result<Vec<Option<Raw>>, Trouble> {
+        self.content(package)?;
+        let draft = self.drafts.get(package);
+        let content = match (draft, self.cache.get(package).map(|c| &c.content)) {
+            (Some(draft), _) => &draft.content,
+            (None, Some(Ok(content))) => content,
+            // `content` just found it good.
+            (None, _) => return Err(trouble(package, "not read")),
+        };
+        let mut section = Finder::new(content);
+        let values = asks.iter().map(|ask| match ask.binding {
+            Binding::Uci(at) => value(content, draft, at, ask.rows, section.find(at, ask.rows)?),
+            _ => None,
+        });
+        Ok(values.collect())
     }
 
     fn stage_value(
@@ -240,7 +231,7 @@ impl UciSource {
         value: Option<Raw>,
     ) -> Result<(), Refusal> {
         let reference = expand(&at.section, rows);
-        let option = expand(&at.option, rows);
+        let option = expand(&at.option, rows).into_owned();
         let found = {
             let content = self.content(&at.package).map_err(Refusal::Trouble)?;
             content
@@ -252,7 +243,7 @@ impl UciSource {
             (None, _) if value.is_none() => return Ok(()),
             (None, Some(kind)) => {
                 let name = if valid_name(&reference) {
-                    reference.clone()
+                    reference.to_string()
                 } else {
                     self.free_name(&at.package, kind)
                         .map_err(Refusal::Trouble)?
@@ -292,7 +283,7 @@ impl UciSource {
         for other in &at.clears {
             let gone = Change::Text {
                 key: key.clone(),
-                option: expand(other, rows),
+                option: expand(other, rows).into_owned(),
                 text: String::new(),
             };
             self.make(&at.package, gone)?;
@@ -325,7 +316,10 @@ impl UciSource {
         let said = options
             .into_iter()
             .map(|(option, text)| (option.to_owned(), text));
-        let gone = at.clears.iter().map(|o| (expand(o, rows), String::new()));
+        let gone = at
+            .clears
+            .iter()
+            .map(|o| (expand(o, rows).into_owned(), String::new()));
         for (option, text) in gone.chain(said) {
             let change = Change::Text {
                 key: key.clone(),
@@ -381,6 +375,7 @@ impl UciSource {
     }
 
     fn make(&mut self, package: &str, change: Change) -> Result<(), Refusal> {
+        self.children.retain(|(rows, _)| rows.package != package);
         let draft = self.draft(package).map_err(Refusal::Trouble)?;
         draft.make(change).map_err(|e| match e {
             ChangeError::Edit(EditError::BadValue { .. }) => Refusal::Value(e.to_string()),
@@ -436,6 +431,8 @@ impl UciSource {
 
 impl Source for UciSource {
     fn begin(&mut self) {
+        self.folders.forget();
+        self.children.clear();
         self.deadline = Deadline::after(self.limits.request_deadline);
         for cached in self.cache.values_mut() {
             cached.checked = false;
@@ -470,28 +467,47 @@ impl Source for UciSource {
             });
             return Ok(row.into_iter().collect());
         }
-        Ok(content
-            .package
-            .sections()
-            .iter()
-            .zip(content.keys.iter().zip(&content.prints))
-            .filter(|(section, (key, _))| keys::is_row(section, key, rows, parents))
-            .filter(|(section, _)| within.as_ref().is_none_or(|within| within.holds(section)))
-            .take(limit)
-            .map(|(_, (key, prints))| Row {
-                key: key.clone(),
-                prints: prints.clone(),
-            })
-            .collect())
+        if let (Some(option), Some(parent)) = (rows.parent.as_deref(), parents.last()) {
+            self.index(rows, option)?;
+            let known = self.children.iter().find(|(known, _)| known == rows);
+            let places = known.and_then(|(_, children)| children.get(parent));
+            let places = places.cloned().unwrap_or_default();
+            let content = self.content(&rows.package)?;
+            let holds = within.as_ref();
+            return Ok(rows_at(
+                content,
+                places.into_iter(),
+                rows,
+                parents,
+                holds,
+                limit,
+            ));
+        }
+        let all = 0..content.package.sections().len();
+        Ok(rows_at(content, all, rows, parents, within.as_ref(), limit))
     }
 
     fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
-        asks.iter()
-            .map(|ask| match ask.binding {
-                Binding::Uci(at) => self.value(at, ask.rows),
-                _ => Ok(None),
-            })
-            .collect()
+        let mut answers = Vec::with_capacity(asks.len());
+        // A model's neighbours mostly live in one package: it is looked up once for them.
+        for asks in asks.chunk_by(|a, b| reader_of(a) == reader_of(b)) {
+            let package = match asks.first().map(reader_of) {
+                Some(Reader::Section(package)) => package,
+                Some(Reader::Code) => {
+                    answers.extend(asks.iter().map(|ask| self.coded(ask)));
+                    continue;
+                }
+                None | Some(Reader::Nobody) => {
+                    answers.extend(asks.iter().map(|_| Ok(None)));
+                    continue;
+                }
+            };
+            match self.values(package, asks) {
+                Ok(values) => answers.extend(values.into_iter().map(Ok)),
+                Err(trouble) => answers.extend(asks.iter().map(|_| Err(trouble.clone()))),
+            }
+        }
+        answers
     }
 
     fn stage(&mut self, at: Ask<'_>, value: Option<Raw>) -> Result<(), Refusal> {
@@ -593,6 +609,8 @@ impl Source for UciSource {
     }
 
     fn prepare(&mut self) -> Result<Prepared, Trouble> {
+        // Drafts are made again on what the files hold now.
+        self.children.clear();
         let until = Instant::now() + self.limits.uci_lock_wait;
         let referred = self.begin_referred()?;
         let mut ready = Vec::new();
@@ -611,6 +629,8 @@ impl Source for UciSource {
     }
 
     fn finish(&mut self, committed: bool) {
+        self.folders.forget();
+        self.children.clear();
         self.drafts.clear();
         for lock in self.locks.drain(..) {
             if committed {
@@ -622,6 +642,119 @@ impl Source for UciSource {
             cached.checked = false;
         }
     }
+}
+
+/// The rows of a table among the sections at these places.
+fn rows_at(
+    content: &Content,
+    places: impl Iterator<Item = usize>,
+    rows: &UciRows,
+    parents: &[String],
+    within: Option<&items::Within>,
+    limit: usize,
+) -> Vec<Row> {
+    let row = |place: usize| {
+        let section = content.package.sections().get(place)?;
+        let key = content.keys.get(place)?;
+        let is_row = keys::is_row(section, key, rows, parents)
+            && within.is_none_or(|within| within.holds(section));
+        is_row.then(|| Row {
+            key: key.clone(),
+            prints: content.prints.get(place).cloned().unwrap_or_default(),
+        })
+    };
+    places.filter_map(row).take(limit).collect()
+}
+
+/// What reads a value.
+#[derive(PartialEq, Eq)]
+enum Reader<'a> {
+    /// One section of this package says it.
+    Section(&'a str),
+    /// Compiled-in code, which may look further ([`coded`]).
+    Code,
+    /// It is bound elsewhere.
+    Nobody,
+}
+
+fn reader_of<'a>(ask: &Ask<'a>) -> Reader<'a> {
+    match ask.binding {
+        Binding::Uci(at) => match &at.codec {
+            Some(name) if !view::is_view(name) => Reader::Code,
+            _ => Reader::Section(&at.package),
+        },
+        _ => Reader::Nobody,
+    }
+}
+
+/// Finds the sections of one package; one asked for again and again is found once.
+struct Finder<'c> {
+    content: &'c Content,
+    last: Option<(&'c str, &'c [String], Option<usize>)>,
+}
+
+impl<'c> Finder<'c> {
+    fn new(content: &'c Content) -> Finder<'c> {
+        Finder {
+            content,
+            last: None,
+        }
+    }
+
+    fn find(&mut self, at: &'c UciAt, rows: &'c [String]) -> Option<usize> {
+        if let Some((section, around, index)) = self.last
+            && section == at.section
+            && std::ptr::eq(around, rows)
+        {
+            return index;
+        }
+        let index = self.content.find(&expand(&at.section, rows));
+        self.last = Some((&at.section, rows, index));
+        index
+    }
+}
+
+/// What a section says of one value.
+fn value(
+    content: &Content,
+    draft: Option<&Draft>,
+    at: &UciAt,
+    rows: &[String],
+    index: usize,
+) -> Option<Raw> {
+    let option = expand(&at.option, rows);
+    let section = content.package.sections().get(index);
+    if let Some(name) = &at.codec {
+        return section.and_then(|s| view::read(name, s)).map(Raw::Text);
+    }
+    let value = section.and_then(|s| {
+        let other = || s.get(&expand(at.or.as_deref()?, rows));
+        s.get(&option).or_else(other)
+    });
+    let first = || value.and_then(|v| v.items().first());
+    if let Some(part) = &at.part {
+        let text = first().and_then(|text| shape::part(text, part));
+        return text.map(|text| Raw::Text(text.to_owned()));
+    }
+    if let Some(through) = &at.through {
+        let text = first().and_then(|named| shape::through(&content.package, through, named));
+        return text.map(|text| Raw::Text(text.to_owned()));
+    }
+    if let Some(n) = at.item {
+        let n = usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
+        let key = content.keys.get(index).map_or("", String::as_str);
+        return match draft.and_then(|d| d.item(key, &option, n)) {
+            Some(staged) => staged.map(|text| Raw::Text(text.to_owned())),
+            None => value.and_then(|v| v.items().get(n)).cloned().map(Raw::Text),
+        };
+    }
+    value.map(|value| match value {
+        Value::One(text) if at.words => {
+            Raw::List(text.split_whitespace().map(str::to_owned).collect())
+        }
+        Value::One(text) => Raw::Text(text.clone()),
+        Value::List(items) => Raw::List(items.clone()),
+    })
 }
 
 /// What a value means for an option.

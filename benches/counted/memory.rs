@@ -1,0 +1,41 @@
+//! Memory as the kernel counts it, of the static program.
+
+use crate::acs::{Script, get_names, get_values};
+use crate::agent::Agent;
+use std::path::Path;
+use std::time::Duration;
+
+/// Runs of which the median counts: which pages a thread touches first differs a little.
+const RUNS: usize = 5;
+/// After this the daemon is idle.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// All figures, by name, kB.
+pub fn measure(program: &Path) -> Vec<(&'static str, u64)> {
+    let mut idle = Vec::new();
+    let mut after = Vec::new();
+    let mut peak = Vec::new();
+    for _ in 0..RUNS {
+        let tree = || Script::of([get_names("Device.", false), get_values(&["Device."])]);
+        let mut agent = Agent::new(program, vec![Script::new(), tree(), tree()], &|_| {});
+        agent.start(&[]);
+        std::thread::sleep(IDLE);
+        idle.push(agent.status_kb("RssAnon"));
+        agent.session();
+        agent.session();
+        std::thread::sleep(IDLE);
+        after.push(agent.status_kb("RssAnon"));
+        peak.push(agent.status_kb("VmHWM"));
+        agent.stop();
+    }
+    vec![
+        ("idle", median(idle)),
+        ("idle_after_read", median(after)),
+        ("peak", median(peak)),
+    ]
+}
+
+fn median(mut all: Vec<u64>) -> u64 {
+    all.sort_unstable();
+    all.get(all.len() / 2).copied().unwrap_or(0)
+}

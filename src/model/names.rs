@@ -1,0 +1,118 @@
+//! GetParameterNames: what exists, name by name.
+
+use super::api::{Fault, INVALID_ARGUMENTS, NameEntry};
+use super::path::Path;
+use super::schema::{ParamId, Schema};
+use super::tree::{Model, Place, Target, Walk, internal, parse};
+use std::sync::Arc;
+
+/// Takes one name and whether it is writable; may stop with a fault of its own.
+type Visit<'v> = &'v mut dyn FnMut(&str, bool) -> Result<(), Fault>;
+
+impl Model {
+    /// GetParameterNames (TR-069 A.3.2.3), all at once.
+    pub fn names(&mut self, path: &str, next_level: bool) -> Result<Vec<NameEntry>, Fault> {
+        let mut entries = Vec::new();
+        self.visit_names(path, next_level, &mut |path, writable| {
+            entries.push(NameEntry {
+                path: path.to_owned(),
+                writable,
+            });
+            Ok(())
+        })?;
+        Ok(entries)
+    }
+
+    /// GetParameterNames, name by name, without holding them all: the name (objects end
+    /// in a dot) and whether it is writable, as [`NameEntry`] has it. 9005 for an unknown
+    /// path, 9003 for a parameter with `next_level`, 9002 for the next level of a table in
+    /// trouble, each before the first name. `visit` may stop with a fault of its own.
+    pub fn visit_names(
+        &mut self,
+        path: &str,
+        next_level: bool,
+        visit: &mut dyn FnMut(&str, bool) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let parsed = parse(path).map_err(|fault| fault.about(path))?;
+        let target = self.resolve(&parsed).map_err(|fault| fault.about(path))?;
+        let schema = Arc::clone(&self.schema);
+        let done = match target {
+            Target::Param(..) if next_level => {
+                return Err(Fault::new(
+                    INVALID_ARGUMENTS,
+                    format!("{path} is a parameter; NextLevel goes with objects"),
+                ));
+            }
+            Target::Param(place, param) => param_name(&schema, &place, param, visit),
+            Target::Object(place) if next_level => self.next_level(&schema, &parsed, place, visit),
+            Target::Object(place) => self.all_below(&schema, place, visit),
+        };
+        self.save_numbers();
+        done
+    }
+
+    fn all_below(&mut self, schema: &Schema, place: Place, visit: Visit<'_>) -> Result<(), Fault> {
+        let mut walk = Walk::from(place);
+        while let Some(place) = self.step(&mut walk) {
+            object_name(schema, &place, visit)?;
+            if !place.is_table {
+                params_of(schema, &place, visit)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn next_level(
+        &mut self,
+        schema: &Schema,
+        path: &Path<'_>,
+        place: Place,
+        visit: Visit<'_>,
+    ) -> Result<(), Fault> {
+        if path.is_root() {
+            return object_name(schema, &place, visit);
+        }
+        if place.is_table {
+            self.rows_of(&place)
+                .map_err(|t| internal(&place.path, &t))?;
+        } else {
+            params_of(schema, &place, visit)?;
+        }
+        let mut walk = Walk::from(place);
+        // The place itself comes first and is not listed.
+        self.step(&mut walk);
+        while let Some(child) = self.step_over(&mut walk) {
+            object_name(schema, &child, visit)?;
+        }
+        Ok(())
+    }
+}
+
+/// The parameters of an object or row, in one buffer.
+fn params_of(schema: &Schema, place: &Place, visit: Visit<'_>) -> Result<(), Fault> {
+    // Room for most names at once.
+    let mut name = String::with_capacity(place.path.len() + 64);
+    name.push_str(&place.path);
+    for param in schema.params_of(place.object) {
+        let param = schema.param(param);
+        name.truncate(place.path.len());
+        name.push_str(&param.name);
+        visit(&name, param.writable)?;
+    }
+    Ok(())
+}
+
+fn param_name(
+    schema: &Schema,
+    place: &Place,
+    param: ParamId,
+    visit: Visit<'_>,
+) -> Result<(), Fault> {
+    let param = schema.param(param);
+    visit(&format!("{}{}", place.path, param.name), param.writable)
+}
+
+fn object_name(schema: &Schema, place: &Place, visit: Visit<'_>) -> Result<(), Fault> {
+    let table = &schema.object(place.object).table;
+    visit(&place.path, table.as_ref().is_some_and(|t| t.writable))
+}

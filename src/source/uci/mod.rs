@@ -89,7 +89,7 @@ impl UciSource {
     }
 
     /// Tells of a table before it is first read, so that its anonymous sections are
-    /// named, and reported as [`Renamed`], when its file is written for another reason.
+    /// named, and reported as [`Renamed`](crate::model::source::Renamed), when its file is written for another reason.
     /// Other kinds of rows are ignored.
     pub fn know(&mut self, rows: &Rows) {
         match rows {

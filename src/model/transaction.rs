@@ -130,20 +130,33 @@ impl Model {
             self.refresh_anonymous();
         }
         let mut change = self.begin_change();
-        for want in &changed {
-            match self.stage(&schema, &mut change, &want.leaf, &want.value) {
-                Ok(()) => {}
-                Err(Refusal::Full(what)) => {
-                    self.abandon(change);
-                    return Err(SetError::Whole(Fault::new(RESOURCES_EXCEEDED, what)));
+        // A value that needs another one of the request waits for it, so that the order of
+        // the items does not decide (SPV-003).
+        let mut waiting: Vec<&Wanted> = changed.clone();
+        let mut broken = false;
+        loop {
+            let due = std::mem::take(&mut waiting);
+            faults.clear();
+            for want in &due {
+                match self.stage(&schema, &mut change, &want.leaf, &want.value) {
+                    Ok(()) => {}
+                    Err(Refusal::Full(what)) => {
+                        self.abandon(change);
+                        return Err(SetError::Whole(Fault::new(RESOURCES_EXCEEDED, what)));
+                    }
+                    Err(Refusal::Value(what)) => {
+                        waiting.push(want);
+                        faults.push((want.item, Fault::new(INVALID_VALUE, what)));
+                    }
+                    Err(Refusal::Trouble(trouble)) => {
+                        broken = true;
+                        self.troubles.note(items[want.item].path, &trouble);
+                        faults.push((want.item, Fault::new(INTERNAL_ERROR, trouble.to_string())));
+                    }
                 }
-                Err(Refusal::Value(what)) => {
-                    faults.push((want.item, Fault::new(INVALID_VALUE, what)));
-                }
-                Err(Refusal::Trouble(trouble)) => {
-                    self.troubles.note(items[want.item].path, &trouble);
-                    faults.push((want.item, Fault::new(INTERNAL_ERROR, trouble.to_string())));
-                }
+            }
+            if broken || waiting.is_empty() || waiting.len() == due.len() {
+                break;
             }
         }
         if faults.is_empty() && !changed.is_empty() {

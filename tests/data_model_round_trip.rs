@@ -11,6 +11,7 @@ use cwmp_agent::model::schema::ParameterView;
 use cwmp_agent::model::{Entry, Model, Schema, SetError, SetItem, SetOutcome};
 use cwmp_agent::source::builtin;
 use cwmp_agent::uci::Package;
+use model_values::rules::{Is, REFUSED, TOGETHER};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,177 +20,8 @@ use std::sync::{Arc, Mutex};
 /// Writable instances that must have taken part at least.
 const LEAST_INSTANCES: usize = 700;
 
-type Is = fn(&str) -> bool;
-
-/// Sets that are refused with 9007 although type, range and the like allow the value: the
-/// parameter, which values, and why. A row that never meets a refusal fails the test.
-const REFUSED: &[(&str, Is, &str)] = &[
-    (
-        "Device.WiFi.Radio.{i}.AutoChannelEnable",
-        |v| v == "false",
-        "goes with a Channel",
-    ),
-    (
-        "Device.Time.LocalTimeZone",
-        |v| !v.starts_with("CET-1") && !v.starts_with('<') && !v.starts_with("UTC"),
-        "no POSIX time zone",
-    ),
-    (
-        "Device.WiFi.Radio.{i}.OperatingStandards",
-        |_| true,
-        "not the standards of the band up to a newest one",
-    ),
-    (
-        "Device.WiFi.Radio.{i}.OperatingChannelBandwidth",
-        |v| v == "320MHz-1",
-        "wider than the standards in use",
-    ),
-    (
-        "Device.WiFi.Radio.{i}.ExtensionChannel",
-        |v| v != "Auto",
-        "only 802.11n at 40 MHz has one to choose",
-    ),
-    (
-        "Device.WiFi.AccessPoint.{i}.Security.EncryptionMode",
-        |_| true,
-        "not the ciphers of the mode, or one twice",
-    ),
-    (
-        "Device.NAT.PortMapping.{i}.ExternalPortEndRange",
-        |v| v.parse().is_ok_and(|n: u32| n < 51000),
-        "below ExternalPort",
-    ),
-    (
-        "Device.NAT.PortMapping.{i}.Interface",
-        |v| !v.is_empty(),
-        "no zone of the firewall has the network",
-    ),
-    (
-        "Device.Firewall.Chain.{i}.Rule.{i}.SourceInterface",
-        |v| !v.is_empty(),
-        "no zone of the firewall has the network",
-    ),
-    (
-        "Device.Firewall.Chain.{i}.Rule.{i}.DestInterface",
-        |v| !v.is_empty(),
-        "no zone of the firewall has the network",
-    ),
-    (
-        "Device.Firewall.Chain.{i}.Rule.{i}.Protocol",
-        |v| v == "0",
-        "fw4 takes 0 for any protocol, which is -1 here",
-    ),
-    (
-        "Device.Bridging.Bridge.{i}.Standard",
-        |v| v == "802.1D-2004",
-        "the bridge has VLANs",
-    ),
-    (
-        "Device.Bridging.Bridge.{i}.STP.HelloTime",
-        |v| !v.ends_with("00"),
-        "UCI has whole seconds",
-    ),
-    (
-        "Device.Bridging.Bridge.{i}.STP.MaxAge",
-        |v| !v.ends_with("00"),
-        "UCI has whole seconds",
-    ),
-    (
-        "Device.Bridging.Bridge.{i}.VLAN.{i}.VLANID",
-        |v| v == "1",
-        "another VLAN of the bridge has it",
-    ),
-    (
-        "Device.DHCPv4.Server.Pool.{i}.MinAddress",
-        |_| true,
-        "not in the pool's network, or beyond its MaxAddress",
-    ),
-    (
-        "Device.DHCPv4.Server.Pool.{i}.MaxAddress",
-        |_| true,
-        "not in the pool's network, or below its MinAddress",
-    ),
-    (
-        "Device.DHCPv4.Server.Pool.{i}.SubnetMask",
-        str::is_empty,
-        "then that of its network shows",
-    ),
-    (
-        "Device.DHCPv4.Server.Pool.{i}.StaticAddress.{i}.Yiaddr",
-        |v| !v.is_empty(),
-        "not in the network of the pool",
-    ),
-    (
-        "Device.DNS.Relay.Forwarding.{i}.DNSServer",
-        str::is_empty,
-        "dnsmasq has no server without an address",
-    ),
-    (
-        "Device.Ethernet.Link.{i}.MACAddress",
-        str::is_empty,
-        "then that of the hardware shows",
-    ),
-    (
-        "Device.IP.Interface.{i}.IPv4Address.{i}.IPAddress",
-        str::is_empty,
-        "a fixed address is one",
-    ),
-    (
-        "Device.IP.Interface.{i}.IPv4Address.{i}.SubnetMask",
-        |v| !v.starts_with("255."),
-        "no mask",
-    ),
-    (
-        "Device.Routing.Router.{i}.IPv4Forwarding.{i}.DestSubnetMask",
-        |v| !v.starts_with("255."),
-        "no mask, and without one a route leads to one host",
-    ),
-    (
-        "Device.Firewall.Chain.{i}.Rule.{i}.DestPortRangeMax",
-        |v| v == "0",
-        "no range ends there; none is -1",
-    ),
-    (
-        "Device.Firewall.Chain.{i}.Rule.{i}.SourcePortRangeMax",
-        |v| v == "0",
-        "no range ends there; none is -1",
-    ),
-];
-
-/// Values that come with another parameter of the same object in one request: the
-/// parameter, which values, the other one and its value.
-const TOGETHER: &[(&str, Is, &str, &str)] = &[
-    (
-        "Device.PPP.Interface.{i}.ConnectionTrigger",
-        |v| v == "OnDemand",
-        "IdleDisconnectTime",
-        "300",
-    ),
-    (
-        "Device.DHCPv4.Server.Pool.{i}.MinAddress",
-        |v| v == "192.168.1.177",
-        "Interface",
-        "Device.IP.Interface.2",
-    ),
-    (
-        "Device.DHCPv4.Server.Pool.{i}.MaxAddress",
-        |v| v == "192.168.1.177",
-        "Interface",
-        "Device.IP.Interface.2",
-    ),
-    (
-        "Device.Firewall.Chain.{i}.Rule.{i}.DestPortRangeMax",
-        |v| v != "-1",
-        "DestPort",
-        "1",
-    ),
-    (
-        "Device.Firewall.Chain.{i}.Rule.{i}.SourcePortRangeMax",
-        |v| v != "-1",
-        "SourcePort",
-        "1",
-    ),
-];
+/// Values that change by themselves.
+const VOLATILE: &[&str] = &["CurrentLocalTime", "LastUpdate", "Date"];
 
 fn files() -> Vec<(String, String)> {
     let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
@@ -415,6 +247,48 @@ impl Trial<'_> {
         true
     }
 
+    /// Sets the first value back, and with it the others of its object that show the same
+    /// setting. The object then reads as at first.
+    fn back(&mut self, model: &mut Model) {
+        let object = self.path.rsplit_once('.').map_or("", |(object, _)| object);
+        let object = format!("{object}.");
+        let tree = self.tree;
+        let other = |model: &mut Model| -> Vec<String> {
+            model.begin();
+            let all = model.get(&[&object]).unwrap_or_default();
+            // How many rows other tables have is their business.
+            let stays = |path: &str| {
+                let name = &path[object.len()..];
+                let direct = !name.contains('.') && !name.ends_with("NumberOfEntries");
+                direct && !VOLATILE.contains(&name)
+            };
+            all.into_iter()
+                .filter(|e| stays(&e.path) && tree.get(&e.path) != Some(&e.value))
+                .map(|e| e.path)
+                .collect()
+        };
+        let own = vec![(self.path.to_owned(), tree[self.path].clone())];
+        if set(model, &own).is_ok() && other(model).is_empty() {
+            return;
+        }
+        let writable = |path: &String| {
+            let parameter = self.schema.parameter(&schema_path(path));
+            parameter.is_some_and(|p| p.writable())
+        };
+        let due = other(model).into_iter().filter(writable);
+        let due: Vec<_> = due
+            .map(|path| (path.clone(), tree[&path].clone()))
+            .collect();
+        let outcome = set(model, &due);
+        let left = other(model);
+        if outcome.is_err() || !left.is_empty() {
+            self.wrong(format!(
+                "{}: back by {due:?}: {outcome:?}, not {left:?}",
+                self.path
+            ));
+        }
+    }
+
     fn wrong(&mut self, what: String) {
         self.found.wrong.push(what);
     }
@@ -566,6 +440,10 @@ impl Bench {
                 }
             }
         }
+        // Rows are called by those names, too.
+        let mut model = router_model::over(&router, Arc::clone(schema));
+        model.begin();
+        let tree = model.get(&["Device."]).expect("a tree that reads");
         let config = snapshot(&router, "/etc/config");
         let state = snapshot(&router, "/etc/cwmp-agent/state");
         Bench {
@@ -645,6 +523,9 @@ fn area(bench: &Bench, name: &str, found: &mut Found) {
         for value in model_values::values(&parameter, &rows, &entry.path, &entry.value) {
             trial.found.sets += 1;
             taken += usize::from(trial.run(&mut model, &value));
+        }
+        if !parameter.hidden() {
+            trial.back(&mut model);
         }
         if model.troubles() != [] {
             trial.wrong(format!("{}: {:?}", entry.path, model.troubles()));

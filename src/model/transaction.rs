@@ -161,6 +161,21 @@ impl Model {
         }
         if faults.is_empty() && !changed.is_empty() {
             self.check_kept(&schema, &wanted, &leaves, &mut faults);
+            // What a later item took away may go with it all the same: once more, last.
+            let lost: BTreeSet<usize> = faults.iter().map(|(item, _)| *item).collect();
+            let mut again = changed.iter().filter(|want| lost.contains(&want.item));
+            if !lost.is_empty()
+                && again.all(|want| {
+                    let staged = self.stage(&schema, &mut change, &want.leaf, &want.value);
+                    staged.is_ok()
+                })
+            {
+                let mut left = Vec::new();
+                self.check_kept(&schema, &wanted, &leaves, &mut left);
+                if left.is_empty() {
+                    faults.clear();
+                }
+            }
         }
         if !faults.is_empty() {
             self.abandon(change);

@@ -4,6 +4,8 @@
 // Each test program uses a part of this.
 #![allow(dead_code)]
 
+pub mod rules;
+
 use cwmp_agent::model::ValueType;
 use cwmp_agent::model::schema::ParameterView;
 use std::collections::BTreeSet;

@@ -573,9 +573,14 @@ fn without_address(scene: &Scene<'_>, text: String) -> Result<Written, String> {
 }
 
 fn write_pool(name: &str, scene: &Scene<'_>, text: &str) -> Result<Written, String> {
-    let network = scene
-        .pool()
-        .ok_or("cannot be kept: the pool's Interface has no fixed address")?;
+    let network = match scene.pool() {
+        Some(network) => network,
+        // Without a network there are no addresses.
+        None if text.is_empty() => return Ok(Vec::new()),
+        None => {
+            return Err("cannot be kept: the pool's Interface has no fixed address".to_owned());
+        }
+    };
     let address: Ipv4Addr = text.parse().map_err(|_| "is no address".to_owned())?;
     let start = scene.number("start", pool::START).unwrap_or(pool::START);
     let limit = scene.number("limit", pool::LIMIT).unwrap_or(pool::LIMIT);

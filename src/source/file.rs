@@ -137,7 +137,7 @@ impl FileSource {
             Err(e) if is_absence(&e) => Vec::new(),
             Err(e) => return Err(trouble(&path, e)),
         };
-        let mut holds = |name: &str, entry: &str| {
+        let holds = |name: &str, entry: &str| {
             // The row itself may be a link (in sysfs it is), so the root looks at it.
             self.folders.exists(&format!("{path}/{name}/{entry}"))
         };

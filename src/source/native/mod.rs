@@ -14,7 +14,7 @@ mod wifi;
 use super::read_only;
 use crate::model::binding::{Binding, Rows};
 use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Source, Trouble};
-use crate::store::Root;
+use crate::store::{Folders, Root};
 use accounts::Accounts;
 use hostapd::Modes;
 use processes::Processes;
@@ -158,7 +158,7 @@ impl Runtime {
 
 /// Serves [`Binding::Native`] and [`Rows::Native`].
 pub struct NativeSource {
-    root: Root,
+    root: Folders,
     runtime: Runtime,
     zone: ZoneText,
     processors: Processors,
@@ -176,7 +176,7 @@ impl NativeSource {
     /// Computes from files below this root; `runtime` holds what the agent hands in.
     pub fn new(root: Root, runtime: Runtime) -> NativeSource {
         NativeSource {
-            root,
+            root: Folders::new(root),
             runtime,
             zone: ZoneText::default(),
             processors: Processors::default(),
@@ -194,7 +194,7 @@ impl NativeSource {
         let row = rows.last().map(String::as_str).unwrap_or_default();
         let cpu = if row.is_empty() { "cpu" } else { row };
         let value = match name {
-            "current_local_time" => Ok(Some(self.zone.current_local_time(&self.root))),
+            "current_local_time" => Ok(Some(self.zone.current_local_time(self.root.root()))),
             "cpu_usage" => self.share(cpu, Share::Busy),
             "cpu_user" => self.share(cpu, Share::User),
             "cpu_system" => self.share(cpu, Share::System),
@@ -269,6 +269,7 @@ impl NativeSource {
 
 impl Source for NativeSource {
     fn begin(&mut self) {
+        self.root.forget();
         self.processors.begin();
         self.processes.begin();
         self.sensors.begin();

@@ -4,7 +4,7 @@
 use crate::source::codec::net;
 use crate::source::codec::pool::Network;
 use crate::source::uci::keys_of;
-use crate::store::Root;
+use crate::store::Folders;
 use crate::uci::file::{self, FileError, Stamp};
 use crate::uci::{Package, Section, Value};
 use std::collections::HashMap;
@@ -76,7 +76,7 @@ struct Watched {
 impl Watched {
     /// The file, if it is not as it was when last asked; a broken one counts as empty, and
     /// the source that shows its options tells of it.
-    fn changed(&mut self, root: &Root, package: &str) -> Option<Package> {
+    fn changed(&mut self, root: &Folders, package: &str) -> Option<Package> {
         let path = root.path(&format!("/etc/config/{package}")).ok()?;
         let stamp = Stamp::of(&path).ok().flatten();
         if self.known && !self.unsettled && stamp == self.stamp {
@@ -107,7 +107,7 @@ impl Watched {
 
 impl Config {
     /// Reads what changed.
-    pub fn refresh(&mut self, root: &Root) {
+    pub fn refresh(&mut self, root: &Folders) {
         if let Some(package) = self.network.changed(root, "network") {
             self.take_network(&package);
         }

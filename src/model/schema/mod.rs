@@ -331,6 +331,25 @@ impl Schema {
         path
     }
 
+    /// Whether this is the path of a table, without the `{i}.` of its rows.
+    pub(crate) fn is_path_of_table(&self, table: ObjectId, path: &str) -> bool {
+        let mut left = path.strip_suffix('.');
+        let mut at = table;
+        loop {
+            let object = self.object(at);
+            left = left.and_then(|left| left.strip_suffix(&*object.name));
+            let Some(parent) = object.parent else {
+                return left == Some("");
+            };
+            let end = match self.object(parent).table {
+                Some(_) => ".{i}.",
+                None => ".",
+            };
+            left = left.and_then(|left| left.strip_suffix(end));
+            at = parent;
+        }
+    }
+
     /// Packages to reload when this parameter has changed.
     pub(crate) fn reload_of(&self, id: ParamId) -> Vec<Arc<str>> {
         let param = self.param(id);

@@ -37,7 +37,12 @@ impl Accounts {
     }
 
     /// A value of an account; `None`: there is no such account.
-    pub fn value(&mut self, root: &Folders, name: &str, user: &str) -> Result<Option<String>, String> {
+    pub fn value(
+        &mut self,
+        root: &Folders,
+        name: &str,
+        user: &str,
+    ) -> Result<Option<String>, String> {
         let account = self.all(root)?.get(user);
         Ok(account.and_then(|account| match name {
             "user_id" => Some(account.id.to_string()),

@@ -103,7 +103,12 @@ impl Processes {
     }
 
     /// A value of the process with this id; `None`: it has ended.
-    pub fn value(&mut self, root: &Folders, name: &str, id: &str) -> Result<Option<String>, String> {
+    pub fn value(
+        &mut self,
+        root: &Folders,
+        name: &str,
+        id: &str,
+    ) -> Result<Option<String>, String> {
         let Ok(number) = id.parse() else {
             return Ok(None);
         };

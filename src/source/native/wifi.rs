@@ -105,7 +105,12 @@ impl Wifi {
     }
 
     /// A value of the radio or interface that the outermost row is.
-    pub fn value(&mut self, root: &Folders, name: &str, key: &str) -> Result<Option<String>, String> {
+    pub fn value(
+        &mut self,
+        root: &Folders,
+        name: &str,
+        key: &str,
+    ) -> Result<Option<String>, String> {
         self.refresh(root)?;
         let (Some((_, config)), Some(state)) = (&self.config, &mut self.state) else {
             return Ok(None);

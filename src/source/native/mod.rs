@@ -215,7 +215,7 @@ impl NativeSource {
                 self.accounts.value(&self.root, name, row)
             }
             "wifi_security_modes" => Ok(Some(self.modes.supported(&self.root))),
-            _ if name.starts_with("wifi_") && is_value(name) => {
+            _ if name.starts_with("wifi_") => {
                 let section = rows.first().map(String::as_str).unwrap_or_default();
                 self.wifi.value(&self.root, name, section)
             }
@@ -224,13 +224,15 @@ impl NativeSource {
             "ipv4_address" => network::ipv4(rows).map(|a| a.map(|(address, _)| address)),
             "ipv4_netmask" => network::ipv4(rows).map(|a| a.and_then(|(_, mask)| mask)),
             "ipv6_address" => network::ipv6(row),
-            _ if is_network_value(name) => Ok(self.networks.value(&self.root, name, rows)),
-            _ => match self.runtime.get(name) {
-                None if !is_value(name) => Err("there is no native value of this name".to_owned()),
-                value => Ok(value),
-            },
+            _ if GIVEN.contains(&name) => Ok(self.runtime.get(name)),
+            _ => Ok(self.networks.value(&self.root, name, rows)),
         };
-        value.map_err(|what| trouble(name, what))
+        match value {
+            // A name is only looked up in full where nothing came of it.
+            Ok(None) if !is_value(name) => Err("there is no native value of this name".to_owned()),
+            value => value,
+        }
+        .map_err(|what| trouble(name, what))
     }
 
     fn share(&mut self, cpu: &str, share: Share) -> Result<Option<String>, String> {

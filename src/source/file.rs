@@ -24,7 +24,7 @@ pub struct FileSource {
     limits: Limits,
     deadline: Deadline,
     /// What was read in this request, by path below the root; `None`: there is none.
-    texts: BTreeMap<String, Result<Option<String>, Trouble>>,
+    texts: HashMap<String, Result<Option<String>, Trouble>>,
     /// Where the rows of those texts are: by path, field and separator, then by key.
     lines: BTreeMap<RowsOf, HashMap<String, Range<usize>>>,
     /// What is staged, by path below the root.
@@ -47,7 +47,7 @@ impl FileSource {
             folders: Folders::new(root),
             limits,
             deadline: Deadline::after(limits.request_deadline),
-            texts: BTreeMap::new(),
+            texts: HashMap::new(),
             lines: BTreeMap::new(),
             staged: BTreeMap::new(),
         }

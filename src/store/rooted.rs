@@ -235,7 +235,7 @@ impl Folders {
         if let Some(real) = walked.get(folder) {
             return Ok(Some(within(real, name)));
         }
-        let real = match Self::below_known(&mut walked, folder) {
+        let real = match self.below_known(&mut walked, folder) {
             Some(real) => real,
             None => self.root.path(folder)?,
         };
@@ -244,13 +244,13 @@ impl Folders {
         Ok(Some(found))
     }
 
-    /// A folder below one that is known, step by step; the folders between are known
-    /// then, too. `None`: none is known, or there is a link on the way.
-    fn below_known(walked: &mut HashMap<String, PathBuf>, folder: &str) -> Option<PathBuf> {
+    /// A folder below one that is known, or below the root, step by step; the folders
+    /// between are known then, too. `None`: there is a link on the way.
+    fn below_known(&self, walked: &mut HashMap<String, PathBuf>, folder: &str) -> Option<PathBuf> {
         let mut slashes = folder.rmatch_indices('/').map(|(at, _)| at);
-        let (mut at, mut real) = slashes.find_map(|at| {
-            let known = walked.get(folder.get(..at)?)?;
-            Some((at, known.clone()))
+        let (mut at, mut real) = slashes.find_map(|at| match folder.get(..at)? {
+            "" => Some((at, self.root.dir.clone())),
+            above => Some((at, walked.get(above)?.clone())),
         })?;
         loop {
             let rest = folder.get(at + 1..)?;

@@ -144,7 +144,7 @@ impl Networks {
             let l3;
             let device = if of_interface {
                 l3 = self.config.l3_device(row)?;
-                l3.as_str()
+                &*l3
             } else {
                 row
             };

@@ -199,7 +199,7 @@ mod tests {
             loads: all.loads.clone(),
             names: all.names.clone(),
         };
-        let root = Root::new("/".as_ref()).expect("there is a root");
+        let root = Folders::new(Root::new("/".as_ref()).expect("there is a root"));
         copy.share(&root, name, share).expect("no file is read")
     }
 

@@ -71,13 +71,7 @@ pub(super) fn from_raw<'s>(
             Raw::Text(text) => text,
             Raw::List(items) => items.join(" "),
         };
-        let base = facets.named.base;
-        let as_it_is = match base {
-            ValueType::String => true,
-            // The type holds it, and it is its one form.
-            _ => base.is_number() && value::is_plain_number(&text),
-        };
-        if as_it_is && extra.is_none_or(Extra::leaves_values_alone) {
+        if is_shown_as_it_is(facets, extra, &text) {
             return Ok(Reading::exact(text));
         }
         return item_from(param, facets, extra, &text, path_of_key);
@@ -109,6 +103,26 @@ pub(super) fn from_raw<'s>(
         value: join_list(values.iter().map(|value| &**value)).into(),
         exact,
     })
+}
+
+/// The value that a text of the schema itself stands for, where it is that text.
+pub(super) fn from_constant<'s>(
+    param: &'s Param,
+    facets: &Facets,
+    text: &'s str,
+) -> Option<Reading<'s>> {
+    let extra = param.extra.as_deref();
+    let alone = extra.is_none_or(|extra| extra.none.is_empty());
+    let as_it_is = alone && facets.list.is_none() && is_shown_as_it_is(facets, extra, text);
+    (as_it_is && !text.contains('{')).then(|| Reading::exact(text))
+}
+
+/// Whether a single text is shown as its source keeps it.
+fn is_shown_as_it_is(facets: &Facets, extra: Option<&Extra>, text: &str) -> bool {
+    let base = facets.named.base;
+    // A number that the type holds, in its one form.
+    (base == ValueType::String || base.is_number() && value::is_plain_number(text))
+        && extra.is_none_or(Extra::leaves_values_alone)
 }
 
 /// Whether the type's own form tells items from other text (`MACAddress`).

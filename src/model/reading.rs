@@ -2,7 +2,7 @@
 //! aliases. Values are read in batches, one batch a source, a bounded number at a time.
 
 use super::api::{Entry, EntryRef, Fault};
-use super::binding::SourceKind;
+use super::binding::{Binding, SourceKind};
 use super::convert::{self, Reading};
 use super::schema::{ObjectId, ParamId, ParamSource, Schema};
 use super::source::{Ask, Raw, Trouble};
@@ -178,6 +178,7 @@ impl Model {
         leaves: &[Leaf],
         secrets: bool,
     ) -> Vec<Result<Reading<'s>, Trouble>> {
+        let most = self.limits.value_bytes;
         let mut seen = Seen::default();
         let mut readings = Vec::with_capacity(leaves.len());
         // What is not asked of a source is read at once; for the rest, which source is
@@ -190,7 +191,10 @@ impl Model {
                 (_, Some(reads)) => (exactly(reads), None),
                 _ if param.hidden && !secrets => (exactly(""), None),
                 (ParamSource::At(binding), None) => {
-                    (Err(Trouble::default()), Some(binding.source()))
+                    match constant(schema, leaf.param, binding, most) {
+                        Some(reading) => (Ok(reading), None),
+                        None => (Err(Trouble::default()), Some(binding.source())),
+                    }
                 }
                 (ParamSource::Alias, None) => (exactly(self.alias_of(&leaf.place)), None),
                 (ParamSource::ParameterKey, None) => (exactly(self.key.clone()), None),
@@ -437,6 +441,21 @@ fn silent(kind: SourceKind) -> Trouble {
         source: format!("{kind:?}").to_lowercase(),
         what: "the source did not answer".to_owned(),
     }
+}
+
+/// A value that stands in the schema, not longer than so many bytes: it is asked of no
+/// source and not copied.
+fn constant<'s>(
+    schema: &'s Schema,
+    param: ParamId,
+    binding: &'s Binding,
+    most: usize,
+) -> Option<Reading<'s>> {
+    let Binding::Constant(text) = binding else {
+        return None;
+    };
+    convert::from_constant(schema.param(param), schema.facets(param), text)
+        .filter(|reading| reading.value.len() <= most)
 }
 
 fn exactly<'s>(value: impl Into<Cow<'s, str>>) -> Result<Reading<'s>, Trouble> {

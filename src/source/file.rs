@@ -5,7 +5,7 @@
 //! change is in force.
 
 use super::pick::{line_rows, pick, row_lines};
-use super::{Deadline, Limits, is_row_key, path_with_rows, read_only};
+use super::{Deadline, Limits, is_row_key, path_with_rows, read_only, text_of};
 use crate::model::binding::{Binding, DirRows, FileAt, Pick, Rows};
 use crate::model::source::{Ask, FileChange, Prepared, Raw, Refusal, Row, Source, Trouble};
 use crate::store::{Disk, Folders, RealDisk, Root};
@@ -299,11 +299,6 @@ impl Source for FileSource {
             }
         }
     }
-}
-
-/// Text as it is, or with U+FFFD for what is no UTF-8.
-fn text_of(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
 
 /// One write: the kernel takes a value whole or not at all.

@@ -1,6 +1,6 @@
 //! Flash, hardware, configuration files: what of Device.DeviceInfo. few values need.
 
-use super::super::is_row_key;
+use super::super::{is_row_key, text_of};
 use super::timezone::utc_time;
 use crate::store::Folders;
 use std::io;
@@ -73,7 +73,7 @@ pub fn config_date(root: &Folders, package: &str) -> Result<Option<String>, Stri
 /// `None`: there is no such file, or no such process any more.
 pub fn read(root: &Folders, path: &str) -> Result<Option<String>, String> {
     match root.read(path, LIMIT) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Ok(bytes) => Ok(Some(text_of(bytes))),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) if e.raw_os_error() == Some(nix::errno::Errno::ESRCH as i32) => Ok(None),
         Err(e) => Err(format!("{path}: {e}")),

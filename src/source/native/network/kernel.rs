@@ -1,6 +1,7 @@
 //! What the kernel and the router's programs tell of networks in text files: counters,
 //! routes, addresses, leases, name servers. Each file is read at most once a request.
 
+use crate::source::text_of;
 use crate::store::Folders;
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -72,8 +73,7 @@ pub struct Kernel {
 }
 
 fn text(root: &Folders, path: &str) -> String {
-    let bytes = root.read(path, MAX_FILE).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
+    text_of(root.read(path, MAX_FILE).unwrap_or_default())
 }
 
 impl Kernel {

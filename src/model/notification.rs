@@ -164,7 +164,7 @@ impl Model {
     }
 
     fn read_watched(&mut self, schema: &Schema, leaves: &[Leaf]) -> Vec<WatchedValue> {
-        let readings = self.read_shown(leaves);
+        let readings = self.read_shown(schema, leaves);
         let values = leaves.iter().zip(readings);
         values
             .map(|(leaf, reading)| {
@@ -173,7 +173,7 @@ impl Model {
                 WatchedValue {
                     level: self.attributes.level(&path, notify),
                     volatile: is_volatile(schema, leaf.param),
-                    value: reading.ok().map(|reading| reading.value),
+                    value: reading.ok().map(|reading| reading.value.into_owned()),
                     path,
                 }
             })

@@ -57,7 +57,7 @@ pub struct Ask<'a> {
 
 /// Something is wrong with a source: a broken file, a failing command. The parameters
 /// concerned answer 9002 by name and are left out under a partial path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trouble {
     /// Which source, in words for the log and `status`: `uci wireless`, `command /bin/x`.
     pub source: String,

@@ -119,7 +119,7 @@ impl Model {
             return Err(parameter_faults(items, faults));
         }
         let leaves: Vec<Leaf> = wanted.iter().map(|w| w.leaf.clone()).collect();
-        let current = self.read_quietly(&leaves);
+        let current = self.read_quietly(&schema, &leaves);
         let changed: Vec<&Wanted> = wanted
             .iter()
             .zip(&current)
@@ -201,7 +201,7 @@ impl Model {
         leaves: &[Leaf],
         faults: &mut Vec<(usize, Fault)>,
     ) {
-        let readings = self.read_quietly(leaves);
+        let readings = self.read_quietly(schema, leaves);
         for (want, reading) in wanted.iter().zip(readings) {
             let param = schema.param(want.leaf.param);
             let is_command = param.extra.as_ref().is_some_and(|e| e.reads.is_some());

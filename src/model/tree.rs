@@ -449,7 +449,7 @@ impl Model {
 
 /// The alias of a row that was given none.
 pub(super) fn default_alias(number: u32) -> String {
-    format!("cpe-{number}")
+    ["cpe-", &number.to_string()].concat()
 }
 
 /// A child object of a single object or a row.

@@ -331,6 +331,25 @@ impl Schema {
         path
     }
 
+    /// Whether this is the path of a table, without the `{i}.` of its rows.
+    pub(crate) fn is_path_of_table(&self, table: ObjectId, path: &str) -> bool {
+        let mut left = path.strip_suffix('.');
+        let mut at = table;
+        loop {
+            let object = self.object(at);
+            left = left.and_then(|left| left.strip_suffix(&*object.name));
+            let Some(parent) = object.parent else {
+                return left == Some("");
+            };
+            let end = match self.object(parent).table {
+                Some(_) => ".{i}.",
+                None => ".",
+            };
+            left = left.and_then(|left| left.strip_suffix(end));
+            at = parent;
+        }
+    }
+
     /// Packages to reload when this parameter has changed.
     pub(crate) fn reload_of(&self, id: ParamId) -> Vec<Arc<str>> {
         let param = self.param(id);
@@ -481,6 +500,46 @@ impl<'a> ParameterView<'a> {
                 .map(|id| self.schema.path_of(*id))
                 .collect(),
             None => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_known_by_its_path_and_no_other() {
+        let text = r#"
+["Device.A.B.{i}."]
+rows = { uci = "a", type = "b" }
+["Device.A.B.{i}.C.{i}."]
+rows = { uci = "a", type = "c", parent = "b" }
+Name = { type = "string", constant = "{row}" }
+"#;
+        let files = [("a.toml".to_owned(), text.to_owned())];
+        let schema = Schema::load(&files).expect("a good file");
+        let tables = (0..schema.objects.len() as u16).map(ObjectId);
+        let tables: Vec<ObjectId> = tables
+            .filter(|id| schema.object(*id).table.is_some())
+            .collect();
+        assert_eq!(tables.len(), 2);
+        for table in &tables {
+            for other in &tables {
+                let path = schema.path_of(*other);
+                let path = path.strip_suffix("{i}.").expect("a table's path");
+                assert_eq!(schema.is_path_of_table(*table, path), table == other);
+            }
+            for none in [
+                "",
+                ".",
+                "A.B.",
+                "Device.A.B",
+                "Device.A.B.{i}.",
+                "xDevice.A.B.",
+            ] {
+                assert!(!schema.is_path_of_table(*table, none), "{none}");
+            }
         }
     }
 }

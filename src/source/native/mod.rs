@@ -14,7 +14,7 @@ mod wifi;
 use super::read_only;
 use crate::model::binding::{Binding, Rows};
 use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Source, Trouble};
-use crate::store::Root;
+use crate::store::{Folders, Root};
 use accounts::Accounts;
 use hostapd::Modes;
 use processes::Processes;
@@ -22,11 +22,11 @@ use processors::{Processors, Share};
 use sensors::Sensors;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use timezone::ZoneText;
 use wifi::Wifi;
 
-pub use timezone::{is_posix_zone, utc_offset_minutes};
+pub use timezone::is_posix_zone;
 
 /// Names of values computed here.
 const COMPUTED: [&str; 45] = [
@@ -121,10 +121,12 @@ fn is_network_value(name: &str) -> bool {
 }
 
 /// Values that the agent itself knows and the data model shows
-/// (`native = "connection_request_url"`). Copies share one map.
+/// (`native = "connection_request_url"`), and the time zone that both need. Copies share
+/// them.
 #[derive(Clone, Default)]
 pub struct Runtime {
     map: Arc<Mutex<BTreeMap<String, String>>>,
+    zone: Arc<Mutex<ZoneText>>,
 }
 
 /// Shows the names only: the URL of the connection request is a secret.
@@ -150,6 +152,16 @@ impl Runtime {
         self.with(|map| map.get(name).cloned())
     }
 
+    /// Minutes by which local time is ahead of UTC at `now` (seconds since 1970).
+    pub fn utc_offset_minutes(&self, root: &Root, now: i64) -> i16 {
+        self.zone().utc_offset_minutes(root, now)
+    }
+
+    fn zone(&self) -> MutexGuard<'_, ZoneText> {
+        // What is known of the zone is replaced as a whole.
+        self.zone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, String>) -> T) -> T {
         // Single inserts and removals leave the map whole, whoever panicked meanwhile.
         act(&mut self.map.lock().unwrap_or_else(PoisonError::into_inner))
@@ -158,9 +170,8 @@ impl Runtime {
 
 /// Serves [`Binding::Native`] and [`Rows::Native`].
 pub struct NativeSource {
-    root: Root,
+    root: Folders,
     runtime: Runtime,
-    zone: ZoneText,
     processors: Processors,
     processes: Processes,
     sensors: Sensors,
@@ -176,9 +187,8 @@ impl NativeSource {
     /// Computes from files below this root; `runtime` holds what the agent hands in.
     pub fn new(root: Root, runtime: Runtime) -> NativeSource {
         NativeSource {
-            root,
+            root: Folders::new(root),
             runtime,
-            zone: ZoneText::default(),
             processors: Processors::default(),
             processes: Processes::default(),
             sensors: Sensors::default(),
@@ -194,7 +204,9 @@ impl NativeSource {
         let row = rows.last().map(String::as_str).unwrap_or_default();
         let cpu = if row.is_empty() { "cpu" } else { row };
         let value = match name {
-            "current_local_time" => Ok(Some(self.zone.current_local_time(&self.root))),
+            "current_local_time" => Ok(Some(
+                self.runtime.zone().current_local_time(self.root.root()),
+            )),
             "cpu_usage" => self.share(cpu, Share::Busy),
             "cpu_user" => self.share(cpu, Share::User),
             "cpu_system" => self.share(cpu, Share::System),
@@ -215,7 +227,7 @@ impl NativeSource {
                 self.accounts.value(&self.root, name, row)
             }
             "wifi_security_modes" => Ok(Some(self.modes.supported(&self.root))),
-            _ if name.starts_with("wifi_") && is_value(name) => {
+            _ if name.starts_with("wifi_") => {
                 let section = rows.first().map(String::as_str).unwrap_or_default();
                 self.wifi.value(&self.root, name, section)
             }
@@ -224,13 +236,15 @@ impl NativeSource {
             "ipv4_address" => network::ipv4(rows).map(|a| a.map(|(address, _)| address)),
             "ipv4_netmask" => network::ipv4(rows).map(|a| a.and_then(|(_, mask)| mask)),
             "ipv6_address" => network::ipv6(row),
-            _ if is_network_value(name) => Ok(self.networks.value(&self.root, name, rows)),
-            _ => match self.runtime.get(name) {
-                None if !is_value(name) => Err("there is no native value of this name".to_owned()),
-                value => Ok(value),
-            },
+            _ if GIVEN.contains(&name) => Ok(self.runtime.get(name)),
+            _ => Ok(self.networks.value(&self.root, name, rows)),
         };
-        value.map_err(|what| trouble(name, what))
+        match value {
+            // A name is only looked up in full where nothing came of it.
+            Ok(None) if !is_value(name) => Err("there is no native value of this name".to_owned()),
+            value => value,
+        }
+        .map_err(|what| trouble(name, what))
     }
 
     fn share(&mut self, cpu: &str, share: Share) -> Result<Option<String>, String> {
@@ -269,6 +283,7 @@ impl NativeSource {
 
 impl Source for NativeSource {
     fn begin(&mut self) {
+        self.root.forget();
         self.processors.begin();
         self.processes.begin();
         self.sensors.begin();

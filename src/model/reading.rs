@@ -6,7 +6,8 @@ use super::binding::SourceKind;
 use super::convert::{self, Reading};
 use super::schema::{ObjectId, ParamId, ParamSource, Schema};
 use super::source::{Ask, Raw, Trouble};
-use super::tree::{Leaf, Model, Place, Target, Walk, child_place, default_alias, internal};
+use super::tree::{Leaf, Model, Place, Target, child_place, default_alias, internal};
+use super::walk::Walk;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -63,11 +64,13 @@ impl Model {
                 Target::Object(place) => {
                     let schema = Arc::clone(&self.schema);
                     let mut walk = Walk::from(place);
-                    while let Some(place) = self.step(&mut walk) {
-                        if place.is_table {
+                    while let Some(here) = self.step(&mut walk) {
+                        let params = schema.params_of(here.object);
+                        if here.is_table || params.len() == 0 {
                             continue;
                         }
-                        leaves.extend(schema.params_of(place.object).map(|param| Leaf {
+                        let place = Rc::new(walk.place());
+                        leaves.extend(params.map(|param| Leaf {
                             place: Rc::clone(&place),
                             param,
                             exact: false,

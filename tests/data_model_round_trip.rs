@@ -527,7 +527,7 @@ fn area(bench: &Bench, name: &str, found: &mut Found) {
         if !parameter.hidden() {
             trial.back(&mut model);
         }
-        if model.troubles() != [] {
+        if !model.troubles().is_empty() {
             trial.wrong(format!("{}: {:?}", entry.path, model.troubles()));
         }
         let only = parameter.facets().enumeration.len() == 1;

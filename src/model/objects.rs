@@ -223,7 +223,7 @@ impl Model {
             let mut leaves = self.leaves_of(id);
             leaves.retain(|leaf| !leaf.place.path.starts_with(path));
             let is_list = schema.facets(id).list.is_some();
-            for (leaf, reading) in leaves.iter().zip(self.read_quietly(&schema, &leaves)) {
+            for (leaf, reading) in leaves.iter().zip(self.read_quietly(schema, &leaves)) {
                 let Ok(reading) = reading else {
                     continue;
                 };

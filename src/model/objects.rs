@@ -6,7 +6,8 @@ use super::facets::{join_list, split_list};
 use super::schema::{ParamSource, Schema};
 use super::source::Refusal;
 use super::transaction::{Change, check_key, ends_in_number};
-use super::tree::{Model, Place, Target, Walk, parse};
+use super::tree::{Model, Place, Target, parse};
+use super::walk::Walk;
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -119,7 +120,7 @@ impl Model {
         while let Some(below) = self.step(&mut walk) {
             let is_row = !below.is_table && schema.object(below.object).table.is_some();
             if is_row {
-                rows.push(below);
+                rows.push(Rc::new(walk.place()));
             }
         }
         let mut change = self.begin_change();

@@ -6,7 +6,8 @@ use super::binding::{Binding, SourceKind};
 use super::convert::{self, Reading};
 use super::schema::{ObjectId, ParamId, ParamSource, Schema};
 use super::source::{Ask, Raw, Trouble};
-use super::tree::{Leaf, Model, Place, RowSet, Target, Walk, child_place, default_alias, internal};
+use super::tree::{Leaf, Model, Place, RowSet, Target, child_place, default_alias, internal};
+use super::walk::Walk;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -65,11 +66,13 @@ impl Model {
                 Target::Object(place) => {
                     let schema = Arc::clone(&self.schema);
                     let mut walk = Walk::from(place);
-                    while let Some(place) = self.step(&mut walk) {
-                        if place.is_table {
+                    while let Some(here) = self.step(&mut walk) {
+                        let params = schema.params_of(here.object);
+                        if here.is_table || params.len() == 0 {
                             continue;
                         }
-                        leaves.extend(schema.params_of(place.object).map(|param| Leaf {
+                        let place = Rc::new(walk.place());
+                        leaves.extend(params.map(|param| Leaf {
                             place: Rc::clone(&place),
                             param,
                             exact: false,

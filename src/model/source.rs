@@ -124,6 +124,13 @@ pub trait Source: Send {
     /// around it, outermost first.
     fn rows(&mut self, rows: &Rows, parents: &[String]) -> Result<Vec<Row>, Trouble>;
 
+    /// A number that stands while the answers of [`rows`](Source::rows) about a table do:
+    /// where it is what it was when they were given, they need not be asked for again, even
+    /// in a later request. `None` where only asking tells, and while anything is staged.
+    fn rows_version(&mut self, _rows: &Rows) -> Option<u32> {
+        None
+    }
+
     /// Reads a batch: as many answers as asks, in their order. `Ok(None)`: the source
     /// works but has no value there (the parameter's default holds).
     fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>>;

@@ -62,6 +62,11 @@ pub enum Notify {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId(u16);
 
+impl ObjectId {
+    /// The root of every schema.
+    pub(crate) const ROOT: ObjectId = ObjectId(0);
+}
+
 /// A parameter of a [`Schema`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ParamId(u16);
@@ -252,7 +257,7 @@ impl Schema {
     }
 
     pub(crate) fn root(&self) -> ObjectId {
-        ObjectId(0)
+        ObjectId::ROOT
     }
 
     #[expect(
@@ -281,7 +286,10 @@ impl Schema {
         &self.facets[usize::from(self.param(id).facets)]
     }
 
-    pub(crate) fn params_of(&self, object: ObjectId) -> impl Iterator<Item = ParamId> + use<> {
+    pub(crate) fn params_of(
+        &self,
+        object: ObjectId,
+    ) -> impl ExactSizeIterator<Item = ParamId> + use<> {
         self.object(object).params.clone().map(ParamId)
     }
 

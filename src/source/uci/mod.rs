@@ -57,6 +57,8 @@ pub struct UciSource {
     numbers: BTreeMap<(String, String), u32>,
     /// Held from `prepare` to `finish`.
     locks: Vec<Locked>,
+    /// How often a file was read.
+    readings: u32,
 }
 
 /// Places of sections, by what their option that names the row around them says.
@@ -66,6 +68,8 @@ struct Cached {
     /// `None`: there is no file.
     stamp: Option<Stamp>,
     content: Result<Content, Trouble>,
+    /// Which reading of a file this is: higher than all before.
+    reading: u32,
     /// Looked at in this request.
     checked: bool,
     /// The stamp alone does not tell; read again in the next request.
@@ -86,6 +90,7 @@ impl UciSource {
             lists: Vec::new(),
             numbers: BTreeMap::new(),
             locks: Vec::new(),
+            readings: 0,
         }
     }
 
@@ -170,9 +175,11 @@ impl UciSource {
             Err(FileError::Missing { .. }) => (None, Ok(Content::default())),
             Err(e) => (stamp, Err(trouble(package, e))),
         };
+        self.readings = self.readings.wrapping_add(1);
         let cached = Cached {
             stamp,
             content,
+            reading: self.readings,
             checked: true,
             unsettled,
         };
@@ -496,6 +503,21 @@ impl Source for UciSource {
         }
         let all = 0..content.package.sections().len();
         Ok(rows_at(content, all, rows, parents, within.as_ref(), limit))
+    }
+
+    fn rows_version(&mut self, rows: &Rows) -> Option<u32> {
+        let (package, within) = match rows {
+            Rows::Uci(rows) => (&rows.package, rows.within.is_some()),
+            Rows::Items(items) => (&items.package, false),
+            _ => return None,
+        };
+        // Where the rows are told by networks, too, only asking tells.
+        if within || !self.drafts.is_empty() {
+            return None;
+        }
+        self.refresh(package).ok()?;
+        let cached = self.cached(package)?;
+        cached.content.is_ok().then_some(cached.reading)
     }
 
     fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {

@@ -367,6 +367,7 @@ impl Model {
     /// Forgets everything staged.
     pub(super) fn abandon(&mut self, change: Change) {
         self.finish(&change.kinds, false);
+        self.cache.clear();
         self.numbers = change.numbers;
         self.attributes = change.attributes;
     }
@@ -377,7 +378,6 @@ impl Model {
                 source.finish(committed);
             }
         }
-        self.cache.clear();
     }
 
     /// Puts everything staged in force together with what the model keeps itself, or
@@ -414,7 +414,8 @@ impl Model {
             // Whoever finishes this change after a power cut must know all of them.
             file.reload = reload.iter().cloned().collect();
         }
-        if self.numbers.dirty {
+        let renumbered = self.numbers.dirty;
+        if renumbered {
             files.push(self.state_file(instances::FILE, Some(self.numbers.to_bytes())));
         }
         if self.attributes != change.attributes {
@@ -442,6 +443,10 @@ impl Model {
             key.clone_into(&mut self.key);
         }
         self.finish(&change.kinds, true);
+        match renumbered {
+            true => self.cache.clear(),
+            false => self.doubt_rows(),
+        }
         Ok(reload.into_iter().collect())
     }
 

@@ -14,7 +14,7 @@ use super::schema::{ObjectId, ParamId, Schema};
 use super::source::{Journal, Source, Trouble};
 use super::transaction::{KEY_FILE, load_key};
 use super::troubles::Troubles;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,12 +32,14 @@ pub struct Model {
     pub(super) attributes: Attributes,
     pub(super) key: String,
     pub(super) troubles: Troubles,
-    /// Rows by table path.
-    pub(super) cache: HashMap<String, Cached>,
+    /// Rows by table; those of one object in order of the rows around the table.
+    pub(super) cache: BTreeMap<ObjectId, Vec<Cached>>,
 }
 
 /// Rows of a table as they were asked for last.
 pub(super) struct Cached {
+    /// The numbers of the rows around the table.
+    numbers: Box<[u32]>,
     rows: Result<Arc<RowSet>, Trouble>,
     /// What the source said then stands for these rows.
     version: Option<u32>,
@@ -210,7 +212,7 @@ impl Model {
             attributes,
             key,
             troubles: Troubles::default(),
-            cache: HashMap::new(),
+            cache: BTreeMap::new(),
         }
     }
 
@@ -224,18 +226,27 @@ impl Model {
             self.key = kept.key;
             self.cache.clear();
         }
-        let mut kept = 0;
-        self.cache.retain(|_, cached| {
-            cached.checked = false;
-            let rows = match (&cached.rows, cached.version) {
-                (Ok(rows), Some(_)) => rows.rows.len(),
-                _ => return false,
-            };
-            kept += 1 + rows;
-            kept <= MAX_KEPT
-        });
+        self.doubt_rows();
         for (_, source) in &mut self.sources {
             source.begin();
+        }
+    }
+
+    /// Rows known so far may not be there any more: of those that their source can tell to
+    /// have stayed, it must be asked whether they did; all others go.
+    pub(super) fn doubt_rows(&mut self) {
+        let mut kept = 0;
+        for tables in self.cache.values_mut() {
+            tables.retain_mut(|cached| {
+                cached.checked = false;
+                let rows = match (&cached.rows, cached.version) {
+                    (Ok(rows), Some(_)) => rows.rows.len(),
+                    _ => return false,
+                };
+                kept += 1 + rows;
+                kept <= MAX_KEPT
+            });
+            tables.shrink_to_fit();
         }
     }
 
@@ -358,13 +369,23 @@ impl Model {
 
     /// The rows of a table, asked once a request.
     pub(super) fn rows_of(&mut self, table: &Place) -> Result<Arc<RowSet>, Trouble> {
-        if let Some(known) = self.cache.get(&table.path)
+        let place = |tables: &Vec<Cached>| {
+            tables.binary_search_by(|known| (*known.numbers).cmp(&table.numbers))
+        };
+        let tables = self.cache.get(&table.object);
+        let known = tables.and_then(|tables| tables.get(place(tables).ok()?));
+        if let Some(known) = known
             && known.checked
         {
             return known.rows.clone();
         }
         let version = self.version_of(table);
-        if let Some(known) = self.cache.get_mut(&table.path)
+        let tables = self.cache.get_mut(&table.object);
+        let known = tables.and_then(|tables| {
+            let at = place(tables).ok()?;
+            tables.get_mut(at)
+        });
+        if let Some(known) = known
             && version.is_some()
             && known.version == version
             && *known.around == *table.keys
@@ -385,12 +406,27 @@ impl Model {
             None => Box::default(),
         };
         let cached = Cached {
+            numbers: (*table.numbers).into(),
             rows: rows.clone(),
             version,
             around,
             checked: true,
         };
-        self.cache.insert(table.path.clone(), cached);
+        let tables = self.cache.entry(table.object).or_default();
+        match place(tables) {
+            Ok(at) => {
+                if let Some(known) = tables.get_mut(at) {
+                    *known = cached;
+                }
+            }
+            Err(at) => {
+                if tables.is_empty() {
+                    // Most tables are below no row.
+                    tables.reserve_exact(1);
+                }
+                tables.insert(at, cached);
+            }
+        }
         rows
     }
 
@@ -448,6 +484,12 @@ pub(super) fn default_alias(number: u32) -> String {
 
 /// What the path of a row has more than that of its table.
 pub(super) fn push_row(path: &mut String, number: u32) {
+    if number < 10 {
+        // Most tables are small: no formatter for one digit.
+        path.push(char::from(b'0' + number as u8));
+        path.push('.');
+        return;
+    }
     // Writing to a String does not fail.
     let _ = write!(path, "{number}.");
 }

@@ -511,13 +511,19 @@ impl Source for UciSource {
             Rows::Items(items) => (&items.package, false),
             _ => return None,
         };
-        // Where the rows are told by networks, too, only asking tells.
-        if within || !self.drafts.is_empty() {
+        if !self.drafts.is_empty() {
             return None;
         }
         self.refresh(package).ok()?;
         let cached = self.cached(package)?;
-        cached.content.is_ok().then_some(cached.reading)
+        let reading = cached.content.is_ok().then_some(cached.reading)?;
+        if !within {
+            return Some(reading);
+        }
+        // Networks tell the rows, too; where their file is broken, they tell nothing.
+        let _ = self.refresh("network");
+        // A later reading of either file has a higher number than both had.
+        Some(reading.max(self.cached("network")?.reading))
     }
 
     fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {

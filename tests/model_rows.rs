@@ -102,7 +102,7 @@ fn rows(model: &mut Model, world: &Mutex<World>) -> (Vec<String>, usize) {
     let names = model.names("Device.T.", false).unwrap();
     let paths = names.into_iter().map(|name| name.path);
     let is_row = |path: &String| {
-        path.ends_with(|c: char| c == '.') && {
+        path.ends_with('.') && {
             let last = path.trim_end_matches('.').rsplit('.').next();
             last.is_some_and(|part| part.parse::<u32>().is_ok())
         }

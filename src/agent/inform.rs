@@ -86,7 +86,7 @@ fn current_time(world: &World) -> DateTime {
         let seconds = clock::unix_seconds();
         DateTime::Local {
             seconds,
-            offset_minutes: crate::source::native::utc_offset_minutes(&world.setup.root, seconds),
+            offset_minutes: world.runtime.utc_offset_minutes(&world.setup.root, seconds),
         }
     } else {
         DateTime::SinceBoot(uptime(world))

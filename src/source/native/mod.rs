@@ -22,11 +22,11 @@ use processors::{Processors, Share};
 use sensors::Sensors;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use timezone::ZoneText;
 use wifi::Wifi;
 
-pub use timezone::{is_posix_zone, utc_offset_minutes};
+pub use timezone::is_posix_zone;
 
 /// Names of values computed here.
 const COMPUTED: [&str; 45] = [
@@ -121,10 +121,11 @@ fn is_network_value(name: &str) -> bool {
 }
 
 /// Values that the agent itself knows and the data model shows
-/// (`native = "connection_request_url"`). Copies share one map.
+/// (`native = "connection_request_url"`), and what is read for both. Copies share it.
 #[derive(Clone, Default)]
 pub struct Runtime {
     map: Arc<Mutex<BTreeMap<String, String>>>,
+    zone: Arc<Mutex<ZoneText>>,
 }
 
 /// Shows the names only: the URL of the connection request is a secret.
@@ -150,6 +151,16 @@ impl Runtime {
         self.with(|map| map.get(name).cloned())
     }
 
+    /// Minutes by which local time is ahead of UTC at `now` (seconds since 1970).
+    pub fn utc_offset_minutes(&self, root: &Root, now: i64) -> i16 {
+        self.zone().utc_offset_minutes(root, now)
+    }
+
+    fn zone(&self) -> MutexGuard<'_, ZoneText> {
+        // What is known is replaced as a whole, whoever panicked meanwhile.
+        self.zone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, String>) -> T) -> T {
         // Single inserts and removals leave the map whole, whoever panicked meanwhile.
         act(&mut self.map.lock().unwrap_or_else(PoisonError::into_inner))
@@ -160,7 +171,6 @@ impl Runtime {
 pub struct NativeSource {
     root: Root,
     runtime: Runtime,
-    zone: ZoneText,
     processors: Processors,
     processes: Processes,
     sensors: Sensors,
@@ -178,7 +188,6 @@ impl NativeSource {
         NativeSource {
             root,
             runtime,
-            zone: ZoneText::default(),
             processors: Processors::default(),
             processes: Processes::default(),
             sensors: Sensors::default(),
@@ -194,7 +203,7 @@ impl NativeSource {
         let row = rows.last().map(String::as_str).unwrap_or_default();
         let cpu = if row.is_empty() { "cpu" } else { row };
         let value = match name {
-            "current_local_time" => Ok(Some(self.zone.current_local_time(&self.root))),
+            "current_local_time" => Ok(Some(self.runtime.zone().current_local_time(&self.root))),
             "cpu_usage" => self.share(cpu, Share::Busy),
             "cpu_user" => self.share(cpu, Share::User),
             "cpu_system" => self.share(cpu, Share::System),

@@ -32,9 +32,25 @@ impl ZoneText {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let seconds = |passed: Duration| i64::try_from(passed.as_secs()).unwrap_or(i64::MAX);
         let now = now.map_or(0, seconds);
+        let zone = self.zone(root);
+        local_time(now, zone.as_deref().unwrap_or("UTC0"))
+    }
+
+    /// Minutes by which local time is ahead of UTC at `now` (seconds since 1970).
+    pub fn utc_offset_minutes(&mut self, root: &Root, now: i64) -> i16 {
+        let zone = self.zone(root);
+        let east = zone
+            .as_deref()
+            .and_then(Zone::parse)
+            .map_or(0, |zone| zone.east_at(now));
+        // No zone is further from UTC than a day.
+        i16::try_from(east / 60).unwrap_or(0)
+    }
+
+    fn zone(&mut self, root: &Root) -> Option<String> {
         let path = root.path(CONFIG).ok();
         let stamp = path.and_then(|path| Stamp::of(&path).ok()).flatten();
-        let zone = match (&self.known, stamp) {
+        match (&self.known, stamp) {
             (Some((then, zone)), Some(stamp)) if *then == stamp => zone.clone(),
             _ => {
                 let zone = zone_text(root);
@@ -42,8 +58,7 @@ impl ZoneText {
                 self.known = stamp.map(|stamp| (stamp, zone.clone()));
                 zone
             }
-        };
-        local_time(now, zone.as_deref().unwrap_or("UTC0"))
+        }
     }
 }
 
@@ -59,17 +74,6 @@ pub fn utc_now() -> String {
     utc_time(now.map_or(0, |passed| {
         i64::try_from(passed.as_secs()).unwrap_or(i64::MAX)
     }))
-}
-
-/// Minutes by which local time is ahead of UTC at `now` (seconds since 1970).
-pub fn utc_offset_minutes(root: &Root, now: i64) -> i16 {
-    let zone = zone_text(root);
-    let east = zone
-        .as_deref()
-        .and_then(Zone::parse)
-        .map_or(0, |zone| zone.east_at(now));
-    // No zone is further from UTC than a day.
-    i16::try_from(east / 60).unwrap_or(0)
 }
 
 /// Whether a text is a time zone as POSIX writes it, with its offset (`UTC` and `GMT` may

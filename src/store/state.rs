@@ -7,8 +7,8 @@
 use super::atomic;
 use super::disk::{Disk, RealDisk};
 use log::{debug, info, warn};
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -259,7 +259,7 @@ pub(super) fn seal(name: &str, body: &[u8]) -> Vec<u8> {
     let header = Header {
         version: VERSION,
         file: name.to_owned(),
-        sha256: hex(&sha256(body)),
+        sha256: hex(sha256(body).as_ref()),
     };
     // A struct of two texts and a number always becomes JSON.
     let mut out = serde_json::to_vec(&header).unwrap_or_default();
@@ -290,15 +290,15 @@ pub(super) fn unseal(name: &str, mut bytes: Vec<u8>) -> Result<Vec<u8>, String> 
         ));
     }
     let body = bytes.split_off(end + 1);
-    if hex(&sha256(&body)) != header.sha256 {
+    if hex(sha256(&body).as_ref()) != header.sha256 {
         return Err("it is torn: its checksum does not hold".to_owned());
     }
     Ok(body)
 }
 
 /// SHA-256 (FIPS 180-4).
-pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
+pub(super) fn sha256(bytes: &[u8]) -> impl AsRef<[u8]> {
+    digest(&SHA256, bytes)
 }
 
 /// Lower-case hexadecimal.

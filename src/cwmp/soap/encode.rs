@@ -32,7 +32,9 @@ impl ValuesWriter {
         ValuesWriter { envelope, list }
     }
 
-    /// Adds one value. After an error the writer is of no further use: answer 9004.
+    /// Adds one value. After an error the writer is of no further use: answer 9004. `name`
+    /// is one of the data model: letters, digits, `.`, `-` and `_` (TR-106 3.1), which
+    /// nothing has to be escaped of.
     pub fn push(&mut self, name: &str, ty: XsdType, value: &str) -> Result<(), TooLarge> {
         value_struct(&mut self.envelope, &mut self.list, name, ty, value);
         self.envelope.check()
@@ -70,7 +72,8 @@ impl NamesWriter {
         NamesWriter { envelope, list }
     }
 
-    /// Adds one name. After an error the writer is of no further use: answer 9004.
+    /// Adds one name, which [`ValuesWriter::push`] tells of. After an error the writer is of
+    /// no further use: answer 9004.
     pub fn push(&mut self, name: &str, writable: bool) -> Result<(), TooLarge> {
         name_struct(&mut self.envelope, &mut self.list, name, writable);
         self.envelope.check()
@@ -92,7 +95,7 @@ fn name_struct(e: &mut Envelope, list: &mut Array, name: &str, writable: bool) {
         _ => "</ParameterInfoStruct><ParameterInfoStruct><Name>",
     });
     e.count(list);
-    e.text(name);
+    e.name(name);
     e.raw(match writable {
         true => "</Name><Writable>1</Writable>",
         false => "</Name><Writable>0</Writable>",
@@ -115,7 +118,7 @@ fn value_struct(e: &mut Envelope, list: &mut Array, name: &str, ty: XsdType, val
         _ => "</Value></ParameterValueStruct><ParameterValueStruct><Name>",
     });
     e.count(list);
-    e.text(name);
+    e.name(name);
     e.raw(match ty {
         XsdType::String => "</Name><Value xsi:type=\"xsd:string\">",
         XsdType::Int => "</Name><Value xsi:type=\"xsd:int\">",

@@ -190,6 +190,13 @@ impl Envelope {
         }
     }
 
+    /// The name of a parameter or object. No such name holds what must be escaped: the data
+    /// model is refused where one would, and instances add digits.
+    pub(super) fn name(&mut self, name: &str) {
+        debug_assert_eq!(plain_bytes(name.as_bytes()), name.len(), "{name:?}");
+        self.raw(name);
+    }
+
     /// `<name>`
     pub(super) fn start(&mut self, name: &str) {
         self.raw("<");

@@ -103,6 +103,17 @@ impl Agent {
         self.session_ends()
     }
 
+    /// A watched file, the settings, is replaced by an equal one: all watched values are read
+    /// and compared, and none has changed.
+    pub fn scan(&self) {
+        let file = "/etc/config/cwmp";
+        let text = self.router.read(file).expect("settings");
+        let new = "/etc/config/.cwmp.new";
+        self.router.write(new, &text).expect("the same settings");
+        fs::rename(self.router.path(new), self.router.path(file)).expect("in their place");
+        std::thread::sleep(SETTLED);
+    }
+
     fn session_ends(&mut self) -> SessionRecord {
         self.sessions += 1;
         let number = self.sessions;

@@ -32,6 +32,11 @@ const BUDGETS: &[(&str, Option<u64>, &str)] = &[
         Some(4_000_000),
         "warm session: methods, all names, all values, three set",
     ),
+    (
+        "scan",
+        None,
+        "reading what is watched by default, unchanged",
+    ),
     ("periodic", None, "warm session that changes nothing"),
     ("start", Some(60_000_000), "start, first session, end"),
     (

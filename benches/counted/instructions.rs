@@ -9,7 +9,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What can be counted here.
-const FIGURES: [&str; 5] = ["start", "periodic", "session", "table_1000", "table_10000"];
+const FIGURES: [&str; 6] = [
+    "start",
+    "scan",
+    "periodic",
+    "session",
+    "table_1000",
+    "table_10000",
+];
+/// Scans in the life whose scans are counted.
+const SCANS: u32 = 4;
 /// Rows of the larger table; the smaller has a tenth.
 const ROWS: usize = 840;
 /// The UCI-backed table whose read is counted: 12 parameters a row.
@@ -24,6 +33,16 @@ struct Callgrind<'a> {
 impl Callgrind<'_> {
     /// Instructions of one life: a start, these sessions, an end.
     fn life(&mut self, sessions: Vec<Script>, prepare: &dyn Fn(&Router)) -> u64 {
+        self.life_with_scans(sessions, 0, prepare)
+    }
+
+    /// The same with so many scans of the watched values after the sessions.
+    fn life_with_scans(
+        &mut self,
+        sessions: Vec<Script>,
+        scans: u32,
+        prepare: &dyn Fn(&Router),
+    ) -> u64 {
         self.lives += 1;
         let file = self.out.join(format!("callgrind.{}", self.lives));
         let wrapper = [
@@ -38,6 +57,9 @@ impl Callgrind<'_> {
         for _ in 1..count {
             agent.session();
         }
+        for _ in 0..scans {
+            agent.scan();
+        }
         agent.stop();
         let text = fs::read_to_string(&file).expect("callgrind's file");
         let total = text.lines().rev().find_map(|l| l.strip_prefix("totals: "));
@@ -51,6 +73,15 @@ impl Callgrind<'_> {
         let without = self.life(vec![session(1)], &as_it_is);
         let with = self.life(vec![session(1), session(2)], &as_it_is);
         with.saturating_sub(without)
+    }
+
+    /// What one scan of the watched values costs that finds no change.
+    fn scan(&mut self) -> u64 {
+        let without = self.life(vec![Script::new()], &as_it_is);
+        let with = self.life_with_scans(vec![Script::new()], SCANS, &as_it_is);
+        let one = with.saturating_sub(without) / u64::from(SCANS);
+        assert!(one > 10_000, "{one} instructions: there was no scan");
+        one
     }
 
     /// What a warm read of a table of this many rows costs, without the session around it.
@@ -133,6 +164,7 @@ pub fn count(
     for name in FIGURES.iter().copied().filter(|name| wants(name)) {
         let n = match name {
             "start" => valgrind.life(vec![Script::new()], &as_it_is),
+            "scan" => valgrind.scan(),
             "periodic" => valgrind.second(&|_| Script::new()),
             "session" => {
                 no_process(program, &out);

@@ -408,7 +408,7 @@ fn sync_folders(disk: &dyn Disk, steps: &[Step]) -> Result<(), Trouble> {
 }
 
 fn hash(content: &[u8]) -> String {
-    hex(&sha256(content))
+    hex(sha256(content).as_ref())
 }
 
 fn trouble(path: &Path, what: impl std::fmt::Display) -> Trouble {

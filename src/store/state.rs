@@ -7,9 +7,9 @@
 use super::atomic;
 use super::disk::{Disk, RealDisk};
 use log::{debug, info, warn};
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +20,8 @@ const VERSION: u32 = 1;
 pub(super) const LIMIT: u64 = 4 * 1024 * 1024;
 /// The header line is never longer than this, bytes.
 const HEADER: usize = 512;
+/// The largest body that is remembered, bytes.
+const REMEMBERED: usize = 2048;
 /// How many damaged files of one name are kept.
 const KEPT_BAD: u32 = 4;
 
@@ -31,6 +33,15 @@ pub struct StateDir {
     /// The files whose last write failed: what is seen of them may not be durable. Shared
     /// by all clones.
     failing: Arc<Mutex<BTreeSet<String>>>,
+    /// What was last to be written of small files, so that the same need not be hashed
+    /// again. Shared by all clones.
+    sealed: Arc<Mutex<BTreeMap<String, Sealed>>>,
+}
+
+/// A state file's content: the header, this many bytes, and the body.
+struct Sealed {
+    header: usize,
+    content: Vec<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,6 +76,7 @@ impl StateDir {
             disk,
             dir: real.unwrap_or_else(|| dir.to_owned()),
             failing: Arc::default(),
+            sealed: Arc::default(),
         }
     }
 
@@ -130,7 +142,7 @@ impl StateDir {
     pub fn save_bytes(&self, name: &str, body: &[u8]) -> io::Result<bool> {
         let path = self.path(name);
         let failed_before = self.failing().contains(name);
-        let content = seal(name, body);
+        let content = self.sealed(name, body);
         let write = || atomic::write(&*self.disk, &path, &content, 0o600);
         let written = match write() {
             // A folder, a pipe: it would stand in the way for good.
@@ -160,6 +172,25 @@ impl StateDir {
             _ => {}
         }
         written
+    }
+
+    /// [`seal`], from memory where the body is the last one.
+    fn sealed(&self, name: &str, body: &[u8]) -> Vec<u8> {
+        let mut all = self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = all.get(name)
+            && last.content.get(last.header..) == Some(body)
+        {
+            return last.content.clone();
+        }
+        let content = seal(name, body);
+        if body.len() <= REMEMBERED {
+            let last = Sealed {
+                header: content.len() - body.len(),
+                content: content.clone(),
+            };
+            all.insert(name.to_owned(), last);
+        }
+        content
     }
 
     /// As [`save`](Self::save); a failure is logged, once until a write succeeds. `what`
@@ -228,7 +259,7 @@ pub(super) fn seal(name: &str, body: &[u8]) -> Vec<u8> {
     let header = Header {
         version: VERSION,
         file: name.to_owned(),
-        sha256: hex(&sha256(body)),
+        sha256: hex(sha256(body).as_ref()),
     };
     // A struct of two texts and a number always becomes JSON.
     let mut out = serde_json::to_vec(&header).unwrap_or_default();
@@ -259,25 +290,24 @@ pub(super) fn unseal(name: &str, mut bytes: Vec<u8>) -> Result<Vec<u8>, String> 
         ));
     }
     let body = bytes.split_off(end + 1);
-    if hex(&sha256(&body)) != header.sha256 {
+    if hex(sha256(&body).as_ref()) != header.sha256 {
         return Err("it is torn: its checksum does not hold".to_owned());
     }
     Ok(body)
 }
 
 /// SHA-256 (FIPS 180-4).
-pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
+pub(super) fn sha256(bytes: &[u8]) -> impl AsRef<[u8]> {
+    digest(&SHA256, bytes)
 }
 
 /// Lower-case hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut s, b| {
-            // Writing to a String does not fail.
-            let _ = write!(s, "{b:02x}");
-            s
-        })
+    let digit = |n: u8| char::from(if n < 10 { b'0' + n } else { b'a' - 10 + n });
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }

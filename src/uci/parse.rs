@@ -8,7 +8,7 @@ use super::MAX_BYTES;
 use super::package::{Package, Section, Value, apply, lossy};
 use super::table::{NOBODY, Piece, Place, Table};
 use super::token::{Command, Keyword, Reader};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -103,7 +103,7 @@ struct Builder {
     /// The section that options go to.
     current: Option<u32>,
     /// Every type and name once.
-    names: HashMap<Arc<str>, ()>,
+    names: BTreeSet<Arc<str>>,
     /// Where an option stands in its section, for sections too long to be searched.
     places: HashMap<(u32, Arc<str>), usize>,
 }
@@ -127,11 +127,11 @@ impl Builder {
     fn shared(&mut self, bytes: &[u8]) -> Arc<str> {
         // Names and types were checked to be ASCII.
         let text = String::from_utf8_lossy(bytes);
-        if let Some((known, ())) = self.names.get_key_value(&*text) {
+        if let Some(known) = self.names.get(&*text) {
             return known.clone();
         }
         let new: Arc<str> = text.into();
-        self.names.insert(new.clone(), ());
+        self.names.insert(new.clone());
         new
     }
 

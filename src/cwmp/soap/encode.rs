@@ -32,7 +32,9 @@ impl ValuesWriter {
         ValuesWriter { envelope, list }
     }
 
-    /// Adds one value. After an error the writer is of no further use: answer 9004.
+    /// Adds one value. After an error the writer is of no further use: answer 9004. `name`
+    /// is one of the data model: letters, digits, `.`, `-` and `_` (TR-106 3.1), which
+    /// nothing has to be escaped of.
     pub fn push(&mut self, name: &str, ty: XsdType, value: &str) -> Result<(), TooLarge> {
         value_struct(&mut self.envelope, &mut self.list, name, ty, value);
         self.envelope.check()
@@ -45,7 +47,7 @@ impl ValuesWriter {
 
     /// Ends the response.
     pub fn finish(mut self) -> Result<Vec<u8>, TooLarge> {
-        self.envelope.end_array(self.list);
+        end_values(&mut self.envelope, self.list);
         self.envelope.end("cwmp:GetParameterValuesResponse");
         self.envelope.finish()
     }
@@ -70,7 +72,8 @@ impl NamesWriter {
         NamesWriter { envelope, list }
     }
 
-    /// Adds one name. After an error the writer is of no further use: answer 9004.
+    /// Adds one name, which [`ValuesWriter::push`] tells of. After an error the writer is of
+    /// no further use: answer 9004.
     pub fn push(&mut self, name: &str, writable: bool) -> Result<(), TooLarge> {
         name_struct(&mut self.envelope, &mut self.list, name, writable);
         self.envelope.check()
@@ -78,26 +81,44 @@ impl NamesWriter {
 
     /// Ends the response.
     pub fn finish(mut self) -> Result<Vec<u8>, TooLarge> {
-        self.envelope.end_array(self.list);
+        end_names(&mut self.envelope, self.list);
         self.envelope.end("cwmp:GetParameterNamesResponse");
         self.envelope.finish()
     }
 }
 
+/// Writes one name up to its end tag, which the next or [`end_names`] writes: the pieces of
+/// markup between two texts go out as one.
 fn name_struct(e: &mut Envelope, list: &mut Array, name: &str, writable: bool) {
+    e.raw(match list.items() {
+        0 => "<ParameterInfoStruct><Name>",
+        _ => "</ParameterInfoStruct><ParameterInfoStruct><Name>",
+    });
     e.count(list);
-    e.raw("<ParameterInfoStruct><Name>");
-    e.text(name);
+    e.name(name);
     e.raw(match writable {
-        true => "</Name><Writable>1</Writable></ParameterInfoStruct>",
-        false => "</Name><Writable>0</Writable></ParameterInfoStruct>",
+        true => "</Name><Writable>1</Writable>",
+        false => "</Name><Writable>0</Writable>",
     });
 }
 
+/// Ends a list of names.
+fn end_names(e: &mut Envelope, list: Array) {
+    if list.items() > 0 {
+        e.end("ParameterInfoStruct");
+    }
+    e.end_array(list);
+}
+
+/// Writes one value up to its end tags, which the next or [`end_values`] writes: the pieces
+/// of markup between two texts go out as one.
 fn value_struct(e: &mut Envelope, list: &mut Array, name: &str, ty: XsdType, value: &str) {
+    e.raw(match list.items() {
+        0 => "<ParameterValueStruct><Name>",
+        _ => "</Value></ParameterValueStruct><ParameterValueStruct><Name>",
+    });
     e.count(list);
-    e.raw("<ParameterValueStruct><Name>");
-    e.text(name);
+    e.name(name);
     e.raw(match ty {
         XsdType::String => "</Name><Value xsi:type=\"xsd:string\">",
         XsdType::Int => "</Name><Value xsi:type=\"xsd:int\">",
@@ -111,7 +132,14 @@ fn value_struct(e: &mut Envelope, list: &mut Array, name: &str, ty: XsdType, val
         XsdType::Decimal => "</Name><Value xsi:type=\"xsd:decimal\">",
     });
     e.text(value);
-    e.raw("</Value></ParameterValueStruct>");
+}
+
+/// Ends a list of values.
+fn end_values(e: &mut Envelope, list: Array) {
+    if list.items() > 0 {
+        e.raw("</Value></ParameterValueStruct>");
+    }
+    e.end_array(list);
 }
 
 fn value_list(e: &mut Envelope, values: &[ParameterValue]) {
@@ -119,7 +147,7 @@ fn value_list(e: &mut Envelope, values: &[ParameterValue]) {
     for v in values {
         value_struct(e, &mut list, &v.name, v.ty, &v.value);
     }
-    e.end_array(list);
+    end_values(e, list);
 }
 
 /// Writes an Inform; `session_timeout` (seconds) is sent from CWMP 1.3 on, the list of
@@ -296,7 +324,7 @@ pub fn write_cpe_response(heading: &Heading, response: &CpeResponse) -> Result<V
             for info in infos {
                 name_struct(&mut e, &mut list, &info.name, info.writable);
             }
-            e.end_array(list);
+            end_names(&mut e, list);
         }
         CpeResponse::GetParameterAttributes(attributes) => {
             let mut list = e.array("ParameterList", "cwmp:ParameterAttributeStruct");

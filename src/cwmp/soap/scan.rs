@@ -18,10 +18,12 @@ pub(super) fn scan(text: &str, limits: &Limits) -> Result<(), ReadError> {
     let bytes = text.as_bytes();
     // The parser reserves room for a node at each '<' and an attribute at each '='.
     let allowed = limits.nodes as usize * 2;
-    if bytes.iter().filter(|b| **b == b'<').count() > allowed {
+    let more_than_allowed =
+        |byte| bytes.len() > allowed && bytes.iter().filter(|b| **b == byte).count() > allowed;
+    if more_than_allowed(b'<') {
         return Err(ReadError::TooMany("elements"));
     }
-    if bytes.iter().filter(|b| **b == b'=').count() > allowed {
+    if more_than_allowed(b'=') {
         return Err(ReadError::TooMany("attributes"));
     }
     // Namespaces in scope at each open element.

@@ -35,33 +35,40 @@ pub(super) struct Array {
     items: u32,
 }
 
-/// How many bytes at the beginning of a text stand in XML as they are: ASCII from the space
-/// on, but for `&`, `<` and `>`. Looks at eight bytes at a time.
-fn plain_bytes(text: &[u8]) -> usize {
+/// Whether these eight bytes stand in XML as they are: ASCII from the space on, but for
+/// `&`, `<` and `>`.
+const fn is_plain(bytes: [u8; 8]) -> bool {
     /// The same byte eight times.
     const fn each(byte: u8) -> u64 {
         u64::from_ne_bytes([byte; 8])
     }
-    /// The highest bit of the lowest byte that is zero; zero where none is.
-    const fn zero_byte(word: u64) -> u64 {
-        word.wrapping_sub(each(0x01)) & !word & each(0x80)
-    }
-    let special = |b: &u8| !matches!(b, b' '..=0x7f) || matches!(b, b'&' | b'<' | b'>');
+    let word = u64::from_ne_bytes(bytes);
+    // The lowest byte that is not plain leaves its highest bit set in one of these, and plain
+    // ones leave none: nothing is borrowed from them.
+    let control = word.wrapping_sub(each(b' '));
+    let ampersand = (word ^ each(b'&')).wrapping_sub(each(1));
+    // `<` and `>` differ in the bit 0x02 alone.
+    let angle = ((word | each(0x02)) ^ each(b'>')).wrapping_sub(each(1));
+    (word | control | ampersand | angle) & each(0x80) == 0
+}
+
+/// How many bytes at the beginning of a text are plain as [`is_plain`] says.
+fn plain_bytes(text: &[u8]) -> usize {
     let (words, rest) = text.as_chunks::<8>();
     let mut plain = 0;
     for bytes in words {
-        let word = u64::from_ne_bytes(*bytes);
-        let control = word.wrapping_sub(each(0x20)) & !word & each(0x80);
-        let beyond_ascii = word & each(0x80);
-        let ampersand = zero_byte(word ^ each(b'&'));
-        // `<` and `>` differ in the bit 0x02 alone.
-        let angle = zero_byte((word | each(0x02)) ^ each(b'>'));
-        if control | beyond_ascii | ampersand | angle != 0 {
-            return plain + bytes.iter().position(special).unwrap_or(0);
+        if !is_plain(*bytes) {
+            break;
         }
         plain += bytes.len();
     }
-    plain + rest.iter().position(special).unwrap_or(rest.len())
+    let all_but_few = plain + rest.len() == text.len();
+    if all_but_few && (rest.is_empty() || text.last_chunk().is_some_and(|last| is_plain(*last))) {
+        return text.len();
+    }
+    let special = |b: &u8| !matches!(b, b' '..=0x7f) || matches!(b, b'&' | b'<' | b'>');
+    let after = text.get(plain..).unwrap_or_default();
+    plain + after.iter().position(special).unwrap_or(after.len())
 }
 
 /// One envelope being written. After the first piece that does not fit, nothing more is
@@ -181,6 +188,13 @@ impl Envelope {
                 c => self.raw(c.encode_utf8(&mut [0; 4])),
             }
         }
+    }
+
+    /// The name of a parameter or object. No such name holds what must be escaped: the data
+    /// model is refused where one would, and instances add digits.
+    pub(super) fn name(&mut self, name: &str) {
+        debug_assert_eq!(plain_bytes(name.as_bytes()), name.len(), "{name:?}");
+        self.raw(name);
     }
 
     /// `<name>`

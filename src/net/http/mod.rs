@@ -43,7 +43,7 @@ pub const MAX_REDIRECTS: u32 = 5;
 /// Largest head of an answer, bytes.
 pub(super) const MAX_HEAD: usize = 32 * 1024;
 /// Bytes of a body that are handed over at a time.
-const PIECE: usize = 2048;
+const PIECE: usize = 4000;
 /// A 401's or redirect's body up to this size is read to keep the connection.
 const MAX_DISCARD: u64 = 64 * 1024;
 

@@ -10,9 +10,9 @@ use cwmp_agent::source::builtin;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Parameters of the schema, tables counted once: to be raised as the model grows.
-const LEAST_PARAMETERS: usize = 300;
+const LEAST_PARAMETERS: usize = 590;
 /// Parameters that the sample router shows, row by row.
-const LEAST_INSTANCES: usize = 700;
+const LEAST_INSTANCES: usize = 1650;
 
 /// Values outside of TR-181's range on purpose: path, value, why.
 const DIFFERENCES: &[(&str, &str, &str)] = &[];
@@ -42,7 +42,7 @@ fn schema_path(path: &str) -> String {
 }
 
 #[test]
-fn a_home_router_shows_at_least_three_hundred_parameters() {
+fn a_home_router_shows_nearly_six_hundred_parameters() {
     let schema = router_model::schema(&files());
     let known: BTreeSet<String> = schema.parameters().map(|p| p.path()).collect();
     assert!(
@@ -98,7 +98,12 @@ fn complaint(item: &str, line: &BTreeMap<&str, &str>) -> Option<String> {
         .split('|')
         .map(|v| v.split('{').next().unwrap_or(v))
         .collect();
-    if allowed != [""] && !allowed.contains(&item) {
+    // Beside TR-181's own values a vendor may have others: `X_<VENDOR>_…` (TR-106).
+    let vendor = item
+        .strip_prefix("X_")
+        .and_then(|rest| rest.split_once('_'));
+    let of_vendor = vendor.is_some_and(|(name, value)| !name.is_empty() && !value.is_empty());
+    if allowed != [""] && !allowed.contains(&item) && !of_vendor {
         return Some(format!("is none of {allowed:?}"));
     }
     let length = item.chars().count();

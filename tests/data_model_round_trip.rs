@@ -2,67 +2,26 @@
 //! router: values made from its own schema are set, found in the file and read back by an
 //! agent that knows nothing of the Set.
 
+mod model_values;
 mod router;
 mod router_model;
 
 use cwmp_agent::model::binding::Binding;
 use cwmp_agent::model::schema::ParameterView;
-use cwmp_agent::model::{Model, Schema, SetError, SetItem, SetOutcome, ValueType};
+use cwmp_agent::model::{Entry, Model, Schema, SetError, SetItem, SetOutcome};
 use cwmp_agent::source::builtin;
 use cwmp_agent::uci::Package;
+use model_values::rules::{Is, REFUSED, TOGETHER};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Writable instances that must have taken part at least.
-const LEAST_INSTANCES: usize = 170;
+const LEAST_INSTANCES: usize = 700;
 
-type Is = fn(&str) -> bool;
-
-/// Sets that are refused with 9007 although type, range and the like allow the value: the
-/// parameter, which values, and why. A row that never meets a refusal fails the test.
-const REFUSED: &[(&str, Is, &str)] = &[
-    (
-        "Device.WiFi.Radio.{i}.AutoChannelEnable",
-        |v| v == "false",
-        "goes with a Channel",
-    ),
-    (
-        "Device.Time.LocalTimeZone",
-        |v| !v.starts_with("CET-1") && !v.starts_with('<') && !v.starts_with("UTC"),
-        "no POSIX time zone",
-    ),
-    (
-        "Device.WiFi.Radio.{i}.OperatingStandards",
-        |_| true,
-        "not the standards of the band up to a newest one",
-    ),
-    (
-        "Device.WiFi.Radio.{i}.OperatingChannelBandwidth",
-        |v| v == "320MHz-1",
-        "wider than the standards in use",
-    ),
-    (
-        "Device.WiFi.Radio.{i}.ExtensionChannel",
-        |v| v != "Auto",
-        "only 802.11n at 40 MHz has one to choose",
-    ),
-    (
-        "Device.WiFi.AccessPoint.{i}.Security.EncryptionMode",
-        |_| true,
-        "not the ciphers of the mode, or one twice",
-    ),
-    (
-        "Device.NAT.PortMapping.{i}.ExternalPortEndRange",
-        |v| v.parse().is_ok_and(|n: u32| n < 8080),
-        "below ExternalPort",
-    ),
-    (
-        "Device.NAT.PortMapping.{i}.Interface",
-        |v| !v.is_empty(),
-        "no zone of the firewall has the network",
-    ),
-];
+/// Values that change by themselves.
+const VOLATILE: &[&str] = &["CurrentLocalTime", "LastUpdate", "Date"];
 
 fn files() -> Vec<(String, String)> {
     let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
@@ -79,21 +38,26 @@ fn schema_path(path: &str) -> String {
     parts.collect::<Vec<_>>().join(".")
 }
 
-fn set(model: &mut Model, path: &str, value: &str) -> Result<SetOutcome, SetError> {
+fn set(model: &mut Model, items: &[(String, String)]) -> Result<SetOutcome, SetError> {
     model.begin();
-    let item = SetItem {
-        path,
-        ty: None,
-        value,
-    };
-    model.set(&[item], None)
+    let items: Vec<SetItem<'_>> = items
+        .iter()
+        .map(|(path, value)| SetItem {
+            path,
+            ty: None,
+            value,
+        })
+        .collect();
+    model.set(&items, None)
 }
 
+/// The value that a path shows, or what keeps it from showing one.
 fn get(model: &mut Model, path: &str) -> String {
     model.begin();
-    let mut entries = model.get(&[path]).unwrap_or_else(|f| panic!("{path}: {f}"));
-    assert_eq!(entries.len(), 1, "{path}");
-    entries.remove(0).value
+    match model.get(&[path]) {
+        Ok(mut entries) if entries.len() == 1 => entries.remove(0).value,
+        other => format!("{other:?}"),
+    }
 }
 
 /// Files of a folder: content, and what a rewrite would change.
@@ -152,14 +116,40 @@ fn options(binding: &Binding) -> Vec<String> {
     let Binding::Uci(at) = binding else {
         return Vec::new();
     };
-    let view: &[&str] = match at.codec.as_deref() {
+    let also: &[&str] = match at.codec.as_deref() {
         Some("wifi_standards") => &["legacy_rates"],
         Some("regulatory_domain") => &["country3"],
+        Some("interface_mask") => &["netmask"],
+        Some("pool_first") => &["limit"],
+        Some("pool_last") => &["start"],
+        Some("pool_address") => &["cwmp_pool"],
         _ => &[],
     };
     let mut all = at.clears.clone();
-    all.extend(view.iter().map(|name| (*name).to_owned()));
+    all.extend(also.iter().map(|name| (*name).to_owned()));
     all.push(at.option.clone());
+    all
+}
+
+/// The lines of a section that a Set may make: `@device[name={row}]` is found by its name.
+fn made(binding: &Binding, path: &str, rows: &BTreeMap<String, String>) -> Vec<String> {
+    let Binding::Uci(at) = binding else {
+        return Vec::new();
+    };
+    let Some(kind) = &at.create else {
+        return Vec::new();
+    };
+    let found_by = at.section.split_once('[').and_then(|(_, rest)| {
+        let (option, value) = rest.strip_suffix(']')?.split_once('=')?;
+        let object = path.rsplit_once('.').map_or("", |(object, _)| object);
+        let value = match value {
+            "{row}" => rows.get(&format!("{object}.Name"))?,
+            value => value,
+        };
+        Some(format!("\toption {option} '{value}'"))
+    });
+    let mut all = vec![format!("config {kind} ")];
+    all.extend(found_by);
     all
 }
 
@@ -177,210 +167,57 @@ fn is_of(line: &str, options: &[String]) -> bool {
     }
 }
 
-/// Texts that find what is wrong with quoting.
-const TEXTS: &[&str] = &[
-    "",
-    "x",
-    "a \"quoted\" Straße & 'more' <of> it # $(reboot) \\ `x`",
-    "'",
-    "\"",
-    "\\",
-    "#",
-    "two words",
-    "tab\there",
-    "with a\nline break",
-    "ドメイン.例",
-    "%20%2C",
-    "CET-1CEST,M3.5.0,M10.5.0/3",
-    "<-03>3",
-    "UTC0",
-];
-
-/// Samples of every form that a pattern or a named type of the shipped model asks for.
-const FORMS: &[&str] = &[
-    "http://acs.example.net:7547/a?b=c%20d",
-    "https://[2001:db8::1]/'\"",
-    "DE ",
-    "FRI",
-    "USO",
-    "192.0.2.77",
-    "198.51.100.0/24",
-    "255.255.0.0",
-    "2001:db8::77",
-    "2001:db8:1::/48",
-    "02:00:5e:00:53:99",
-    "02:00:5E:00:53:98",
-    "01234567-89ab-cdef-0123-456789abcdef",
-    "1",
-    "65535",
-];
-
-/// What one item of a parameter can be: its ends, and what lies between.
-fn items(parameter: &ParameterView<'_>) -> Vec<String> {
-    let facets = parameter.facets();
-    if !facets.enumeration.is_empty() {
-        return facets.enumeration.iter().map(|e| e.to_string()).collect();
-    }
-    let base = facets.named.base;
-    let own = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect();
-    match base {
-        ValueType::Boolean => own(&["true", "false", "1", "0"]),
-        ValueType::DateTime => own(&[
-            "0001-01-01T00:00:00Z",
-            "2026-01-31T23:59:59Z",
-            "2038-01-19T03:14:08Z",
-            "2026-06-30T12:00:00+02:00",
-        ]),
-        _ if base.is_number() => {
-            let (low, high): (i128, i128) = match base {
-                ValueType::Int => (i32::MIN.into(), i32::MAX.into()),
-                ValueType::UnsignedInt => (0, u32::MAX.into()),
-                ValueType::Long => (i64::MIN.into(), i64::MAX.into()),
-                _ => (0, u64::MAX.into()),
-            };
-            let end = |bound: &Option<Box<str>>, or: i128| {
-                let own = bound.as_deref().map(|text| text.parse());
-                own.map_or(or, |n| n.expect("a whole bound"))
-            };
-            let (low, high) = (end(&facets.min, low), end(&facets.max, high));
-            let between = [low + 1, low / 2 + high / 2, high - 1, 60, 22];
-            let all = [low, high].into_iter().chain(between);
-            all.filter(|n| (low..=high).contains(n))
-                .map(|n| n.to_string())
-                .collect()
-        }
-        ValueType::HexBinary | ValueType::Base64 => {
-            let least = facets.min_length().unwrap_or(1).max(1) as usize;
-            let most = facets.max_length().unwrap_or(64) as usize;
-            let ends = [least, most].into_iter();
-            ends.flat_map(|n| ["a5".repeat(n), "00".repeat(n)])
-                .collect()
-        }
-        _ => {
-            // What has no form of its own takes every text.
-            let formless = facets.pattern.is_none() && facets.named.form.is_empty();
-            let mut all: Vec<String> = own(TEXTS);
-            if !formless {
-                all.extend(own(FORMS));
-            }
-            // The shortest and the longest, in letters of one octet and of three.
-            let most = facets.max_length().unwrap_or(300) as usize;
-            let least = facets.min_length().unwrap_or(1) as usize;
-            let octets = facets.max_octets.map_or(most, |n| n as usize / 3);
-            all.push("a".repeat(least));
-            all.push("z".repeat(most));
-            all.push("語".repeat(octets.min(most)));
-            all
-        }
-    }
-}
-
-/// Values for a parameter, in canonical form and without the ones its schema forbids.
-fn values(parameter: &ParameterView<'_>, rows: &BTreeSet<String>, path: &str) -> Vec<String> {
-    let facets = parameter.facets();
-    let mut all: Vec<String> = Vec::new();
-    if parameter.type_name() == "Alias" {
-        // Different from those of the other rows.
-        let row = path.replace('.', "-");
-        let row = &row[row.len().saturating_sub(40)..];
-        all.extend([format!("a{row}"), format!("Z_9.{row}")]);
-        all.push(format!("{row:L<64}").replacen('-', "L", 1));
-    } else if parameter.references().is_empty() {
-        all = items(parameter);
-    } else {
-        all.push(String::new());
-        for table in parameter.references() {
-            let table = table.trim_end_matches("{i}.");
-            let is_row = |row: &&String| {
-                let number = row.strip_prefix(table);
-                number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
-            };
-            all.extend(rows.iter().filter(is_row).cloned());
-        }
-    }
-    if let Some(list) = facets.list {
-        let escape = |item: &String| {
-            let item = item.replace('%', "%25").replace(',', "%2C");
-            item.replace(' ', "%20").replace(['\t', '\n'], "%09")
-        };
-        let items: Vec<String> = all
-            .iter()
-            .filter(|item| facets.check_item(item).is_ok() && !item.is_empty())
-            .map(escape)
-            .collect();
-        let most = list.max_items.map_or(items.len(), |n| n as usize);
-        let parts = items.iter().map(String::as_str);
-        all = vec![
-            String::new(),
-            parts.clone().take(most).collect::<Vec<_>>().join(","),
-        ];
-        all.extend(items.clone());
-        for (i, one) in parts.clone().enumerate() {
-            for (j, two) in parts.clone().enumerate().skip(i + 1) {
-                all.push(format!("{one},{two}"));
-                let third = parts.clone().skip(j + 1);
-                all.extend(third.map(|three| format!("{one},{two},{three}")));
-            }
-            if facets.enumeration.is_empty() {
-                break;
-            }
-        }
-    }
-    let mut seen = BTreeSet::new();
-    all.iter()
-        .filter_map(|value| facets.check(value).ok())
-        .filter(|value| seen.insert(value.clone()))
-        .collect()
-}
-
-/// What a Set did to the disk, as it must have.
+/// One parameter of one row, and what came of its values.
 struct Trial<'a> {
     router: &'a router::Router,
     schema: &'a Arc<Schema>,
     parameter: ParameterView<'a>,
     path: &'a str,
-    met: &'a mut BTreeSet<&'static str>,
-    /// Refusals that are not listed.
-    wrong: &'a mut Vec<String>,
+    /// Every value that the router showed first.
+    tree: &'a BTreeMap<String, String>,
+    found: &'a mut Found,
+}
+
+/// What the trials of some parameters found.
+#[derive(Default)]
+struct Found {
+    instances: usize,
+    sets: usize,
+    /// Rows of [`REFUSED`] and of [`TOGETHER`] that were needed.
+    met: BTreeSet<(&'static str, &'static str)>,
+    wrong: Vec<String>,
 }
 
 impl Trial<'_> {
+    /// What a request must hold so that this value can be set.
+    fn request(&mut self, value: &str) -> Vec<(String, String)> {
+        let mut items = vec![(self.path.to_owned(), value.to_owned())];
+        let own = self.parameter.path();
+        let object = self.path.rsplit_once('.').map_or("", |(object, _)| object);
+        for (path, which, companion, with) in TOGETHER {
+            if *path == own && which(value) {
+                items.push((format!("{object}.{companion}"), (*with).to_owned()));
+                self.found.met.insert((path, companion));
+            }
+        }
+        items
+    }
+
     /// Sets one value; whether it was taken.
     fn run(&mut self, model: &mut Model, value: &str) -> bool {
         let about = format!("{} = {value:?}", self.path);
         let before = snapshot(self.router, "/etc/config");
-        let outcome = match set(model, self.path, value) {
+        let items = self.request(value);
+        let outcome = match set(model, &items) {
             Ok(outcome) => outcome,
             Err(error) => {
                 self.refused(&about, value, &error);
-                assert_eq!(snapshot(self.router, "/etc/config"), before, "{about}");
+                self.same(&about, &snapshot(self.router, "/etc/config"), &before);
                 return false;
             }
         };
         let after = snapshot(self.router, "/etc/config");
-        let changed: Vec<&String> = after
-            .iter()
-            .filter(|(name, now)| before.get(*name).is_none_or(|then| then.0 != now.0))
-            .map(|(name, _)| name)
-            .collect();
-        assert_eq!(before.len(), after.len(), "{about}: files come or go");
-        match self.parameter.binding() {
-            Some(Binding::Uci(at)) if !outcome.changed.is_empty() => {
-                assert_eq!(changed, [&at.package], "{about}");
-                assert_eq!(outcome.reload, std::slice::from_ref(&at.package), "{about}");
-                let (then, now) = (&before[&at.package].0, &after[&at.package].0);
-                let allowed = self.parameter.binding().map(options).unwrap_or_default();
-                for line in different_lines(then, now) {
-                    let made = at.create.is_some() && line.starts_with("config ");
-                    assert!(made || is_of(&line, &allowed), "{about}: touches {line:?}");
-                }
-                self.kept(&about, value, &at.option, now);
-            }
-            _ => {
-                assert_eq!(changed, Vec::<&String>::new(), "{about}");
-                assert_eq!(outcome.reload, Vec::<String>::new(), "{about}");
-            }
-        }
+        self.touched(&about, value, &items, &outcome, &before, &after);
         // The items behind one that is emptied move up, so that it reads as the next.
         let moves = |b: &Binding| matches!(b, Binding::Uci(at) if at.item.is_some());
         if value.is_empty() && self.parameter.binding().is_some_and(moves) {
@@ -388,137 +225,355 @@ impl Trial<'_> {
         }
         // An agent that starts now reads the same, and has nothing to write.
         let mut fresh = router_model::over(self.router, Arc::clone(self.schema));
-        let shown = if self.parameter.hidden() { "" } else { value };
-        assert_eq!(get(&mut fresh, self.path), shown, "{about}");
+        for (path, value) in &items {
+            let hidden = self.parameter.hidden() && path == self.path;
+            let shown = if hidden { "" } else { value };
+            let read = get(&mut fresh, path);
+            if read != shown {
+                self.wrong(format!("{about}: {path} reads {read:?}"));
+            }
+        }
         let state = snapshot(self.router, "/etc/cwmp-agent/state");
-        let again = set(&mut fresh, self.path, value).unwrap_or_else(|e| panic!("{about}: {e:?}"));
-        assert_eq!(again.changed, Vec::<String>::new(), "{about}");
-        assert_eq!(again.reload, Vec::<String>::new(), "{about}");
-        assert_eq!(snapshot(self.router, "/etc/config"), after, "{about}");
-        assert_eq!(
-            snapshot(self.router, "/etc/cwmp-agent/state"),
-            state,
-            "{about}"
+        match set(&mut fresh, &items) {
+            Ok(again) if again.changed.is_empty() && again.reload.is_empty() => {}
+            other => self.wrong(format!("{about}: again {other:?}")),
+        }
+        self.same(&about, &snapshot(self.router, "/etc/config"), &after);
+        self.same(
+            &about,
+            &snapshot(self.router, "/etc/cwmp-agent/state"),
+            &state,
         );
         true
     }
 
+    /// Sets the first value back, and with it the others of its object that show the same
+    /// setting. The object then reads as at first.
+    fn back(&mut self, model: &mut Model) {
+        let object = self.path.rsplit_once('.').map_or("", |(object, _)| object);
+        let object = format!("{object}.");
+        let tree = self.tree;
+        let other = |model: &mut Model| -> Vec<String> {
+            model.begin();
+            let all = model.get(&[&object]).unwrap_or_default();
+            // How many rows other tables have is their business.
+            let stays = |path: &str| {
+                let name = &path[object.len()..];
+                let direct = !name.contains('.') && !name.ends_with("NumberOfEntries");
+                direct && !VOLATILE.contains(&name)
+            };
+            all.into_iter()
+                .filter(|e| stays(&e.path) && tree.get(&e.path) != Some(&e.value))
+                .map(|e| e.path)
+                .collect()
+        };
+        let own = vec![(self.path.to_owned(), tree[self.path].clone())];
+        if set(model, &own).is_ok() && other(model).is_empty() {
+            return;
+        }
+        let writable = |path: &String| {
+            let parameter = self.schema.parameter(&schema_path(path));
+            parameter.is_some_and(|p| p.writable())
+        };
+        let due = other(model).into_iter().filter(writable);
+        let due: Vec<_> = due
+            .map(|path| (path.clone(), tree[&path].clone()))
+            .collect();
+        let outcome = set(model, &due);
+        let left = other(model);
+        if outcome.is_err() || !left.is_empty() {
+            self.wrong(format!(
+                "{}: back by {due:?}: {outcome:?}, not {left:?}",
+                self.path
+            ));
+        }
+    }
+
+    fn wrong(&mut self, what: String) {
+        self.found.wrong.push(what);
+    }
+
+    fn same(&mut self, about: &str, now: &Files, then: &Files) {
+        if now != then {
+            let names: Vec<&String> = now.keys().filter(|n| now.get(*n) != then.get(*n)).collect();
+            self.wrong(format!("{about}: writes {names:?}"));
+        }
+    }
+
+    /// Only the options in question have changed, and only their package is reloaded.
+    fn touched(
+        &mut self,
+        about: &str,
+        value: &str,
+        items: &[(String, String)],
+        outcome: &SetOutcome,
+        before: &Files,
+        after: &Files,
+    ) {
+        let changed: Vec<String> = after
+            .iter()
+            .filter(|(name, now)| before.get(*name).is_none_or(|then| then.0 != now.0))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if before.len() != after.len() {
+            self.wrong(format!("{about}: files come or go"));
+        }
+        let Some(Binding::Uci(at)) = self.parameter.binding() else {
+            if !changed.is_empty() || !outcome.reload.is_empty() {
+                self.wrong(format!("{about}: writes {changed:?}, {:?}", outcome.reload));
+            }
+            return;
+        };
+        let due: Vec<String> = match outcome.changed.is_empty() {
+            true => Vec::new(),
+            false => vec![at.package.clone()],
+        };
+        if changed != due || outcome.reload != due {
+            let reload = &outcome.reload;
+            self.wrong(format!("{about}: writes {changed:?}, reloads {reload:?}"));
+            return;
+        }
+        let (Some(then), Some(now)) = (before.get(&at.package), after.get(&at.package)) else {
+            return;
+        };
+        let bindings = items.iter().filter_map(|(path, _)| {
+            let parameter = self.schema.parameter(&schema_path(path))?;
+            parameter.binding()
+        });
+        let bindings: Vec<&Binding> = bindings.collect();
+        let allowed: Vec<String> = bindings.iter().flat_map(|b| options(b)).collect();
+        let new = bindings.iter().flat_map(|b| made(b, self.path, self.tree));
+        let new: Vec<String> = new.collect();
+        for line in different_lines(&then.0, &now.0) {
+            let made = new.iter().any(|n| match n.ends_with(' ') {
+                true => line.starts_with(n),
+                false => line == *n,
+            });
+            if !made && !is_of(&line, &allowed) {
+                self.wrong(format!("{about}: touches {line:?}"));
+            }
+        }
+        if !outcome.changed.is_empty() {
+            self.kept(about, value, &at.option, &now.0);
+        }
+    }
+
     /// A password does not read back: the file must have it, word for word.
-    fn kept(&self, about: &str, value: &str, option: &str, file: &[u8]) {
+    fn kept(&mut self, about: &str, value: &str, option: &str, file: &[u8]) {
         let package = Package::parse(file).unwrap_or_else(|e| panic!("{about}: {e}"));
         if self.parameter.hidden() && !value.is_empty() {
             let has = |s: &cwmp_agent::uci::Section| {
                 let text = s.get(option).and_then(|v| v.as_one());
                 text.is_some_and(|text| text == value)
             };
-            assert!(package.sections().iter().any(has), "{about}: not kept");
+            if !package.sections().iter().any(has) {
+                self.wrong(format!("{about}: not kept"));
+            }
         }
     }
 
     fn refused(&mut self, about: &str, value: &str, error: &SetError) {
         let SetError::Parameters(faults) = error else {
-            panic!("{about}: {error:?}");
+            return self.wrong(format!("{about}: {error:?}"));
         };
-        assert!(faults.iter().all(|f| f.code == 9007), "{about}: {error:?}");
         let path = self.parameter.path();
-        let known = REFUSED
-            .iter()
-            .find(|(refused, which, _)| *refused == path && which(value));
+        let row = |(refused, which, _): &&(&str, Is, &str)| *refused == path && which(value);
+        let known = REFUSED.iter().find(row);
         // UCI keeps no empty option, so nothing there must mean nothing.
         let empty = value.is_empty() && self.parameter.default().is_some_and(|d| !d.is_empty());
         match known {
-            Some((refused, _, _)) => {
-                self.met.insert(refused);
+            _ if faults.iter().any(|f| f.code != 9007) => {
+                self.wrong(format!("{about}: {error:?}"));
+            }
+            Some((refused, _, why)) => {
+                self.found.met.insert((refused, why));
             }
             None if empty => {}
-            None => self.wrong.push(format!("{about}: {}", faults[0].text)),
+            None => self.wrong(format!("{about}: {}", faults[0].text)),
         }
+    }
+}
+
+/// A sample router and its model, as they are before each parameter.
+struct Bench {
+    router: router::Router,
+    schema: Arc<Schema>,
+    /// Every value that the router showed first.
+    tree: Vec<Entry>,
+    config: Files,
+    state: Files,
+}
+
+impl Bench {
+    /// The first change of a package names its anonymous sections. That is done before, so
+    /// that nothing but the options in question may differ later.
+    fn new(schema: &Arc<Schema>) -> Bench {
+        // A thousand files are made to last, which takes its time on a disk.
+        let memory = std::path::Path::new("/dev/shm");
+        let router = match memory.is_dir() {
+            true => router::Router::new_in(memory),
+            false => router::Router::new(),
+        };
+        let router = router.expect("a folder for temporary files");
+        let mut model = router_model::over(&router, Arc::clone(schema));
+        model.begin();
+        let tree = model.get(&["Device."]).expect("a tree that reads");
+        assert_eq!(model.troubles(), []);
+        let mut named = BTreeSet::new();
+        for entry in &tree {
+            let Some(parameter) = schema.parameter(&schema_path(&entry.path)) else {
+                continue;
+            };
+            let Some(Binding::Uci(at)) = parameter.binding() else {
+                continue;
+            };
+            let plain = at.codec.is_none() && parameter.writable() && !parameter.hidden();
+            if !plain || named.contains(&at.package) {
+                continue;
+            }
+            let request = |value: &str| vec![(entry.path.clone(), value.to_owned())];
+            for value in ["true", "false", "Accept", "named"] {
+                if set(&mut model, &request(value)).is_ok_and(|o| !o.changed.is_empty()) {
+                    set(&mut model, &request(&entry.value)).expect("the value of before");
+                    named.insert(at.package.clone());
+                    break;
+                }
+            }
+        }
+        // Rows are called by those names, too.
+        let mut model = router_model::over(&router, Arc::clone(schema));
+        model.begin();
+        let tree = model.get(&["Device."]).expect("a tree that reads");
+        let config = snapshot(&router, "/etc/config");
+        let state = snapshot(&router, "/etc/cwmp-agent/state");
+        Bench {
+            router,
+            schema: Arc::clone(schema),
+            tree,
+            config,
+            state,
+        }
+    }
+
+    /// The files as they were, and a model that knows nothing of what was between.
+    fn model(&self) -> Model {
+        for (dir, files) in [
+            ("/etc/config", &self.config),
+            ("/etc/cwmp-agent/state", &self.state),
+        ] {
+            let now = snapshot(&self.router, dir);
+            for name in now.keys().filter(|name| !files.contains_key(*name)) {
+                let path = self.router.path(&format!("{dir}/{name}"));
+                std::fs::remove_file(path).expect("a file that goes");
+            }
+            for (name, (content, ..)) in files {
+                if now.get(name).is_none_or(|now| now.0 != *content) {
+                    let path = self.router.path(&format!("{dir}/{name}"));
+                    std::fs::write(path, content).expect("written");
+                }
+            }
+        }
+        router_model::over(&self.router, Arc::clone(&self.schema))
+    }
+}
+
+/// The objects right below `Device.`, the largest first: what can be tried side by side, on
+/// routers of their own.
+fn areas(tree: &[Entry]) -> Vec<&str> {
+    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+    for entry in tree {
+        if let Some(top) = entry.path.split('.').nth(1) {
+            *sizes.entry(top).or_default() += 1;
+        }
+    }
+    let mut all: Vec<&str> = sizes.keys().copied().collect();
+    all.sort_by_key(|name| std::cmp::Reverse(sizes[name]));
+    all
+}
+
+/// Tries the writable parameters of one area.
+fn area(bench: &Bench, name: &str, found: &mut Found) {
+    let begin = format!("Device.{name}.");
+    let row = |path: &str| {
+        let end = path.rfind('.')?;
+        let is_row = path[..end].ends_with(|c: char| c.is_ascii_digit());
+        is_row.then(|| path[..end].to_owned())
+    };
+    let rows: BTreeSet<String> = bench.tree.iter().filter_map(|e| row(&e.path)).collect();
+    let shown = bench.tree.iter().map(|e| (e.path.clone(), e.value.clone()));
+    let shown: BTreeMap<String, String> = shown.collect();
+    for entry in bench.tree.iter().filter(|e| e.path.starts_with(&begin)) {
+        let Some(parameter) = bench.schema.parameter(&schema_path(&entry.path)) else {
+            continue;
+        };
+        if !parameter.writable() {
+            continue;
+        }
+        let mut model = bench.model();
+        let mut trial = Trial {
+            router: &bench.router,
+            schema: &bench.schema,
+            parameter,
+            path: &entry.path,
+            tree: &shown,
+            found,
+        };
+        let choosy = REFUSED.iter().any(|(path, ..)| *path == parameter.path());
+        let mut taken = 0;
+        for value in model_values::values(&parameter, &rows, &entry.path, &entry.value) {
+            trial.found.sets += 1;
+            taken += usize::from(trial.run(&mut model, &value));
+        }
+        if !parameter.hidden() {
+            trial.back(&mut model);
+        }
+        if !model.troubles().is_empty() {
+            trial.wrong(format!("{}: {:?}", entry.path, model.troubles()));
+        }
+        let only = parameter.facets().enumeration.len() == 1;
+        if taken < if only || choosy { 1 } else { 2 } {
+            trial.wrong(format!("{}: only {taken} values were taken", entry.path));
+        }
+        found.instances += 1;
     }
 }
 
 // T-SPV-001, T-SPV-015, T-SPV-019, T-GPN-012, T-GPV-012
 #[test]
 fn every_writable_parameter_keeps_every_value_that_its_schema_allows() {
-    // A thousand files are made to last, which takes its time on a disk.
-    let memory = std::path::Path::new("/dev/shm");
-    let router = match memory.is_dir() {
-        true => router::Router::new_in(memory),
-        false => router::Router::new(),
-    }
-    .expect("a folder for temporary files");
     let schema = router_model::schema(&files());
-    let mut model = router_model::over(&router, Arc::clone(&schema));
-    model.begin();
-    let all = model.get(&["Device."]).expect("a tree that reads");
-    assert_eq!(model.troubles(), []);
-    let row = |path: &str| {
-        let end = path.rfind('.')?;
-        let is_row = path[..end].ends_with(|c: char| c.is_ascii_digit());
-        is_row.then(|| path[..end].to_owned())
-    };
-    let rows: BTreeSet<String> = all.iter().filter_map(|entry| row(&entry.path)).collect();
-    let writable: Vec<(&str, ParameterView<'_>)> = all
-        .iter()
-        .filter_map(|entry| {
-            let parameter = schema.parameter(&schema_path(&entry.path))?;
-            parameter
-                .writable()
-                .then_some((entry.path.as_str(), parameter))
-        })
-        .collect();
-
-    // The first change of a package names its anonymous sections. That is done before, so
-    // that nothing but the options in question may differ below.
-    let mut named = BTreeSet::new();
-    for (path, parameter) in &writable {
-        if let Some(Binding::Uci(at)) = parameter.binding()
-            && !named.contains(&at.package)
-            && values(parameter, &rows, path)
-                .iter()
-                .any(|value| set(&mut model, path, value).is_ok_and(|o| !o.changed.is_empty()))
-        {
-            named.insert(at.package.clone());
+    let next = AtomicUsize::new(0);
+    let all = Mutex::new(Found::default());
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(4));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let bench = Bench::new(&schema);
+                let areas = areas(&bench.tree);
+                loop {
+                    let Some(name) = areas.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                        return;
+                    };
+                    let mut found = Found::default();
+                    area(&bench, name, &mut found);
+                    let mut all = all.lock().expect("no thread has failed");
+                    all.instances += found.instances;
+                    all.sets += found.sets;
+                    all.met.extend(found.met);
+                    all.wrong.extend(found.wrong);
+                }
+            });
         }
-    }
-    let baseline = snapshot(&router, "/etc/config");
-    let (mut instances, mut sets, mut met) = (0, 0, BTreeSet::new());
-    let mut wrong = Vec::new();
-    for (path, parameter) in &writable {
-        let mut trial = Trial {
-            router: &router,
-            schema: &schema,
-            parameter: *parameter,
-            path,
-            met: &mut met,
-            wrong: &mut wrong,
-        };
-        let mut taken = 0;
-        for value in values(parameter, &rows, path) {
-            sets += 1;
-            taken += usize::from(trial.run(&mut model, &value));
-        }
-        let only = parameter.facets().enumeration.len() == 1;
-        let choosy = REFUSED.iter().any(|(path, ..)| *path == parameter.path());
-        if taken < if only || choosy { 1 } else { 2 } {
-            wrong.push(format!("{path}: only {taken} values were taken"));
-        }
-        instances += 1;
-        for (name, (content, ..)) in &baseline {
-            let path = format!("/etc/config/{name}");
-            let text = String::from_utf8_lossy(content);
-            if router.read(&path).is_ok_and(|now| now != text) {
-                router.write(&path, &text).expect("written");
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(model.troubles(), []);
-    assert!(
-        instances >= LEAST_INSTANCES,
-        "{instances} writable instances"
-    );
-    println!("{sets} values of {instances} parameters");
+    });
+    let found = all.into_inner().expect("no thread has failed");
+    println!("{} values of {} parameters", found.sets, found.instances);
+    assert!(found.wrong.is_empty(), "{}", found.wrong.join("\n"));
+    let (instances, sets) = (found.instances, found.sets);
+    assert!(instances >= LEAST_INSTANCES, "{instances} instances");
     assert!(sets > 4 * instances, "{sets} values");
-    let all: BTreeSet<&str> = REFUSED.iter().map(|(path, ..)| *path).collect();
-    assert_eq!(met, all, "listed refusals that never came");
+    let refused = REFUSED.iter().map(|(path, _, why)| (*path, *why));
+    let together = TOGETHER.iter().map(|(path, _, with, _)| (*path, *with));
+    let listed: BTreeSet<(&str, &str)> = refused.chain(together).collect();
+    let idle: Vec<_> = listed.difference(&found.met).collect();
+    assert!(idle.is_empty(), "never needed: {idle:?}");
 }

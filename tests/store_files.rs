@@ -277,6 +277,9 @@ fn folders_that_are_walked_once_lead_where_the_root_does() {
     symlink("../../../../outside", net.join("climbs")).unwrap();
     symlink("/sys/devices/eth1/address", net.join("address")).unwrap();
     symlink("nowhere", net.join("dangling")).unwrap();
+    // A link above folders that are met for the first time.
+    symlink("/sys/devices", root_dir.join("sys/far")).unwrap();
+    symlink("../../outside", root_dir.join("sys/out")).unwrap();
     let root = Root::new(&root_dir).unwrap();
     let mut folders = Folders::new(root.clone());
     // Twice: the second time each folder is known.
@@ -289,6 +292,10 @@ fn folders_that_are_walked_once_lead_where_the_root_does() {
             "/sys/class/net/../net",
             "/sys/class/net/dangling",
             "/sys/class/net/none",
+            "/sys/far/eth0/address",
+            "/sys/far/eth0/none/of/these",
+            "/sys/out/eth0/address",
+            "//sys/./class//net/lan/address",
             "/sys/class/net/lan/a\0b",
             "sys/class",
             "/",

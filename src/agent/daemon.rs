@@ -13,7 +13,7 @@
 //!      |                                  [going down]                 |
 //!      +---------------------------------------------------------------+
 //! ```
-//! Between sessions the worker reads the watched values where [`watching`] says so; a
+//! Between sessions the worker reads the watched values where `watching` says so; a
 //! change with active notification is an event, subject to the throttle.
 
 mod commands;

@@ -8,6 +8,7 @@ use super::tree::{Leaf, Model, Place};
 use super::value::ValueType;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 impl Model {
     /// Pairs of which the first must not exceed the second, as the set leaves them.
@@ -62,8 +63,9 @@ impl Model {
             param,
             exact: false,
         };
-        let reading = self.read_quietly(&[leaf]).pop()?;
-        reading.ok().map(|r| r.value)
+        let schema = Arc::clone(&self.schema);
+        let reading = self.read_quietly(&schema, &[leaf]).pop()?;
+        reading.ok().map(|r| r.value.into_owned())
     }
 
     /// Unique keys of the tables concerned, as the set leaves them. An alias or name is
@@ -161,7 +163,8 @@ impl Model {
                 exact: false,
             }));
         }
-        let readings = self.read_quietly(&leaves);
+        let schema = Arc::clone(&self.schema);
+        let readings = self.read_quietly(&schema, &leaves);
         let mut out = Vec::with_capacity(rows.rows.len());
         for (leaves, readings) in leaves
             .chunks(params.len())
@@ -173,7 +176,7 @@ impl Model {
                 .map(
                     |(leaf, reading)| match new.get(&(leaf.place.path.as_str(), leaf.param)) {
                         Some(at) => Some(wanted[*at].value.clone()),
-                        None => reading.as_ref().ok().map(|r| r.value.clone()),
+                        None => reading.as_ref().ok().map(|r| r.value.to_string()),
                     },
                 )
                 .collect();

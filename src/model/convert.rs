@@ -11,48 +11,58 @@ use super::facets::{Facets, join_list, split_list};
 use super::schema::{Extra, Param, ParamSource};
 use super::source::Raw;
 use super::value::{self, ValueType};
+use std::borrow::Cow;
 
 /// A value as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reading {
-    pub value: String,
+pub(super) struct Reading<'s> {
+    /// Borrowed where the schema has the text.
+    pub value: Cow<'s, str>,
     /// The source holds this value; `false` where something else is shown in place of
     /// what it holds, so that a Set of the shown value must still be written.
     pub exact: bool,
+}
+
+impl<'s> Reading<'s> {
+    /// A value that the source holds.
+    pub fn exact(value: impl Into<Cow<'s, str>>) -> Reading<'s> {
+        Reading {
+            value: value.into(),
+            exact: true,
+        }
+    }
 }
 
 /// Finds the path of a row by its key, or its key by the path.
 pub(super) type Lookup<'a> = &'a mut dyn FnMut(&str) -> Option<String>;
 
 /// What a parameter shows when its source has nothing.
-pub(super) fn absent(param: &Param, facets: &Facets) -> String {
+pub(super) fn absent<'s>(param: &'s Param, facets: &Facets) -> &'s str {
     match &param.default {
-        Some(default) => default.to_string(),
-        None => facets.empty_value().to_owned(),
+        Some(default) => default,
+        None => facets.empty_value(),
     }
 }
 
 /// The value that what a source keeps stands for. The error says why it has none, without
 /// showing it when the parameter is hidden.
-pub(super) fn from_raw(
-    param: &Param,
+pub(super) fn from_raw<'s>(
+    param: &'s Param,
     facets: &Facets,
     raw: Option<Raw>,
     path_of_key: Lookup<'_>,
-) -> Result<Reading, String> {
+) -> Result<Reading<'s>, String> {
     let extra = param.extra.as_deref();
     let Some(raw) = raw else {
         let mapped = extra.and_then(|e| e.map.iter().find(|(_, source)| source.is_empty()));
-        return Ok(Reading {
-            value: mapped.map_or_else(|| absent(param, facets), |(shown, _)| shown.to_string()),
-            exact: true,
-        });
+        let shown = mapped.map(|(shown, _)| &**shown);
+        return Ok(Reading::exact(shown.unwrap_or(absent(param, facets))));
     };
     if let (Raw::Text(text), Some(extra)) = (&raw, extra)
         && extra.none.iter().any(|none| **none == *text.trim())
     {
         return Ok(Reading {
-            value: absent(param, facets),
+            value: absent(param, facets).into(),
             exact: false,
         });
     }
@@ -61,17 +71,8 @@ pub(super) fn from_raw(
             Raw::Text(text) => text,
             Raw::List(items) => items.join(" "),
         };
-        let base = facets.named.base;
-        let as_it_is = match base {
-            ValueType::String => true,
-            // The type holds it, and it is its one form.
-            _ => base.is_number() && value::is_plain_number(&text),
-        };
-        if as_it_is && extra.is_none_or(Extra::leaves_values_alone) {
-            return Ok(Reading {
-                value: text,
-                exact: true,
-            });
+        if is_shown_as_it_is(facets, extra, &text) {
+            return Ok(Reading::exact(text));
         }
         return item_from(param, facets, extra, &text, path_of_key);
     }
@@ -99,9 +100,29 @@ pub(super) fn from_raw(
         values.push(reading.value);
     }
     Ok(Reading {
-        value: join_list(values.iter().map(String::as_str)),
+        value: join_list(values.iter().map(|value| &**value)).into(),
         exact,
     })
+}
+
+/// The value that a text of the schema itself stands for, where it is that text.
+pub(super) fn from_constant<'s>(
+    param: &'s Param,
+    facets: &Facets,
+    text: &'s str,
+) -> Option<Reading<'s>> {
+    let extra = param.extra.as_deref();
+    let alone = extra.is_none_or(|extra| extra.none.is_empty());
+    let as_it_is = alone && facets.list.is_none() && is_shown_as_it_is(facets, extra, text);
+    (as_it_is && !text.contains('{')).then(|| Reading::exact(text))
+}
+
+/// Whether a single text is shown as its source keeps it.
+fn is_shown_as_it_is(facets: &Facets, extra: Option<&Extra>, text: &str) -> bool {
+    let base = facets.named.base;
+    // A number that the type holds, in its one form.
+    (base == ValueType::String || base.is_number() && value::is_plain_number(text))
+        && extra.is_none_or(Extra::leaves_values_alone)
 }
 
 /// Whether the type's own form tells items from other text (`MACAddress`).
@@ -113,24 +134,24 @@ fn in_words(param: &Param) -> bool {
     matches!(&param.source, ParamSource::At(b) if matches!(&**b, Binding::Uci(at) if at.words))
 }
 
-fn item_from(
-    param: &Param,
+fn item_from<'s>(
+    param: &'s Param,
     facets: &Facets,
-    extra: Option<&Extra>,
+    extra: Option<&'s Extra>,
     text: &str,
     path_of_key: Lookup<'_>,
-) -> Result<Reading, String> {
+) -> Result<Reading<'s>, String> {
     let base = facets.named.base;
-    let done = |value: String, exact: bool| Ok(Reading { value, exact });
+    let done = |value: Cow<'s, str>, exact: bool| Ok(Reading { value, exact });
     if let Some(extra) = extra {
         if !extra.references.is_empty() {
             return match path_of_key(text) {
-                Some(path) => done(path, true),
-                None => done(String::new(), text.is_empty()),
+                Some(path) => done(path.into(), true),
+                None => done("".into(), text.is_empty()),
             };
         }
         if let Some((shown, _)) = extra.map.iter().find(|(_, source)| **source == *text) {
-            return done(shown.to_string(), true);
+            return done((&**shown).into(), true);
         }
         // OpenWrt takes `yes` for `1`: so does a map that turns a boolean round.
         if base == ValueType::Boolean && !extra.map.is_empty() {
@@ -140,48 +161,48 @@ fn item_from(
                 .iter()
                 .find(|(_, source)| usual.as_deref() == Ok(&**source));
             if let Some((shown, _)) = known {
-                return done(shown.to_string(), true);
+                return done((&**shown).into(), true);
             }
         }
         if let Some(otherwise) = &extra.otherwise {
-            return done(otherwise.to_string(), true);
+            return done((&**otherwise).into(), true);
         }
         if !extra.map.is_empty()
             && facets.list.is_none()
             && let Some(default) = &param.default
         {
-            return done(default.to_string(), false);
+            return done((&**default).into(), false);
         }
     }
     if base == ValueType::String {
-        return done(text.to_owned(), true);
+        return done(text.to_owned().into(), true);
     }
     let text = text.trim();
     if text.is_empty()
         && facets.list.is_none()
         && !matches!(base, ValueType::Base64 | ValueType::HexBinary)
     {
-        return done(absent(param, facets), false);
+        return done(absent(param, facets).into(), false);
     }
     let read = match (base, extra.and_then(|e| e.scale)) {
-        (ValueType::Boolean, _) => boolean(text).map(str::to_owned),
+        (ValueType::Boolean, _) => boolean(text).map(Cow::Borrowed),
         // The local time keeps its offset; nothing that is set has one of its own.
         (ValueType::DateTime, _) if !param.writable => {
-            value::canonical(base, text).map(|_| text.to_owned())
+            value::canonical(base, text).map(|_| text.to_owned().into())
         }
-        (_, Some((top, bottom))) => {
-            scaled(text, top, bottom).and_then(|n| value::canonical(base, &fit(facets, n)))
-        }
-        _ if base.is_number() && value::is_plain_number(text) => Ok(text.to_owned()),
+        (_, Some((top, bottom))) => scaled(text, top, bottom)
+            .and_then(|n| value::canonical(base, &fit(facets, n)))
+            .map(Cow::Owned),
+        _ if base.is_number() && value::is_plain_number(text) => Ok(text.to_owned().into()),
         _ if base.is_number() => match value::decimal(text) {
             // Only integers wrap; a decimal keeps its fraction.
             Some(n) if !n.contains('.') => match n.parse::<i128>() {
-                Ok(n) => value::canonical(base, &fit(facets, n)),
-                Err(_) => value::canonical(base, &n),
+                Ok(n) => value::canonical(base, &fit(facets, n)).map(Cow::Owned),
+                Err(_) => value::canonical(base, &n).map(Cow::Owned),
             },
-            _ => value::canonical(base, text),
+            _ => value::canonical(base, text).map(Cow::Owned),
         },
-        _ => value::canonical(base, text),
+        _ => value::canonical(base, text).map(Cow::Owned),
     };
     match read {
         Ok(value) => done(value, true),

@@ -194,7 +194,8 @@ pub fn join_list<'a>(items: impl Iterator<Item = &'a str>) -> String {
             out.push(',');
         }
         let mut rest = item;
-        if !item.contains([',', ' ', '\t', '\n', '\r', '%']) {
+        let may_escape = |b| matches!(b, b',' | b' ' | b'\t' | b'\n' | b'\r' | b'%');
+        if !item.bytes().any(may_escape) {
             out.push_str(item);
             continue;
         }

@@ -33,6 +33,7 @@ mod transaction;
 mod tree;
 mod troubles;
 pub mod value;
+mod walk;
 
 pub use api::{
     AttributeEntry, AttributeItem, Entry, EntryRef, Fault, Limits, NameEntry, ParameterFault,

@@ -2,8 +2,9 @@
 
 use super::api::{Fault, INVALID_ARGUMENTS, NameEntry};
 use super::path::Path;
-use super::schema::{ParamId, Schema};
-use super::tree::{Model, Place, Target, Walk, internal, parse};
+use super::schema::{ObjectId, ParamId, Schema};
+use super::tree::{Model, Place, Target, internal, parse};
+use super::walk::Walk;
 use std::sync::Arc;
 
 /// Takes one name and whether it is writable; may stop with a fault of its own.
@@ -53,10 +54,10 @@ impl Model {
 
     fn all_below(&mut self, schema: &Schema, place: Place, visit: Visit<'_>) -> Result<(), Fault> {
         let mut walk = Walk::from(place);
-        while let Some(place) = self.step(&mut walk) {
-            object_name(schema, &place, visit)?;
-            if !place.is_table {
-                params_of(schema, &place, visit)?;
+        while let Some(here) = self.step(&mut walk) {
+            object_name(schema, here.object, &walk.path, visit)?;
+            if !here.is_table {
+                params_of(schema, here.object, &mut walk.path, visit)?;
             }
         }
         Ok(())
@@ -66,38 +67,41 @@ impl Model {
         &mut self,
         schema: &Schema,
         path: &Path<'_>,
-        place: Place,
+        mut place: Place,
         visit: Visit<'_>,
     ) -> Result<(), Fault> {
         if path.is_root() {
-            return object_name(schema, &place, visit);
+            return object_name(schema, place.object, &place.path, visit);
         }
         if place.is_table {
             self.rows_of(&place)
                 .map_err(|t| internal(&place.path, &t))?;
         } else {
-            params_of(schema, &place, visit)?;
+            params_of(schema, place.object, &mut place.path, visit)?;
         }
         let mut walk = Walk::from(place);
         // The place itself comes first and is not listed.
         self.step(&mut walk);
         while let Some(child) = self.step_over(&mut walk) {
-            object_name(schema, &child, visit)?;
+            object_name(schema, child.object, &walk.path, visit)?;
         }
         Ok(())
     }
 }
 
-/// The parameters of an object or row, in one buffer.
-fn params_of(schema: &Schema, place: &Place, visit: Visit<'_>) -> Result<(), Fault> {
-    // Room for most names at once.
-    let mut name = String::with_capacity(place.path.len() + 64);
-    name.push_str(&place.path);
-    for param in schema.params_of(place.object) {
+/// The parameters of the object or row at `path`, whose text is the buffer for their names.
+fn params_of(
+    schema: &Schema,
+    object: ObjectId,
+    path: &mut String,
+    visit: Visit<'_>,
+) -> Result<(), Fault> {
+    let end = path.len();
+    for param in schema.params_of(object) {
         let param = schema.param(param);
-        name.truncate(place.path.len());
-        name.push_str(&param.name);
-        visit(&name, param.writable)?;
+        path.push_str(&param.name);
+        visit(path, param.writable)?;
+        path.truncate(end);
     }
     Ok(())
 }
@@ -112,7 +116,12 @@ fn param_name(
     visit(&format!("{}{}", place.path, param.name), param.writable)
 }
 
-fn object_name(schema: &Schema, place: &Place, visit: Visit<'_>) -> Result<(), Fault> {
-    let table = &schema.object(place.object).table;
-    visit(&place.path, table.as_ref().is_some_and(|t| t.writable))
+fn object_name(
+    schema: &Schema,
+    object: ObjectId,
+    path: &str,
+    visit: Visit<'_>,
+) -> Result<(), Fault> {
+    let table = &schema.object(object).table;
+    visit(path, table.as_ref().is_some_and(|t| t.writable))
 }

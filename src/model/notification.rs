@@ -8,7 +8,8 @@ use super::api::{
 use super::attributes::{SUBSCRIBER, default_level};
 use super::binding::{Binding, Rows, expand};
 use super::schema::{Notify, ParamId, ParamSource, Schema};
-use super::tree::{Leaf, Model, Place, Target, Walk, parse};
+use super::tree::{Leaf, Model, Target, parse};
+use super::walk::Walk;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -98,15 +99,15 @@ impl Model {
         target: Target,
         each: &mut dyn FnMut(&mut Model, String, ParamId),
     ) {
-        let full = |place: &Place, id: ParamId| format!("{}{}", place.path, schema.param(id).name);
+        let full = |object: &str, id: ParamId| format!("{object}{}", schema.param(id).name);
         match target {
-            Target::Param(place, id) => each(self, full(&place, id), id),
+            Target::Param(place, id) => each(self, full(&place.path, id), id),
             Target::Object(place) => {
                 let mut walk = Walk::from(place);
-                while let Some(place) = self.step(&mut walk) {
-                    if !place.is_table {
-                        for id in schema.params_of(place.object) {
-                            each(self, full(&place, id), id);
+                while let Some(here) = self.step(&mut walk) {
+                    if !here.is_table {
+                        for id in schema.params_of(here.object) {
+                            each(self, full(&walk.path, id), id);
                         }
                     }
                 }
@@ -164,7 +165,7 @@ impl Model {
     }
 
     fn read_watched(&mut self, schema: &Schema, leaves: &[Leaf]) -> Vec<WatchedValue> {
-        let readings = self.read_shown(leaves);
+        let readings = self.read_shown(schema, leaves);
         let values = leaves.iter().zip(readings);
         values
             .map(|(leaf, reading)| {
@@ -173,7 +174,7 @@ impl Model {
                 WatchedValue {
                     level: self.attributes.level(&path, notify),
                     volatile: is_volatile(schema, leaf.param),
-                    value: reading.ok().map(|reading| reading.value),
+                    value: reading.ok().map(|reading| reading.value.into_owned()),
                     path,
                 }
             })

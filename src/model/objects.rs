@@ -6,7 +6,8 @@ use super::facets::{join_list, split_list};
 use super::schema::{ParamSource, Schema};
 use super::source::Refusal;
 use super::transaction::{Change, check_key, ends_in_number};
-use super::tree::{Model, Place, Target, Walk, parse};
+use super::tree::{Model, Place, Target, parse};
+use super::walk::Walk;
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -119,7 +120,7 @@ impl Model {
         while let Some(below) = self.step(&mut walk) {
             let is_row = !below.is_table && schema.object(below.object).table.is_some();
             if is_row {
-                rows.push(below);
+                rows.push(Rc::new(walk.place()));
             }
         }
         let mut change = self.begin_change();
@@ -222,7 +223,7 @@ impl Model {
             let mut leaves = self.leaves_of(id);
             leaves.retain(|leaf| !leaf.place.path.starts_with(path));
             let is_list = schema.facets(id).list.is_some();
-            for (leaf, reading) in leaves.iter().zip(self.read_quietly(&leaves)) {
+            for (leaf, reading) in leaves.iter().zip(self.read_quietly(schema, &leaves)) {
                 let Ok(reading) = reading else {
                     continue;
                 };
@@ -233,7 +234,7 @@ impl Model {
                         .map(String::as_str)
                         .filter(|i| !gone.contains(i));
                     join_list(left)
-                } else if gone.contains(reading.value.as_str()) {
+                } else if gone.contains(&*reading.value) {
                     String::new()
                 } else {
                     continue;

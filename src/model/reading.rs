@@ -2,11 +2,14 @@
 //! aliases. Values are read in batches, one batch a source, a bounded number at a time.
 
 use super::api::{Entry, EntryRef, Fault};
-use super::binding::SourceKind;
+use super::binding::{Binding, SourceKind};
 use super::convert::{self, Reading};
 use super::schema::{ObjectId, ParamId, ParamSource, Schema};
 use super::source::{Ask, Raw, Trouble};
-use super::tree::{Leaf, Model, Place, Target, Walk, child_place, default_alias, internal};
+use super::tree::{Leaf, Model, Place, RowSet, Target, child_place, default_alias, internal};
+use super::walk::Walk;
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -63,11 +66,13 @@ impl Model {
                 Target::Object(place) => {
                     let schema = Arc::clone(&self.schema);
                     let mut walk = Walk::from(place);
-                    while let Some(place) = self.step(&mut walk) {
-                        if place.is_table {
+                    while let Some(here) = self.step(&mut walk) {
+                        let params = schema.params_of(here.object);
+                        if here.is_table || params.len() == 0 {
                             continue;
                         }
-                        leaves.extend(schema.params_of(place.object).map(|param| Leaf {
+                        let place = Rc::new(walk.place());
+                        leaves.extend(params.map(|param| Leaf {
                             place: Rc::clone(&place),
                             param,
                             exact: false,
@@ -91,7 +96,7 @@ impl Model {
         visit: &mut dyn FnMut(EntryRef<'_>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let schema = Arc::clone(&self.schema);
-        let readings = self.read_shown(leaves);
+        let readings = self.read_shown(&schema, leaves);
         let mut path = String::with_capacity(super::path::MAX_PATH);
         for (leaf, reading) in leaves.iter().zip(readings) {
             path.clear();
@@ -119,7 +124,7 @@ impl Model {
         for param in schema.all_params().filter(|p| schema.param(*p).inform) {
             leaves.extend(self.leaves_of(param));
         }
-        let readings = self.read_shown(&leaves);
+        let readings = self.read_shown(&schema, &leaves);
         let entries = leaves.iter().zip(readings).map(|(leaf, reading)| {
             let param = schema.param(leaf.param);
             let facets = schema.facets(leaf.param);
@@ -127,8 +132,8 @@ impl Model {
                 path: format!("{}{}", leaf.place.path, param.name),
                 ty: facets.value_type(),
                 value: match reading {
-                    Ok(reading) => reading.value,
-                    Err(_) => convert::absent(param, facets),
+                    Ok(reading) => reading.value.into_owned(),
+                    Err(_) => convert::absent(param, facets).to_owned(),
                 },
             }
         });
@@ -138,9 +143,12 @@ impl Model {
     }
 
     /// Values as the ACS may see them: hidden ones empty.
-    pub(super) fn read_shown(&mut self, leaves: &[Leaf]) -> Vec<Result<Reading, Trouble>> {
-        let readings = self.read_leaves(leaves, false);
-        let schema = Arc::clone(&self.schema);
+    pub(super) fn read_shown<'s>(
+        &mut self,
+        schema: &'s Schema,
+        leaves: &[Leaf],
+    ) -> Vec<Result<Reading<'s>, Trouble>> {
+        let readings = self.read_leaves(schema, leaves, false);
         for (leaf, reading) in leaves.iter().zip(&readings) {
             let subject = || format!("{}{}", leaf.place.path, schema.param(leaf.param).name);
             match reading {
@@ -154,48 +162,68 @@ impl Model {
 
     /// Values for the model's own use, hidden ones as they are. A passphrase that is no
     /// key in hexadecimal is no trouble: nobody asked for it.
-    pub(super) fn read_quietly(&mut self, leaves: &[Leaf]) -> Vec<Result<Reading, Trouble>> {
-        self.read_leaves(leaves, true)
+    pub(super) fn read_quietly<'s>(
+        &mut self,
+        schema: &'s Schema,
+        leaves: &[Leaf],
+    ) -> Vec<Result<Reading<'s>, Trouble>> {
+        self.read_leaves(schema, leaves, true)
     }
 
     /// Values in batches, one batch a source. `secrets`: hidden values as they are.
     #[expect(
         clippy::indexing_slicing,
-        reason = "`fixed` and `raws` are as long as `leaves`, whose places `at` holds"
+        reason = "`readings` is as long as `leaves`, whose places `at` holds"
     )]
-    fn read_leaves(&mut self, leaves: &[Leaf], secrets: bool) -> Vec<Result<Reading, Trouble>> {
-        let schema = Arc::clone(&self.schema);
-        let mut raws: Vec<Option<Result<Option<Raw>, Trouble>>> = Vec::new();
-        raws.resize_with(leaves.len(), || None);
-        let fixed: Vec<Option<&str>> = leaves
-            .iter()
-            .map(|leaf| {
-                let param = schema.param(leaf.param);
-                let reads = param.extra.as_ref().and_then(|e| e.reads.as_deref());
-                match (reads, param.hidden && !secrets) {
-                    (Some(reads), _) => Some(reads),
-                    (None, true) => Some(""),
-                    (None, false) => None,
+    fn read_leaves<'s>(
+        &mut self,
+        schema: &'s Schema,
+        leaves: &[Leaf],
+        secrets: bool,
+    ) -> Vec<Result<Reading<'s>, Trouble>> {
+        let most = self.limits.value_bytes;
+        let mut seen = Seen::default();
+        let mut readings = Vec::with_capacity(leaves.len());
+        // What is not asked of a source is read at once; for the rest, which source is
+        // asked, so that none looks at the others' leaves.
+        let mut kinds: Vec<Option<SourceKind>> = Vec::with_capacity(leaves.len());
+        for leaf in leaves {
+            let param = schema.param(leaf.param);
+            let reads = param.extra.as_ref().and_then(|e| e.reads.as_deref());
+            let (reading, kind) = match (&param.source, reads) {
+                (_, Some(reads)) => (exactly(reads), None),
+                _ if param.hidden && !secrets => (exactly(""), None),
+                (ParamSource::At(binding), None) => {
+                    match constant(schema, leaf.param, binding, most) {
+                        Some(reading) => (Ok(reading), None),
+                        None => (Err(Trouble::default()), Some(binding.source())),
+                    }
                 }
-            })
-            .collect();
-        // Which source is asked for each, so that none looks at the others' leaves.
-        let kinds: Vec<Option<SourceKind>> = leaves
-            .iter()
-            .zip(&fixed)
-            .map(|(leaf, fixed)| match &schema.param(leaf.param).source {
-                ParamSource::At(binding) if fixed.is_none() => Some(binding.source()),
-                _ => None,
-            })
-            .collect();
-        for (kind, source) in &mut self.sources {
-            let count = kinds.iter().filter(|of| **of == Some(*kind)).count();
+                (ParamSource::Alias, None) => (exactly(self.alias_of(&leaf.place)), None),
+                (ParamSource::ParameterKey, None) => (exactly(self.key.clone()), None),
+                (ParamSource::Entries(table), None) => {
+                    let table = child_place(schema, &leaf.place, *table);
+                    let rows = self.rows_of(&table);
+                    let count = rows.map(|rows| Reading::exact(rows.rows.len().to_string()));
+                    (count, None)
+                }
+            };
+            readings.push(reading);
+            kinds.push(kind);
+        }
+        let known: Vec<SourceKind> = self.sources.iter().map(|(kind, _)| *kind).collect();
+        for kind in known {
+            let count = kinds.iter().filter(|of| **of == Some(kind)).count();
+            if count == 0 {
+                continue;
+            }
             let mut asks = Vec::with_capacity(count);
             let mut at = Vec::with_capacity(count);
-            for (i, of) in kinds.iter().enumerate() {
-                if *of == Some(*kind)
+            for (i, of) in kinds.iter_mut().enumerate() {
+                if *of == Some(kind)
                     && let ParamSource::At(binding) = &schema.param(leaves[i].param).source
                 {
+                    *of = None;
                     at.push(i);
                     asks.push(Ask {
                         binding,
@@ -203,116 +231,77 @@ impl Model {
                     });
                 }
             }
-            if !asks.is_empty() {
-                for (i, raw) in at.into_iter().zip(source.read(&asks)) {
-                    raws[i] = Some(raw);
-                }
+            let answers = match self.source(kind) {
+                Ok(source) => source.read(&asks),
+                // Its kind was just found among the sources.
+                Err(_) => Vec::new(),
+            };
+            let mut answers = answers.into_iter();
+            for i in at {
+                let raw = answers.next().unwrap_or_else(|| Err(silent(kind)));
+                readings[i] = self.reading(schema, &leaves[i], raw, &mut seen);
             }
         }
-        let lives = self.read_live(&schema, leaves, &mut raws);
-        let mut readings = Vec::with_capacity(leaves.len());
-        for ((leaf, raw), fixed) in leaves.iter().zip(raws).zip(fixed) {
-            let reading = match fixed {
-                Some(text) => Ok(Reading {
-                    value: text.to_owned(),
-                    exact: true,
-                }),
-                None => self.reading(&schema, leaf, raw),
-            };
-            readings.push(reading);
-        }
-        for at in lives {
-            if let Some(Ok(reading)) = readings.get_mut(at) {
-                // The source itself holds nothing: a Set of what is shown is written.
-                reading.exact = false;
+        for (i, of) in kinds.iter().enumerate() {
+            if let Some(kind) = of
+                && let Err(trouble) = self.source(*kind)
+            {
+                readings[i] = Err(trouble);
             }
         }
         readings
     }
 
-    /// What is in force where the source says nothing; the places in `leaves` where that is
-    /// so.
-    fn read_live(
+    /// The value that a source's answer stands for.
+    fn reading<'s>(
         &mut self,
-        schema: &Schema,
-        leaves: &[Leaf],
-        raws: &mut [Option<Result<Option<Raw>, Trouble>>],
-    ) -> Vec<usize> {
-        let mut found = Vec::new();
-        for (i, (leaf, raw)) in leaves.iter().zip(raws).enumerate() {
-            let extra = schema.param(leaf.param).extra.as_ref();
-            let (Some(Ok(None)), Some(live)) = (&raw, extra.and_then(|e| e.live.as_deref())) else {
-                continue;
-            };
-            let ask = Ask {
-                binding: live,
-                rows: &leaf.place.keys,
-            };
-            let answer = match self.source(live.source()) {
-                Ok(source) => source.read(&[ask]).pop(),
-                Err(trouble) => Some(Err(trouble)),
-            };
-            if !matches!(answer, Some(Ok(None))) {
-                *raw = answer;
-                found.push(i);
-            }
-        }
-        found
-    }
-
-    fn reading(
-        &mut self,
-        schema: &Schema,
+        schema: &'s Schema,
         leaf: &Leaf,
-        raw: Option<Result<Option<Raw>, Trouble>>,
-    ) -> Result<Reading, Trouble> {
+        raw: Result<Option<Raw>, Trouble>,
+        seen: &mut Seen,
+    ) -> Result<Reading<'s>, Trouble> {
         let param = schema.param(leaf.param);
-        let facets = schema.facets(leaf.param);
-        let own = |value: String| Ok(Reading { value, exact: true });
-        match &param.source {
-            ParamSource::Alias => own(self.alias_of(&leaf.place)),
-            ParamSource::ParameterKey => own(self.key.clone()),
-            ParamSource::Entries(table) => {
-                let table = child_place(schema, &leaf.place, *table);
-                own(self.rows_of(&table)?.rows.len().to_string())
-            }
-            ParamSource::At(binding) => {
-                let raw = match raw {
-                    Some(raw) => raw?,
-                    None => {
-                        // Either there is no such source, or it answered too few asks.
-                        self.source(binding.source())?;
-                        return Err(Trouble {
-                            source: format!("{:?}", binding.source()).to_lowercase(),
-                            what: "the source did not answer".to_owned(),
-                        });
-                    }
+        let live = param.extra.as_ref().and_then(|e| e.live.as_deref());
+        let (raw, is_live) = match (raw?, live) {
+            (None, Some(live)) => {
+                // What is in force where the source says nothing.
+                let ask = Ask {
+                    binding: live,
+                    rows: &leaf.place.keys,
                 };
-                let place = Rc::clone(&leaf.place);
-                let mut row_trouble = None;
-                let reading = convert::from_raw(param, facets, raw, &mut |key| {
-                    self.path_of_key(schema, leaf.param, &place, key)
-                        .unwrap_or_else(|trouble| {
-                            row_trouble = Some(trouble);
-                            None
-                        })
-                });
-                if let Some(trouble) = row_trouble {
-                    return Err(trouble);
-                }
-                let source = || format!("parameter {}{}", place.path, param.name);
-                match reading {
-                    Ok(reading) if reading.value.len() > self.limits.value_bytes => Err(Trouble {
-                        source: source(),
-                        what: format!("its value is longer than {} bytes", self.limits.value_bytes),
-                    }),
-                    Ok(reading) => Ok(reading),
-                    Err(what) => Err(Trouble {
-                        source: source(),
-                        what,
-                    }),
-                }
+                let kind = live.source();
+                let raw = self.source(kind)?.read(&[ask]).pop();
+                (raw.unwrap_or_else(|| Err(silent(kind)))?, true)
             }
+            (raw, _) => (raw, false),
+        };
+        let is_live = is_live && raw.is_some();
+        let mut row_trouble = None;
+        let reading = convert::from_raw(param, schema.facets(leaf.param), raw, &mut |key| {
+            self.path_of_key(schema, leaf.param, &leaf.place, key, seen)
+                .unwrap_or_else(|trouble| {
+                    row_trouble = Some(trouble);
+                    None
+                })
+        });
+        if let Some(trouble) = row_trouble {
+            return Err(trouble);
+        }
+        let source = || format!("parameter {}{}", leaf.place.path, param.name);
+        match reading {
+            Ok(reading) if reading.value.len() > self.limits.value_bytes => Err(Trouble {
+                source: source(),
+                what: format!("its value is longer than {} bytes", self.limits.value_bytes),
+            }),
+            Ok(reading) => Ok(Reading {
+                // The source itself holds nothing: a Set of what is shown is written.
+                exact: reading.exact && !is_live,
+                ..reading
+            }),
+            Err(what) => Err(Trouble {
+                source: source(),
+                what,
+            }),
         }
     }
 
@@ -369,6 +358,7 @@ impl Model {
         param: ParamId,
         near: &Place,
         key: &str,
+        seen: &mut Seen,
     ) -> Result<Option<String>, Trouble> {
         if key.is_empty() {
             return Ok(None);
@@ -377,15 +367,27 @@ impl Model {
             Some((table, key)) if table.starts_with("Device.") => (Some(table), key),
             _ => (None, key),
         };
-        for table in references(schema, param) {
-            if only.is_some_and(|only| schema.path_of(*table).strip_suffix("{i}.") != Some(only)) {
+        for object in references(schema, param) {
+            if only.is_some_and(|only| !schema.is_path_of_table(*object, only)) {
                 continue;
             }
-            let Some((table, key)) = self.table_near(schema, *table, near, key)? else {
+            if let Some((_, path, rows)) = seen.tables.iter().find(|(known, ..)| known == object) {
+                match rows.number_of(key) {
+                    Some(number) => return Ok(Some(row_path(path, number))),
+                    None => continue,
+                }
+            }
+            let Some((table, key)) = self.table_near(schema, *object, near, key)? else {
                 continue;
             };
-            if let Some(number) = self.rows_of(&table)?.number_of(key) {
-                return Ok(Some(format!("{}{number}", table.path)));
+            let rows = self.rows_of(&table)?;
+            let found = rows.number_of(key);
+            let path = found.map(|number| row_path(&table.path, number));
+            if table.keys.is_empty() {
+                seen.tables.push((*object, table.path, rows));
+            }
+            if path.is_some() {
+                return Ok(path);
             }
         }
         Ok(None)
@@ -417,6 +419,50 @@ impl Model {
         }
         None
     }
+}
+
+/// Tables that references led to while one batch was read, with their paths and rows: only
+/// those below no row, which are the same seen from everywhere.
+#[derive(Default)]
+struct Seen {
+    tables: Vec<(ObjectId, String, Arc<RowSet>)>,
+}
+
+/// The path of a row as a reference has it: without a dot at the end.
+fn row_path(table: &str, number: u32) -> String {
+    // Ten digits at most.
+    let mut path = String::with_capacity(table.len() + 10);
+    path.push_str(table);
+    // Writing to a String does not fail.
+    let _ = write!(path, "{number}");
+    path
+}
+
+/// The trouble of a source that answered fewer values than it was asked for.
+fn silent(kind: SourceKind) -> Trouble {
+    Trouble {
+        source: format!("{kind:?}").to_lowercase(),
+        what: "the source did not answer".to_owned(),
+    }
+}
+
+/// A value that stands in the schema, not longer than so many bytes: it is asked of no
+/// source and not copied.
+fn constant<'s>(
+    schema: &'s Schema,
+    param: ParamId,
+    binding: &'s Binding,
+    most: usize,
+) -> Option<Reading<'s>> {
+    let Binding::Constant(text) = binding else {
+        return None;
+    };
+    convert::from_constant(schema.param(param), schema.facets(param), text)
+        .filter(|reading| reading.value.len() <= most)
+}
+
+fn exactly<'s>(value: impl Into<Cow<'s, str>>) -> Result<Reading<'s>, Trouble> {
+    Ok(Reading::exact(value))
 }
 
 fn references(schema: &Schema, param: ParamId) -> &[ObjectId] {

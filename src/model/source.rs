@@ -57,7 +57,7 @@ pub struct Ask<'a> {
 
 /// Something is wrong with a source: a broken file, a failing command. The parameters
 /// concerned answer 9002 by name and are left out under a partial path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trouble {
     /// Which source, in words for the log and `status`: `uci wireless`, `command /bin/x`.
     pub source: String,
@@ -123,6 +123,13 @@ pub trait Source: Send {
     /// The rows of a table, in the source's order. `parents` are the keys of the rows
     /// around it, outermost first.
     fn rows(&mut self, rows: &Rows, parents: &[String]) -> Result<Vec<Row>, Trouble>;
+
+    /// A number that stands while the answers of [`rows`](Source::rows) about a table do:
+    /// where it is what it was when they were given, they need not be asked for again, even
+    /// in a later request. `None` where only asking tells, and while anything is staged.
+    fn rows_version(&mut self, _rows: &Rows) -> Option<u32> {
+        None
+    }
 
     /// Reads a batch: as many answers as asks, in their order. `Ok(None)`: the source
     /// works but has no value there (the parameter's default holds).

@@ -119,7 +119,7 @@ impl Model {
             return Err(parameter_faults(items, faults));
         }
         let leaves: Vec<Leaf> = wanted.iter().map(|w| w.leaf.clone()).collect();
-        let current = self.read_quietly(&leaves);
+        let current = self.read_quietly(&schema, &leaves);
         let changed: Vec<&Wanted> = wanted
             .iter()
             .zip(&current)
@@ -130,24 +130,52 @@ impl Model {
             self.refresh_anonymous();
         }
         let mut change = self.begin_change();
-        for want in &changed {
-            match self.stage(&schema, &mut change, &want.leaf, &want.value) {
-                Ok(()) => {}
-                Err(Refusal::Full(what)) => {
-                    self.abandon(change);
-                    return Err(SetError::Whole(Fault::new(RESOURCES_EXCEEDED, what)));
+        // A value that needs another one of the request waits for it, so that the order of
+        // the items does not decide (SPV-003).
+        let mut waiting: Vec<&Wanted> = changed.clone();
+        let mut broken = false;
+        loop {
+            let due = std::mem::take(&mut waiting);
+            faults.clear();
+            for want in &due {
+                match self.stage(&schema, &mut change, &want.leaf, &want.value) {
+                    Ok(()) => {}
+                    Err(Refusal::Full(what)) => {
+                        self.abandon(change);
+                        return Err(SetError::Whole(Fault::new(RESOURCES_EXCEEDED, what)));
+                    }
+                    Err(Refusal::Value(what)) => {
+                        waiting.push(want);
+                        faults.push((want.item, Fault::new(INVALID_VALUE, what)));
+                    }
+                    Err(Refusal::Trouble(trouble)) => {
+                        broken = true;
+                        self.troubles.note(items[want.item].path, &trouble);
+                        faults.push((want.item, Fault::new(INTERNAL_ERROR, trouble.to_string())));
+                    }
                 }
-                Err(Refusal::Value(what)) => {
-                    faults.push((want.item, Fault::new(INVALID_VALUE, what)));
-                }
-                Err(Refusal::Trouble(trouble)) => {
-                    self.troubles.note(items[want.item].path, &trouble);
-                    faults.push((want.item, Fault::new(INTERNAL_ERROR, trouble.to_string())));
-                }
+            }
+            if broken || waiting.is_empty() || waiting.len() == due.len() {
+                break;
             }
         }
         if faults.is_empty() && !changed.is_empty() {
             self.check_kept(&schema, &wanted, &leaves, &mut faults);
+            // What a later item took away may go with it all the same: once more, last.
+            let lost: BTreeSet<usize> = faults.iter().map(|(item, _)| *item).collect();
+            let mut again = changed.iter().filter(|want| lost.contains(&want.item));
+            if !lost.is_empty()
+                && again.all(|want| {
+                    let staged = self.stage(&schema, &mut change, &want.leaf, &want.value);
+                    staged.is_ok()
+                })
+            {
+                let mut left = Vec::new();
+                self.check_kept(&schema, &wanted, &leaves, &mut left);
+                if left.is_empty() {
+                    faults.clear();
+                }
+            }
         }
         if !faults.is_empty() {
             self.abandon(change);
@@ -173,7 +201,7 @@ impl Model {
         leaves: &[Leaf],
         faults: &mut Vec<(usize, Fault)>,
     ) {
-        let readings = self.read_quietly(leaves);
+        let readings = self.read_quietly(schema, leaves);
         for (want, reading) in wanted.iter().zip(readings) {
             let param = schema.param(want.leaf.param);
             let is_command = param.extra.as_ref().is_some_and(|e| e.reads.is_some());
@@ -339,6 +367,7 @@ impl Model {
     /// Forgets everything staged.
     pub(super) fn abandon(&mut self, change: Change) {
         self.finish(&change.kinds, false);
+        self.cache.clear();
         self.numbers = change.numbers;
         self.attributes = change.attributes;
     }
@@ -349,7 +378,6 @@ impl Model {
                 source.finish(committed);
             }
         }
-        self.cache.clear();
     }
 
     /// Puts everything staged in force together with what the model keeps itself, or
@@ -386,7 +414,8 @@ impl Model {
             // Whoever finishes this change after a power cut must know all of them.
             file.reload = reload.iter().cloned().collect();
         }
-        if self.numbers.dirty {
+        let renumbered = self.numbers.dirty;
+        if renumbered {
             files.push(self.state_file(instances::FILE, Some(self.numbers.to_bytes())));
         }
         if self.attributes != change.attributes {
@@ -414,6 +443,10 @@ impl Model {
             key.clone_into(&mut self.key);
         }
         self.finish(&change.kinds, true);
+        match renumbered {
+            true => self.cache.clear(),
+            false => self.doubt_rows(),
+        }
         Ok(reload.into_iter().collect())
     }
 

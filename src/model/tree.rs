@@ -1,8 +1,9 @@
-//! The instantiated tree: resolving paths, walking rows.
+//! The instantiated tree: resolving paths, the rows of tables.
 //!
-//! Rows of a table are asked of its source once a request and kept in a cache that
-//! [`Model::begin`] and every change clear. Walking is iterative; finding a row by number
-//! or by key is a binary search.
+//! Rows of a table are asked of its source once a request and kept in a cache that every
+//! change clears; [`Model::begin`] leaves in it what the source can tell to have stayed as
+//! it was ([`Source::rows_version`]). Finding a row by number or by key is a
+//! binary search.
 
 use super::api::{Fault, INTERNAL_ERROR, INVALID_NAME, Limits, RESOURCES_EXCEEDED};
 use super::attributes::{self, Attributes};
@@ -13,7 +14,7 @@ use super::schema::{ObjectId, ParamId, Schema};
 use super::source::{Journal, Source, Trouble};
 use super::transaction::{KEY_FILE, load_key};
 use super::troubles::Troubles;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,9 +32,26 @@ pub struct Model {
     pub(super) attributes: Attributes,
     pub(super) key: String,
     pub(super) troubles: Troubles,
-    /// Rows by table path, of this request.
-    pub(super) cache: HashMap<String, Result<Arc<RowSet>, Trouble>>,
+    /// Rows by table; those of one object in order of the rows around the table.
+    pub(super) cache: BTreeMap<ObjectId, Vec<Cached>>,
 }
+
+/// Rows of a table as they were asked for last.
+pub(super) struct Cached {
+    /// The numbers of the rows around the table.
+    numbers: Box<[u32]>,
+    rows: Result<Arc<RowSet>, Trouble>,
+    /// What the source said then stands for these rows.
+    version: Option<u32>,
+    /// The keys of the rows around the table: with others it is another table.
+    around: Box<[String]>,
+    /// Found to be good in this request.
+    checked: bool,
+}
+
+/// Tables and rows that outlast a request at most: what a large table costs to be asked for
+/// is little beside its values, and an idle agent is to be small.
+const MAX_KEPT: usize = 1024;
 
 /// The rows of one table.
 #[derive(Debug, Default)]
@@ -89,8 +107,7 @@ impl Place {
         // Ten digits and a dot.
         let mut path = String::with_capacity(self.path.len() + 11);
         path.push_str(&self.path);
-        // Writing to a String does not fail.
-        let _ = write!(path, "{number}.");
+        push_row(&mut path, number);
         Place {
             object: self.object,
             path,
@@ -138,27 +155,6 @@ pub(super) struct Leaf {
     pub param: ParamId,
     /// Asked for by its exact name, so that a source in trouble is a fault.
     pub exact: bool,
-}
-
-/// Walks places in order, parents before children.
-pub(super) struct Walk {
-    frames: Vec<Frame>,
-    start: Option<Rc<Place>>,
-}
-
-struct Frame {
-    place: Rc<Place>,
-    next: usize,
-    rows: Option<Arc<RowSet>>,
-}
-
-impl Walk {
-    pub fn from(place: Place) -> Walk {
-        Walk {
-            frames: Vec::new(),
-            start: Some(Rc::new(place)),
-        }
-    }
 }
 
 /// What the agent itself keeps.
@@ -216,7 +212,7 @@ impl Model {
             attributes,
             key,
             troubles: Troubles::default(),
-            cache: HashMap::new(),
+            cache: BTreeMap::new(),
         }
     }
 
@@ -228,10 +224,29 @@ impl Model {
             self.numbers = kept.numbers;
             self.attributes = kept.attributes;
             self.key = kept.key;
+            self.cache.clear();
         }
-        self.cache.clear();
+        self.doubt_rows();
         for (_, source) in &mut self.sources {
             source.begin();
+        }
+    }
+
+    /// Rows known so far may not be there any more: of those that their source can tell to
+    /// have stayed, it must be asked whether they did; all others go.
+    pub(super) fn doubt_rows(&mut self) {
+        let mut kept = 0;
+        for tables in self.cache.values_mut() {
+            tables.retain_mut(|cached| {
+                cached.checked = false;
+                let rows = match (&cached.rows, cached.version) {
+                    (Ok(rows), Some(_)) => rows.rows.len(),
+                    _ => return false,
+                };
+                kept += 1 + rows;
+                kept <= MAX_KEPT
+            });
+            tables.shrink_to_fit();
         }
     }
 
@@ -354,18 +369,73 @@ impl Model {
 
     /// The rows of a table, asked once a request.
     pub(super) fn rows_of(&mut self, table: &Place) -> Result<Arc<RowSet>, Trouble> {
-        if let Some(known) = self.cache.get(&table.path) {
-            return known.clone();
+        let place = |tables: &Vec<Cached>| {
+            tables.binary_search_by(|known| (*known.numbers).cmp(&table.numbers))
+        };
+        let tables = self.cache.get(&table.object);
+        let known = tables.and_then(|tables| tables.get(place(tables).ok()?));
+        if let Some(known) = known
+            && known.checked
+        {
+            return known.rows.clone();
+        }
+        let version = self.version_of(table);
+        let tables = self.cache.get_mut(&table.object);
+        let known = tables.and_then(|tables| {
+            let at = place(tables).ok()?;
+            tables.get_mut(at)
+        });
+        if let Some(known) = known
+            && version.is_some()
+            && known.version == version
+            && *known.around == *table.keys
+        {
+            known.checked = true;
+            return known.rows.clone();
         }
         let rows = self.ask_rows(table);
+        let mut version = version;
         match &rows {
-            // A table cut short has noted that itself.
-            Ok(rows) if rows.rows.len() >= self.limits.rows => {}
+            // A table cut short has noted that itself, and does so in every request.
+            Ok(rows) if rows.rows.len() >= self.limits.rows => version = None,
             Ok(_) => self.troubles.over(&table.path),
             Err(trouble) => self.troubles.note(&table.path, trouble),
         }
-        self.cache.insert(table.path.clone(), rows.clone());
+        let around = match version {
+            Some(_) => table.keys.to_vec().into(),
+            None => Box::default(),
+        };
+        let cached = Cached {
+            numbers: (*table.numbers).into(),
+            rows: rows.clone(),
+            version,
+            around,
+            checked: true,
+        };
+        let tables = self.cache.entry(table.object).or_default();
+        match place(tables) {
+            Ok(at) => {
+                if let Some(known) = tables.get_mut(at) {
+                    *known = cached;
+                }
+            }
+            Err(at) => {
+                if tables.is_empty() {
+                    // Most tables are below no row.
+                    tables.reserve_exact(1);
+                }
+                tables.insert(at, cached);
+            }
+        }
         rows
+    }
+
+    /// What stands for a table's rows at its source.
+    fn version_of(&mut self, table: &Place) -> Option<u32> {
+        let rows = &self.schema.object(table.object).table.as_ref()?.rows;
+        let kind = rows.source();
+        let (_, source) = self.sources.iter_mut().find(|(k, _)| *k == kind)?;
+        source.rows_version(rows)
     }
 
     fn ask_rows(&mut self, place: &Place) -> Result<Arc<RowSet>, Trouble> {
@@ -405,51 +475,23 @@ impl Model {
             }),
         }
     }
-
-    /// The next place of a walk. A table in trouble has no rows here.
-    pub(super) fn step(&mut self, walk: &mut Walk) -> Option<Rc<Place>> {
-        let place = match walk.start.take() {
-            Some(place) => place,
-            None => self.step_over(walk)?,
-        };
-        let rows = match place.is_table {
-            true => Some(self.rows_of(&place).unwrap_or_default()),
-            false => None,
-        };
-        walk.frames.push(Frame {
-            place: Rc::clone(&place),
-            next: 0,
-            rows,
-        });
-        Some(place)
-    }
-
-    /// The next place of a walk; what is below it is passed over.
-    pub(super) fn step_over(&mut self, walk: &mut Walk) -> Option<Rc<Place>> {
-        let schema = Arc::clone(&self.schema);
-        loop {
-            let frame = walk.frames.last_mut()?;
-            let at = frame.next;
-            frame.next += 1;
-            let found = match &frame.rows {
-                Some(rows) => rows.rows.get(at).map(|(n, key)| frame.place.row(*n, key)),
-                None => schema
-                    .object(frame.place.object)
-                    .children
-                    .get(at)
-                    .map(|child| child_place(&schema, &frame.place, *child)),
-            };
-            match found {
-                Some(place) => return Some(Rc::new(place)),
-                None => walk.frames.pop(),
-            };
-        }
-    }
 }
 
 /// The alias of a row that was given none.
 pub(super) fn default_alias(number: u32) -> String {
-    format!("cpe-{number}")
+    ["cpe-", &number.to_string()].concat()
+}
+
+/// What the path of a row has more than that of its table.
+pub(super) fn push_row(path: &mut String, number: u32) {
+    if number < 10 {
+        // Most tables are small: no formatter for one digit.
+        path.push(char::from(b'0' + number as u8));
+        path.push('.');
+        return;
+    }
+    // Writing to a String does not fail.
+    let _ = write!(path, "{number}.");
 }
 
 /// A child object of a single object or a row.

@@ -24,6 +24,10 @@ impl Source for ConstantSource {
             .collect())
     }
 
+    fn rows_version(&mut self, _rows: &Rows) -> Option<u32> {
+        Some(0)
+    }
+
     fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
         asks.iter()
             .map(|ask| match ask.binding {

@@ -5,7 +5,7 @@
 //! change is in force.
 
 use super::pick::{line_rows, pick, row_lines};
-use super::{Deadline, Limits, is_row_key, path_with_rows, read_only};
+use super::{Deadline, Limits, is_row_key, path_with_rows, read_only, text_of};
 use crate::model::binding::{Binding, DirRows, FileAt, Pick, Rows};
 use crate::model::source::{Ask, FileChange, Prepared, Raw, Refusal, Row, Source, Trouble};
 use crate::store::{Disk, Folders, RealDisk, Root};
@@ -24,7 +24,7 @@ pub struct FileSource {
     limits: Limits,
     deadline: Deadline,
     /// What was read in this request, by path below the root; `None`: there is none.
-    texts: BTreeMap<String, Result<Option<String>, Trouble>>,
+    texts: HashMap<String, Result<Option<String>, Trouble>>,
     /// Where the rows of those texts are: by path, field and separator, then by key.
     lines: BTreeMap<RowsOf, HashMap<String, Range<usize>>>,
     /// What is staged, by path below the root.
@@ -47,7 +47,7 @@ impl FileSource {
             folders: Folders::new(root),
             limits,
             deadline: Deadline::after(limits.request_deadline),
-            texts: BTreeMap::new(),
+            texts: HashMap::new(),
             lines: BTreeMap::new(),
             staged: BTreeMap::new(),
         }
@@ -137,7 +137,7 @@ impl FileSource {
             Err(e) if is_absence(&e) => Vec::new(),
             Err(e) => return Err(trouble(&path, e)),
         };
-        let mut holds = |name: &str, entry: &str| {
+        let holds = |name: &str, entry: &str| {
             // The row itself may be a link (in sysfs it is), so the root looks at it.
             self.folders.exists(&format!("{path}/{name}/{entry}"))
         };
@@ -299,11 +299,6 @@ impl Source for FileSource {
             }
         }
     }
-}
-
-/// Text as it is, or with U+FFFD for what is no UTF-8.
-fn text_of(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
 
 /// One write: the kernel takes a value whole or not at all.

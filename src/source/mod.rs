@@ -128,6 +128,11 @@ fn path_with_rows<'t>(path: &'t str, rows: &'t [String]) -> Result<Cow<'t, str>,
     Ok(expand(path, rows))
 }
 
+/// Text as it is, or with U+FFFD for what is no UTF-8.
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+}
+
 /// The refusal of a source that cannot be written.
 fn read_only(source: &str, what: &str) -> Refusal {
     Refusal::Trouble(Trouble {

@@ -3,8 +3,9 @@
 use super::disk::{Disk, RealDisk};
 use nix::errno::Errno;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -53,7 +54,8 @@ impl Root {
     }
     /// Whether this is `/`, the running system itself.
     pub fn is_system(&self) -> bool {
-        self.dir == Path::new("/")
+        // It is a canonical path: only `/` has one byte.
+        self.dir.as_os_str().len() == 1
     }
     /// The folder.
     pub fn dir(&self) -> &Path {
@@ -152,7 +154,7 @@ impl Root {
 pub struct Folders {
     root: Root,
     /// Real paths, by the path below the root.
-    walked: BTreeMap<String, PathBuf>,
+    walked: RefCell<HashMap<String, PathBuf>>,
 }
 
 impl Folders {
@@ -160,7 +162,7 @@ impl Folders {
     pub fn new(root: Root) -> Folders {
         Folders {
             root,
-            walked: BTreeMap::new(),
+            walked: RefCell::default(),
         }
     }
 
@@ -171,11 +173,11 @@ impl Folders {
 
     /// Links may have changed: folders are walked anew.
     pub fn forget(&mut self) {
-        self.walked.clear();
+        self.walked.get_mut().clear();
     }
 
     /// As [`Root::path`].
-    pub fn path(&mut self, path: &str) -> Result<PathBuf, PathError> {
+    pub fn path(&self, path: &str) -> Result<PathBuf, PathError> {
         match self.unless_link(path)? {
             Some(real) if !real.is_symlink() => Ok(real),
             _ => self.root.path(path),
@@ -183,7 +185,7 @@ impl Folders {
     }
 
     /// Whether there is anything at a path; a link counts as what it leads to.
-    pub fn exists(&mut self, path: &str) -> bool {
+    pub fn exists(&self, path: &str) -> bool {
         let there = |real: PathBuf| real.symlink_metadata().is_ok();
         match self.unless_link(path) {
             Ok(Some(real)) => match real.symlink_metadata() {
@@ -196,19 +198,20 @@ impl Folders {
     }
 
     /// As [`path`](Self::path), for a folder that what is asked for next lies in.
-    pub fn folder(&mut self, path: &str) -> Result<PathBuf, PathError> {
-        if let Some(known) = self.walked.get(path) {
+    pub fn folder(&self, path: &str) -> Result<PathBuf, PathError> {
+        if let Some(known) = self.walked.borrow().get(path) {
             return Ok(known.clone());
         }
         let real = self.path(path)?;
         if !self.root.is_system() {
-            self.walked.insert(path.to_owned(), real.clone());
+            let mut walked = self.walked.borrow_mut();
+            walked.insert(path.to_owned(), real.clone());
         }
         Ok(real)
     }
 
     /// As [`Root::read`].
-    pub fn read(&mut self, path: &str, limit: u64) -> io::Result<Vec<u8>> {
+    pub fn read(&self, path: &str, limit: u64) -> io::Result<Vec<u8>> {
         match self.unless_link(path)? {
             Some(real) => match RealDisk.read_no_link(&real, limit) {
                 Err(e) if e.raw_os_error() == Some(Errno::ELOOP as i32) => {
@@ -221,37 +224,57 @@ impl Folders {
     }
 
     /// The real path if what it names is no link. `None`: walk it.
-    fn unless_link(&mut self, path: &str) -> Result<Option<PathBuf>, PathError> {
+    fn unless_link(&self, path: &str) -> Result<Option<PathBuf>, PathError> {
         let Some((folder, name)) = path.rsplit_once('/') else {
             return Ok(None);
         };
         if self.root.is_system() || folder.is_empty() || !is_plain(name) {
             return Ok(None);
         }
-        if let Some(real) = self.walked.get(folder) {
+        let mut walked = self.walked.borrow_mut();
+        if let Some(real) = walked.get(folder) {
             return Ok(Some(within(real, name)));
         }
-        // A folder in one that is known is one step further.
-        let next = folder.rsplit_once('/').and_then(|(above, last)| {
-            let above = self.walked.get(above).filter(|_| is_plain(last))?;
-            Some(within(above, last)).filter(|real| !real.is_symlink())
-        });
-        let real = match next {
+        let real = match self.below_known(&mut walked, folder) {
             Some(real) => real,
             None => self.root.path(folder)?,
         };
         let found = within(&real, name);
-        self.walked.insert(folder.to_owned(), real);
+        walked.insert(folder.to_owned(), real);
         Ok(Some(found))
+    }
+
+    /// A folder below one that is known, or below the root, step by step; the folders
+    /// between are known then, too. `None`: there is a link on the way.
+    fn below_known(&self, walked: &mut HashMap<String, PathBuf>, folder: &str) -> Option<PathBuf> {
+        let mut slashes = folder.rmatch_indices('/').map(|(at, _)| at);
+        let (mut at, mut real) = slashes.find_map(|at| match folder.get(..at)? {
+            "" => Some((at, self.root.dir.clone())),
+            above => Some((at, walked.get(above)?.clone())),
+        })?;
+        loop {
+            let rest = folder.get(at + 1..)?;
+            let name = rest.split('/').next().filter(|name| is_plain(name))?;
+            real = within(&real, name);
+            if real.is_symlink() {
+                return None;
+            }
+            at += 1 + name.len();
+            if at == folder.len() {
+                return Some(real);
+            }
+            walked.insert(folder.get(..at)?.to_owned(), real.clone());
+        }
     }
 }
 
-/// The path of an entry of a folder, made in one piece.
 fn within(folder: &Path, name: &str) -> PathBuf {
-    let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
+    // A real path has no slash at its end.
+    let mut path = OsString::with_capacity(folder.as_os_str().len() + 1 + name.len());
     path.push(folder);
+    path.push("/");
     path.push(name);
-    path
+    path.into()
 }
 
 /// Whether a part of a path is a name that a folder can hold.

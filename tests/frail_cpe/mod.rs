@@ -69,6 +69,10 @@ impl Cpe {
         let mut package = cwmp_agent::uci::Package::parse(text.as_bytes()).expect("UCI");
         let at = package.section("acs").expect("section acs");
         package.set(at, "url", &cpe.acs.url()).expect("the option");
+        // Any free port would make another URL, which is a change to tell, of each start.
+        let at = package.section("cpe").expect("section cpe");
+        let off = package.set(at, "http_connection_request", "0");
+        off.expect("the option");
         cpe.write("/etc/config/cwmp", &package.to_bytes());
         let mark = |name: &str, what: &str| {
             let file = cpe.marks.path(name);

@@ -62,6 +62,11 @@ pub enum Notify {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId(u16);
 
+impl ObjectId {
+    /// The root of every schema.
+    pub(crate) const ROOT: ObjectId = ObjectId(0);
+}
+
 /// A parameter of a [`Schema`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ParamId(u16);
@@ -252,7 +257,7 @@ impl Schema {
     }
 
     pub(crate) fn root(&self) -> ObjectId {
-        ObjectId(0)
+        ObjectId::ROOT
     }
 
     #[expect(
@@ -281,7 +286,10 @@ impl Schema {
         &self.facets[usize::from(self.param(id).facets)]
     }
 
-    pub(crate) fn params_of(&self, object: ObjectId) -> impl Iterator<Item = ParamId> + use<> {
+    pub(crate) fn params_of(
+        &self,
+        object: ObjectId,
+    ) -> impl ExactSizeIterator<Item = ParamId> + use<> {
         self.object(object).params.clone().map(ParamId)
     }
 
@@ -329,6 +337,25 @@ impl Schema {
             path.push_str(if object.table.is_some() { ".{i}." } else { "." });
         }
         path
+    }
+
+    /// Whether this is the path of a table, without the `{i}.` of its rows.
+    pub(crate) fn is_path_of_table(&self, table: ObjectId, path: &str) -> bool {
+        let mut left = path.strip_suffix('.');
+        let mut at = table;
+        loop {
+            let object = self.object(at);
+            left = left.and_then(|left| left.strip_suffix(&*object.name));
+            let Some(parent) = object.parent else {
+                return left == Some("");
+            };
+            let end = match self.object(parent).table {
+                Some(_) => ".{i}.",
+                None => ".",
+            };
+            left = left.and_then(|left| left.strip_suffix(end));
+            at = parent;
+        }
     }
 
     /// Packages to reload when this parameter has changed.
@@ -481,6 +508,46 @@ impl<'a> ParameterView<'a> {
                 .map(|id| self.schema.path_of(*id))
                 .collect(),
             None => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_known_by_its_path_and_no_other() {
+        let text = r#"
+["Device.A.B.{i}."]
+rows = { uci = "a", type = "b" }
+["Device.A.B.{i}.C.{i}."]
+rows = { uci = "a", type = "c", parent = "b" }
+Name = { type = "string", constant = "{row}" }
+"#;
+        let files = [("a.toml".to_owned(), text.to_owned())];
+        let schema = Schema::load(&files).expect("a good file");
+        let tables = (0..schema.objects.len() as u16).map(ObjectId);
+        let tables: Vec<ObjectId> = tables
+            .filter(|id| schema.object(*id).table.is_some())
+            .collect();
+        assert_eq!(tables.len(), 2);
+        for table in &tables {
+            for other in &tables {
+                let path = schema.path_of(*other);
+                let path = path.strip_suffix("{i}.").expect("a table's path");
+                assert_eq!(schema.is_path_of_table(*table, path), table == other);
+            }
+            for none in [
+                "",
+                ".",
+                "A.B.",
+                "Device.A.B",
+                "Device.A.B.{i}.",
+                "xDevice.A.B.",
+            ] {
+                assert!(!schema.is_path_of_table(*table, none), "{none}");
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! a password field never leaves this module.
 
 use super::system::read;
-use crate::store::Root;
+use crate::store::Folders;
 use std::collections::{BTreeMap, HashMap};
 
 /// Accounts at most.
@@ -32,12 +32,17 @@ impl Accounts {
     }
 
     /// The names of root and of everybody who is not a part of the system.
-    pub fn names(&mut self, root: &Root) -> Result<Vec<String>, String> {
+    pub fn names(&mut self, root: &Folders) -> Result<Vec<String>, String> {
         Ok(self.all(root)?.keys().cloned().collect())
     }
 
     /// A value of an account; `None`: there is no such account.
-    pub fn value(&mut self, root: &Root, name: &str, user: &str) -> Result<Option<String>, String> {
+    pub fn value(
+        &mut self,
+        root: &Folders,
+        name: &str,
+        user: &str,
+    ) -> Result<Option<String>, String> {
         let account = self.all(root)?.get(user);
         Ok(account.and_then(|account| match name {
             "user_id" => Some(account.id.to_string()),
@@ -47,7 +52,7 @@ impl Accounts {
         }))
     }
 
-    fn all(&mut self, root: &Root) -> Result<&BTreeMap<String, Account>, String> {
+    fn all(&mut self, root: &Folders) -> Result<&BTreeMap<String, Account>, String> {
         if self.known.is_none() {
             let text = |path| read(root, path).map(Option::unwrap_or_default);
             let passwd = text("/etc/passwd")?;

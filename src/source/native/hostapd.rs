@@ -4,7 +4,7 @@
 //! OpenWrt builds hostapd in several sizes, and the package's name tells which. The
 //! package manager keeps a file for each installed package.
 
-use crate::store::Root;
+use crate::store::Folders;
 use crate::uci::file::Stamp;
 
 /// Where opkg and apk keep a file for each package.
@@ -27,7 +27,7 @@ pub struct Modes {
 
 impl Modes {
     /// The list, found anew when packages were installed or removed.
-    pub fn supported(&mut self, root: &Root) -> String {
+    pub fn supported(&mut self, root: &Folders) -> String {
         let stamps = LISTS.map(|(dir, _)| {
             let path = root.path(dir).ok()?;
             Stamp::of(&path).ok().flatten()

@@ -14,7 +14,7 @@ mod wifi;
 use super::read_only;
 use crate::model::binding::{Binding, Rows};
 use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Source, Trouble};
-use crate::store::Root;
+use crate::store::{Folders, Root};
 use accounts::Accounts;
 use hostapd::Modes;
 use processes::Processes;
@@ -121,7 +121,8 @@ fn is_network_value(name: &str) -> bool {
 }
 
 /// Values that the agent itself knows and the data model shows
-/// (`native = "connection_request_url"`), and what is read for both. Copies share it.
+/// (`native = "connection_request_url"`), and the time zone that both need. Copies share
+/// them.
 #[derive(Clone, Default)]
 pub struct Runtime {
     map: Arc<Mutex<BTreeMap<String, String>>>,
@@ -157,7 +158,7 @@ impl Runtime {
     }
 
     fn zone(&self) -> MutexGuard<'_, ZoneText> {
-        // What is known is replaced as a whole, whoever panicked meanwhile.
+        // What is known of the zone is replaced as a whole.
         self.zone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -169,7 +170,7 @@ impl Runtime {
 
 /// Serves [`Binding::Native`] and [`Rows::Native`].
 pub struct NativeSource {
-    root: Root,
+    root: Folders,
     runtime: Runtime,
     processors: Processors,
     processes: Processes,
@@ -186,7 +187,7 @@ impl NativeSource {
     /// Computes from files below this root; `runtime` holds what the agent hands in.
     pub fn new(root: Root, runtime: Runtime) -> NativeSource {
         NativeSource {
-            root,
+            root: Folders::new(root),
             runtime,
             processors: Processors::default(),
             processes: Processes::default(),
@@ -203,7 +204,9 @@ impl NativeSource {
         let row = rows.last().map(String::as_str).unwrap_or_default();
         let cpu = if row.is_empty() { "cpu" } else { row };
         let value = match name {
-            "current_local_time" => Ok(Some(self.runtime.zone().current_local_time(&self.root))),
+            "current_local_time" => Ok(Some(
+                self.runtime.zone().current_local_time(self.root.root()),
+            )),
             "cpu_usage" => self.share(cpu, Share::Busy),
             "cpu_user" => self.share(cpu, Share::User),
             "cpu_system" => self.share(cpu, Share::System),
@@ -224,7 +227,7 @@ impl NativeSource {
                 self.accounts.value(&self.root, name, row)
             }
             "wifi_security_modes" => Ok(Some(self.modes.supported(&self.root))),
-            _ if name.starts_with("wifi_") && is_value(name) => {
+            _ if name.starts_with("wifi_") => {
                 let section = rows.first().map(String::as_str).unwrap_or_default();
                 self.wifi.value(&self.root, name, section)
             }
@@ -233,13 +236,15 @@ impl NativeSource {
             "ipv4_address" => network::ipv4(rows).map(|a| a.map(|(address, _)| address)),
             "ipv4_netmask" => network::ipv4(rows).map(|a| a.and_then(|(_, mask)| mask)),
             "ipv6_address" => network::ipv6(row),
-            _ if is_network_value(name) => Ok(self.networks.value(&self.root, name, rows)),
-            _ => match self.runtime.get(name) {
-                None if !is_value(name) => Err("there is no native value of this name".to_owned()),
-                value => Ok(value),
-            },
+            _ if GIVEN.contains(&name) => Ok(self.runtime.get(name)),
+            _ => Ok(self.networks.value(&self.root, name, rows)),
         };
-        value.map_err(|what| trouble(name, what))
+        match value {
+            // A name is only looked up in full where nothing came of it.
+            Ok(None) if !is_value(name) => Err("there is no native value of this name".to_owned()),
+            value => value,
+        }
+        .map_err(|what| trouble(name, what))
     }
 
     fn share(&mut self, cpu: &str, share: Share) -> Result<Option<String>, String> {
@@ -278,6 +283,7 @@ impl NativeSource {
 
 impl Source for NativeSource {
     fn begin(&mut self) {
+        self.root.forget();
         self.processors.begin();
         self.processes.begin();
         self.sensors.begin();

@@ -6,7 +6,7 @@
 use super::super::is_row_key;
 use super::processors::TICKS_PER_SECOND;
 use super::system::read;
-use crate::store::{Disk, RealDisk, Root};
+use crate::store::{Disk, Folders, RealDisk};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -66,7 +66,7 @@ impl Processes {
 
     /// The processes to be shown, in order of their ids: all, or where there are more than
     /// [`MOST_ROWS`], first those that are no threads of the kernel, the oldest first.
-    pub fn ids(&mut self, root: &Root) -> Result<Vec<String>, String> {
+    pub fn ids(&mut self, root: &Folders) -> Result<Vec<String>, String> {
         let dir = root.path("/proc").map_err(|e| e.to_string())?;
         let names = RealDisk.list(&dir).map_err(|e| format!("/proc: {e}"))?;
         let mut ids: Vec<u32> = names.iter().filter_map(|name| name.parse().ok()).collect();
@@ -91,7 +91,7 @@ impl Processes {
         Ok(ids.iter().map(u32::to_string).collect())
     }
 
-    fn stat(&mut self, root: &Root, id: u32) -> Result<Option<&Stat>, String> {
+    fn stat(&mut self, root: &Folders, id: u32) -> Result<Option<&Stat>, String> {
         let known = match self.read.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => {
@@ -103,7 +103,12 @@ impl Processes {
     }
 
     /// A value of the process with this id; `None`: it has ended.
-    pub fn value(&mut self, root: &Root, name: &str, id: &str) -> Result<Option<String>, String> {
+    pub fn value(
+        &mut self,
+        root: &Folders,
+        name: &str,
+        id: &str,
+    ) -> Result<Option<String>, String> {
         let Ok(number) = id.parse() else {
             return Ok(None);
         };
@@ -171,7 +176,7 @@ fn page_size() -> u64 {
 }
 
 /// A process's name and arguments; for a kernel thread its name in brackets.
-pub fn command(root: &Root, pid: &str) -> Result<Option<String>, String> {
+pub fn command(root: &Folders, pid: &str) -> Result<Option<String>, String> {
     let file = |file: &str| {
         let is_id = is_row_key(pid) && pid.bytes().all(|b| b.is_ascii_digit());
         is_id.then(|| format!("/proc/{pid}/{file}"))
@@ -191,6 +196,7 @@ pub fn command(root: &Root, pid: &str) -> Result<Option<String>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Root;
 
     #[test]
     fn a_name_may_hold_what_parts_the_fields() {
@@ -215,7 +221,7 @@ mod tests {
             let text = format!("{id} (p{id}) S {parent} 0");
             std::fs::write(place.join("stat"), text).expect("a file");
         }
-        let root = Root::new(&dir).expect("a root");
+        let root = Folders::new(Root::new(&dir).expect("a root"));
         let mut all = Processes::default();
         let ids = all.ids(&root).expect("processes");
         std::fs::remove_dir_all(&dir).expect("gone");

@@ -4,7 +4,7 @@
 //! reading to the next.
 
 use super::system::read;
-use crate::store::Root;
+use crate::store::Folders;
 use std::collections::HashMap;
 
 /// Processors shown at most.
@@ -91,7 +91,7 @@ impl Processors {
     }
 
     /// The processors that are on: `cpu0`, `cpu1`, …
-    pub fn names(&mut self, root: &Root) -> Result<Vec<String>, String> {
+    pub fn names(&mut self, root: &Folders) -> Result<Vec<String>, String> {
         self.refresh(root)?;
         Ok(self.names.clone())
     }
@@ -100,7 +100,7 @@ impl Processors {
     /// since the boot. `None`: there is no such processor now.
     pub fn share(
         &mut self,
-        root: &Root,
+        root: &Folders,
         name: &str,
         share: Share,
     ) -> Result<Option<String>, String> {
@@ -118,7 +118,7 @@ impl Processors {
         }))
     }
 
-    fn refresh(&mut self, root: &Root) -> Result<(), String> {
+    fn refresh(&mut self, root: &Folders) -> Result<(), String> {
         if self.read {
             return Ok(());
         }
@@ -167,7 +167,7 @@ impl Processors {
 
 /// Device.DeviceInfo.Processor.{i}.Architecture: TR-181's word for what the firmware was
 /// built for; `None` where it has none.
-pub fn architecture(root: &Root) -> Result<Option<&'static str>, String> {
+pub fn architecture(root: &Folders) -> Result<Option<&'static str>, String> {
     let release = read(root, "/etc/os-release")?.unwrap_or_default();
     let line = release
         .lines()
@@ -191,6 +191,7 @@ fn word_of(arch: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Root;
 
     fn share(all: &Processors, name: &str, share: Share) -> Option<String> {
         let mut copy = Processors {
@@ -198,7 +199,7 @@ mod tests {
             loads: all.loads.clone(),
             names: all.names.clone(),
         };
-        let root = Root::new("/".as_ref()).expect("there is a root");
+        let root = Folders::new(Root::new("/".as_ref()).expect("there is a root"));
         copy.share(&root, name, share).expect("no file is read")
     }
 

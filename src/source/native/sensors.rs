@@ -5,7 +5,7 @@
 //! TR-181 has a value for.
 
 use super::system::read;
-use crate::store::{Disk, RealDisk, Root};
+use crate::store::{Disk, Folders, RealDisk};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Sensors at most.
@@ -37,34 +37,34 @@ impl Sensors {
     }
 
     /// The keys of the sensors: `thermal_zone0`, `hwmon1-temp1`.
-    pub fn keys(&mut self, root: &Root) -> Result<Vec<String>, String> {
+    pub fn keys(&mut self, root: &Folders) -> Result<Vec<String>, String> {
         Ok(self.all(root)?.keys().cloned().collect())
     }
 
     /// The name of a sensor, different from those of all others.
-    pub fn name(&mut self, root: &Root, key: &str) -> Result<Option<String>, String> {
+    pub fn name(&mut self, root: &Folders, key: &str) -> Result<Option<String>, String> {
         Ok(self.all(root)?.get(key).map(|sensor| sensor.name.clone()))
     }
 
     /// Degrees Celsius, whole; `None`: there is no such sensor.
-    pub fn value(&mut self, root: &Root, key: &str) -> Result<Option<String>, String> {
+    pub fn value(&mut self, root: &Folders, key: &str) -> Result<Option<String>, String> {
         let degrees = self.degrees(root, key)?;
         Ok(degrees.map(|d| d.unwrap_or(NO_READING).to_string()))
     }
 
     /// `Enabled`, or `Error` where the sensor does not answer.
-    pub fn status(&mut self, root: &Root, key: &str) -> Result<Option<String>, String> {
+    pub fn status(&mut self, root: &Folders, key: &str) -> Result<Option<String>, String> {
         let degrees = self.degrees(root, key)?;
         let word = |d: Option<i64>| if d.is_some() { "Enabled" } else { "Error" };
         Ok(degrees.map(|d| word(d).to_owned()))
     }
 
     /// Whether a sensor answered.
-    pub fn answers(&mut self, root: &Root, key: &str) -> Result<bool, String> {
+    pub fn answers(&mut self, root: &Folders, key: &str) -> Result<bool, String> {
         Ok(self.degrees(root, key)?.flatten().is_some())
     }
 
-    fn degrees(&mut self, root: &Root, key: &str) -> Result<Option<Option<i64>>, String> {
+    fn degrees(&mut self, root: &Folders, key: &str) -> Result<Option<Option<i64>>, String> {
         self.all(root)?;
         let Some(sensor) = self.known.as_mut().and_then(|all| all.get_mut(key)) else {
             return Ok(None);
@@ -76,7 +76,7 @@ impl Sensors {
         Ok(sensor.degrees)
     }
 
-    fn all(&mut self, root: &Root) -> Result<&BTreeMap<String, Sensor>, String> {
+    fn all(&mut self, root: &Folders) -> Result<&BTreeMap<String, Sensor>, String> {
         if self.known.is_none() {
             self.known = Some(find(root));
         }
@@ -92,7 +92,7 @@ fn celsius(text: &str) -> Option<i64> {
     Some(thousandths.div_euclid(1000)).filter(|d| *d > NO_READING && *d < 1000)
 }
 
-fn find(root: &Root) -> BTreeMap<String, Sensor> {
+fn find(root: &Folders) -> BTreeMap<String, Sensor> {
     let mut all = BTreeMap::new();
     let mut names = BTreeSet::new();
     let mut zones = BTreeSet::new();
@@ -137,14 +137,14 @@ fn find(root: &Root) -> BTreeMap<String, Sensor> {
     all
 }
 
-fn word(root: &Root, path: &str) -> Option<String> {
+fn word(root: &Folders, path: &str) -> Option<String> {
     let text = read(root, path).ok()??;
     let text: String = text.trim().chars().take(100).collect();
     (!text.is_empty()).then_some(text)
 }
 
 /// The names in a folder that begin and end so and have a number between, in its order.
-fn entries(root: &Root, dir: &str, begin: &str, end: &str) -> Vec<String> {
+fn entries(root: &Folders, dir: &str, begin: &str, end: &str) -> Vec<String> {
     let names = root.path(dir).map(|dir| RealDisk.list(&dir));
     let Ok(Ok(names)) = names else {
         return Vec::new();
@@ -165,6 +165,7 @@ fn entries(root: &Root, dir: &str, begin: &str, end: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Root;
 
     #[test]
     fn every_sensor_is_found_once_under_a_name_of_its_own() {
@@ -184,7 +185,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
             std::fs::write(path, text).expect("written");
         }
-        let root = Root::new(&dir).expect("a root");
+        let root = Folders::new(Root::new(&dir).expect("a root"));
         let mut all = Sensors::default();
         let keys = all.keys(&root).expect("sensors");
         let shown: Vec<[Option<String>; 3]> = keys

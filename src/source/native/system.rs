@@ -1,8 +1,8 @@
 //! Flash, hardware, configuration files: what of Device.DeviceInfo. few values need.
 
-use super::super::is_row_key;
+use super::super::{is_row_key, text_of};
 use super::timezone::utc_time;
-use crate::store::Root;
+use crate::store::Folders;
 use std::io;
 use std::time::UNIX_EPOCH;
 
@@ -10,12 +10,12 @@ use std::time::UNIX_EPOCH;
 const LIMIT: u64 = 64 * 1024;
 
 /// KiB of the flash that keeps changes: all, and free for use.
-pub fn persistent(root: &Root) -> Result<Option<(String, String)>, String> {
+pub fn persistent(root: &Folders) -> Result<Option<(String, String)>, String> {
     let overlay = root.path("/overlay").map_err(|e| e.to_string())?;
     let place = if overlay.is_dir() {
         overlay
     } else {
-        root.dir().to_owned()
+        root.root().dir().to_owned()
     };
     let stat = nix::sys::statvfs::statvfs(&place).map_err(|e| e.to_string())?;
     // The C types differ between architectures; all fit into 64 bits.
@@ -31,7 +31,7 @@ pub fn persistent(root: &Root) -> Result<Option<(String, String)>, String> {
 
 /// The hardware besides the board: what `/proc/cpuinfo` calls the system, else the last
 /// and most general name of the device tree. Commas would part a list.
-pub fn hardware(root: &Root) -> Result<Option<String>, String> {
+pub fn hardware(root: &Folders) -> Result<Option<String>, String> {
     // A machine of so many processors that this is too large has no device tree either.
     let cpuinfo = read(root, "/proc/cpuinfo").ok().flatten();
     let keys = ["system type", "machine", "Hardware", "model name"];
@@ -52,7 +52,7 @@ pub fn hardware(root: &Root) -> Result<Option<String>, String> {
 }
 
 /// When a configuration file last changed, in UTC.
-pub fn config_date(root: &Root, package: &str) -> Result<Option<String>, String> {
+pub fn config_date(root: &Folders, package: &str) -> Result<Option<String>, String> {
     if !is_row_key(package) {
         return Ok(None);
     }
@@ -71,9 +71,9 @@ pub fn config_date(root: &Root, package: &str) -> Result<Option<String>, String>
 }
 
 /// `None`: there is no such file, or no such process any more.
-pub fn read(root: &Root, path: &str) -> Result<Option<String>, String> {
+pub fn read(root: &Folders, path: &str) -> Result<Option<String>, String> {
     match root.read(path, LIMIT) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Ok(bytes) => Ok(Some(text_of(bytes))),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) if e.raw_os_error() == Some(nix::errno::Errno::ESRCH as i32) => Ok(None),
         Err(e) => Err(format!("{path}: {e}")),
@@ -83,12 +83,13 @@ pub fn read(root: &Root, path: &str) -> Result<Option<String>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Root;
 
     #[test]
     fn the_hardware_is_what_the_kernel_calls_it() {
         let dir = std::env::temp_dir().join(format!("cwmp-hardware-{}", std::process::id()));
         std::fs::create_dir_all(dir.join("proc/device-tree")).expect("a folder");
-        let root = Root::new(&dir).expect("a root");
+        let root = Folders::new(Root::new(&dir).expect("a root"));
         let write = |path: &str, text: &str| std::fs::write(dir.join(path), text).expect("written");
         assert_eq!(hardware(&root), Ok(None));
         write(

@@ -32,13 +32,12 @@ impl ZoneText {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let seconds = |passed: Duration| i64::try_from(passed.as_secs()).unwrap_or(i64::MAX);
         let now = now.map_or(0, seconds);
-        let zone = self.zone(root);
-        local_time(now, zone.as_deref().unwrap_or("UTC0"))
+        local_time(now, self.get(root).as_deref().unwrap_or("UTC0"))
     }
 
     /// Minutes by which local time is ahead of UTC at `now` (seconds since 1970).
     pub fn utc_offset_minutes(&mut self, root: &Root, now: i64) -> i16 {
-        let zone = self.zone(root);
+        let zone = self.get(root);
         let east = zone
             .as_deref()
             .and_then(Zone::parse)
@@ -47,7 +46,7 @@ impl ZoneText {
         i16::try_from(east / 60).unwrap_or(0)
     }
 
-    fn zone(&mut self, root: &Root) -> Option<String> {
+    fn get(&mut self, root: &Root) -> Option<String> {
         let path = root.path(CONFIG).ok();
         let stamp = path.and_then(|path| Stamp::of(&path).ok()).flatten();
         match (&self.known, stamp) {

@@ -7,7 +7,7 @@
 
 use super::super::uci::{keys_of, wifi_standards};
 use super::system::read;
-use crate::store::{Disk, RealDisk, Root};
+use crate::store::{Disk, Folders, RealDisk};
 use crate::uci::file::{FileError, Stamp, load};
 use crate::uci::{Package, Section};
 use std::collections::HashMap;
@@ -105,7 +105,12 @@ impl Wifi {
     }
 
     /// A value of the radio or interface that the outermost row is.
-    pub fn value(&mut self, root: &Root, name: &str, key: &str) -> Result<Option<String>, String> {
+    pub fn value(
+        &mut self,
+        root: &Folders,
+        name: &str,
+        key: &str,
+    ) -> Result<Option<String>, String> {
         self.refresh(root)?;
         let (Some((_, config)), Some(state)) = (&self.config, &mut self.state) else {
             return Ok(None);
@@ -143,7 +148,7 @@ impl Wifi {
         })
     }
 
-    fn refresh(&mut self, root: &Root) -> Result<(), String> {
+    fn refresh(&mut self, root: &Folders) -> Result<(), String> {
         if self.state.is_some() {
             return Ok(());
         }
@@ -231,7 +236,7 @@ impl Radio {
 }
 
 impl State {
-    fn of(root: &Root, config: &Config) -> State {
+    fn of(root: &Folders, config: &Config) -> State {
         let phys: Vec<Phy> = config.radios.iter().map(|r| phy_of(root, r)).collect();
         let mut devices = Vec::with_capacity(config.interfaces.len());
         for (at, interface) in config.interfaces.iter().enumerate() {
@@ -297,7 +302,7 @@ impl State {
     /// A counter of an interface's device, or of all devices of a radio.
     fn counter(
         &mut self,
-        root: &Root,
+        root: &Folders,
         config: &Config,
         key: &str,
         place: usize,
@@ -350,7 +355,7 @@ fn counters(text: &str, known: impl Fn(&str) -> bool) -> HashMap<String, Counter
 }
 
 /// `path` is that of the hardware below `/sys/devices`, with `+1` for its second phy.
-fn phy_of(root: &Root, radio: &Radio) -> Phy {
+fn phy_of(root: &Folders, radio: &Radio) -> Phy {
     let exists = |path: &str| root.path(path).is_ok_and(|p| p.exists());
     if !radio.phy.is_empty() {
         let ok = !radio.phy.contains('/') && exists(&format!("{PHYS}/{}", radio.phy));
@@ -387,7 +392,7 @@ fn phy_of(root: &Root, radio: &Radio) -> Phy {
     Phy::Unknown
 }
 
-fn list(root: &Root, dir: &str) -> Vec<String> {
+fn list(root: &Folders, dir: &str) -> Vec<String> {
     let path = root.path(dir).ok();
     path.and_then(|path| RealDisk.list(&path).ok())
         .unwrap_or_default()
@@ -395,7 +400,7 @@ fn list(root: &Root, dir: &str) -> Vec<String> {
 
 /// The kernel's device of the n-th interface of the file.
 fn device_of(
-    root: &Root,
+    root: &Folders,
     config: &Config,
     phys: &[Phy],
     at: usize,
@@ -460,7 +465,7 @@ fn device_names(phy: &str, part: &str, mode: &str, same_mode: usize, all: usize)
     names
 }
 
-fn address(root: &Root, device: Option<&Device>) -> Result<Option<String>, String> {
+fn address(root: &Folders, device: Option<&Device>) -> Result<Option<String>, String> {
     let Some(device) = device else {
         return Ok(None);
     };

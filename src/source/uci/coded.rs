@@ -3,6 +3,8 @@
 //! [`codec`](crate::source::codec).
 
 use super::draft::Content;
+use super::items::BELONGS;
+use super::keys::is_anonymous;
 use crate::model::source::Raw;
 use crate::source::codec::pool::{self, Network};
 use crate::source::codec::{dhcp_option, dns_server, lease_time, net, protocol};
@@ -323,7 +325,8 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
                 Ok(address) if !inside(address) => {
                     Err("is not in the network of the pool around it".to_owned())
                 }
-                _ => one(text),
+                Ok(_) => one(text),
+                Err(_) => without_address(scene, text),
             }
         }
         "port_first" => match (single(scene)?.and_then(ports), text.parse::<u16>()) {
@@ -549,10 +552,35 @@ fn write_entry(name: &str, scene: &Scene<'_>, text: &str) -> Result<Written, Str
     Ok(vec![(scene.option.to_owned(), new)])
 }
 
+/// A host that loses its address stays in the pool that the address lay in.
+fn without_address(scene: &Scene<'_>, text: String) -> Result<Written, String> {
+    let mut written = vec![(scene.option.to_owned(), Raw::Text(text))];
+    let Some(pool) = scene.rows.iter().rev().nth(1) else {
+        return Ok(written);
+    };
+    let place = scene.content.by_key(pool);
+    // Hosts without an address are the first pool's, unless they say another.
+    let is_first = place.and_then(|i| scene.content.position(i)) == Some(1);
+    if !is_first && scene.text(BELONGS).is_none() {
+        if is_anonymous(pool) {
+            return Err(
+                "cannot go: the pool has no name yet; change one of its options".to_owned(),
+            );
+        }
+        written.push((BELONGS.to_owned(), Raw::Text(pool.clone())));
+    }
+    Ok(written)
+}
+
 fn write_pool(name: &str, scene: &Scene<'_>, text: &str) -> Result<Written, String> {
-    let network = scene
-        .pool()
-        .ok_or("cannot be kept: the pool's Interface has no fixed address")?;
+    let network = match scene.pool() {
+        Some(network) => network,
+        // Without a network there are no addresses.
+        None if text.is_empty() => return Ok(Vec::new()),
+        None => {
+            return Err("cannot be kept: the pool's Interface has no fixed address".to_owned());
+        }
+    };
     let address: Ipv4Addr = text.parse().map_err(|_| "is no address".to_owned())?;
     let start = scene.number("start", pool::START).unwrap_or(pool::START);
     let limit = scene.number("limit", pool::LIMIT).unwrap_or(pool::LIMIT);

@@ -65,7 +65,7 @@ impl UciSource {
     fn peek(&self, package: &str) -> Option<&Content> {
         match self.drafts.get(package) {
             Some(draft) => Some(&draft.content),
-            None => self.cache.get(package)?.content.as_ref().ok(),
+            None => self.cached(package)?.content.as_ref().ok(),
         }
     }
 

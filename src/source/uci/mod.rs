@@ -43,7 +43,8 @@ pub struct UciSource {
     folders: Folders,
     limits: Limits,
     deadline: Deadline,
-    cache: BTreeMap<String, Cached>,
+    /// By package. They are few, and looked up for every value: see [`UciSource::cached`].
+    cache: Vec<(String, Cached)>,
     drafts: BTreeMap<String, Draft>,
     /// Of tables below other rows, as this request's content has it.
     children: Vec<(UciRows, Children)>,
@@ -56,6 +57,8 @@ pub struct UciSource {
     numbers: BTreeMap<(String, String), u32>,
     /// Held from `prepare` to `finish`.
     locks: Vec<Locked>,
+    /// How often a file was read.
+    readings: u32,
 }
 
 /// Places of sections, by what their option that names the row around them says.
@@ -65,6 +68,8 @@ struct Cached {
     /// `None`: there is no file.
     stamp: Option<Stamp>,
     content: Result<Content, Trouble>,
+    /// Which reading of a file this is: higher than all before.
+    reading: u32,
     /// Looked at in this request.
     checked: bool,
     /// The stamp alone does not tell; read again in the next request.
@@ -78,18 +83,19 @@ impl UciSource {
             folders: Folders::new(root),
             limits,
             deadline: Deadline::after(limits.request_deadline),
-            cache: BTreeMap::new(),
+            cache: Vec::new(),
             drafts: BTreeMap::new(),
             children: Vec::new(),
             tables: Vec::new(),
             lists: Vec::new(),
             numbers: BTreeMap::new(),
             locks: Vec::new(),
+            readings: 0,
         }
     }
 
     /// Tells of a table before it is first read, so that its anonymous sections are
-    /// named, and reported as [`Renamed`], when its file is written for another reason.
+    /// named, and reported as [`Renamed`](crate::model::source::Renamed), when its file is written for another reason.
     /// Other kinds of rows are ignored.
     pub fn know(&mut self, rows: &Rows) {
         match rows {
@@ -131,7 +137,7 @@ impl UciSource {
         if let Some(draft) = self.drafts.get(package) {
             return Ok(&draft.content);
         }
-        match self.cache.get(package).map(|c| &c.content) {
+        match self.cached(package).map(|c| &c.content) {
             Some(Ok(content)) => Ok(content),
             Some(Err(trouble)) => Err(trouble.clone()),
             // `refresh` just put it there.
@@ -139,15 +145,22 @@ impl UciSource {
         }
     }
 
+    /// A package as it was last read.
+    fn cached(&self, package: &str) -> Option<&Cached> {
+        let mut all = self.cache.iter();
+        all.find(|(name, _)| name == package).map(|(_, c)| c)
+    }
+
     /// Reads a file again if it changed since; looks at most once a request.
     fn refresh(&mut self, package: &str) -> Result<(), Trouble> {
-        if self.cache.get(package).is_some_and(|c| c.checked) {
+        if self.cached(package).is_some_and(|c| c.checked) {
             return Ok(());
         }
         self.deadline.left_for(|| source_name(package))?;
         let path = self.path(package)?;
         let stamp = Stamp::of(&path).map_err(|e| trouble(package, e))?;
-        if let Some(cached) = self.cache.get_mut(package)
+        let place = self.cache.iter().position(|(name, _)| name == package);
+        if let Some((_, cached)) = place.and_then(|place| self.cache.get_mut(place))
             && cached.stamp == stamp
             && !cached.unsettled
         {
@@ -162,13 +175,18 @@ impl UciSource {
             Err(FileError::Missing { .. }) => (None, Ok(Content::default())),
             Err(e) => (stamp, Err(trouble(package, e))),
         };
+        self.readings = self.readings.wrapping_add(1);
         let cached = Cached {
             stamp,
             content,
+            reading: self.readings,
             checked: true,
             unsettled,
         };
-        self.cache.insert(package.to_owned(), cached);
+        match place.and_then(|place| self.cache.get_mut(place)) {
+            Some((_, known)) => *known = cached,
+            None => self.cache.push((package.to_owned(), cached)),
+        }
         Ok(())
     }
 
@@ -176,7 +194,7 @@ impl UciSource {
     fn draft(&mut self, package: &str) -> Result<&mut Draft, Trouble> {
         if !self.drafts.contains_key(package) {
             let content = self.content(package)?.clone();
-            let base = self.cache.get(package).and_then(|c| c.stamp);
+            let base = self.cached(package).and_then(|c| c.stamp);
             self.drafts
                 .insert(package.to_owned(), Draft::new(base, content));
         }
@@ -210,7 +228,7 @@ impl UciSource {
     fn values(&mut self, package: &str, asks: &[Ask<'_>]) -> Result<Vec<Option<Raw>>, Trouble> {
         self.content(package)?;
         let draft = self.drafts.get(package);
-        let content = match (draft, self.cache.get(package).map(|c| &c.content)) {
+        let content = match (draft, self.cached(package).map(|c| &c.content)) {
             (Some(draft), _) => &draft.content,
             (None, Some(Ok(content))) => content,
             // `content` just found it good.
@@ -402,7 +420,7 @@ impl UciSource {
             Err(e) => return Err(trouble(package, e)),
         };
         // An unsettled stamp may stand although the content changed.
-        let unsettled = self.cache.get(package).is_none_or(|c| c.unsettled);
+        let unsettled = self.cached(package).is_none_or(|c| c.unsettled);
         if base != draft.base || unsettled {
             let now = match &lock {
                 Some(lock) => lock.package().map_err(|e| trouble(package, e))?,
@@ -434,7 +452,7 @@ impl Source for UciSource {
         self.folders.forget();
         self.children.clear();
         self.deadline = Deadline::after(self.limits.request_deadline);
-        for cached in self.cache.values_mut() {
+        for (_, cached) in &mut self.cache {
             cached.checked = false;
         }
     }
@@ -485,6 +503,27 @@ impl Source for UciSource {
         }
         let all = 0..content.package.sections().len();
         Ok(rows_at(content, all, rows, parents, within.as_ref(), limit))
+    }
+
+    fn rows_version(&mut self, rows: &Rows) -> Option<u32> {
+        let (package, within) = match rows {
+            Rows::Uci(rows) => (&rows.package, rows.within.is_some()),
+            Rows::Items(items) => (&items.package, false),
+            _ => return None,
+        };
+        if !self.drafts.is_empty() {
+            return None;
+        }
+        self.refresh(package).ok()?;
+        let cached = self.cached(package)?;
+        let reading = cached.content.is_ok().then_some(cached.reading)?;
+        if !within {
+            return Some(reading);
+        }
+        // Networks tell the rows, too; where their file is broken, they tell nothing.
+        let _ = self.refresh("network");
+        // A later reading of either file has a higher number than both had.
+        Some(reading.max(self.cached("network")?.reading))
     }
 
     fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
@@ -638,7 +677,7 @@ impl Source for UciSource {
             }
         }
         // What was just written is read anew; what was not is told by its stamp.
-        for cached in self.cache.values_mut() {
+        for (_, cached) in &mut self.cache {
             cached.checked = false;
         }
     }

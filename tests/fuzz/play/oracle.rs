@@ -113,6 +113,8 @@ struct Fact {
     /// May change by itself, or with the name of its section.
     volatile: bool,
     forced: bool,
+    /// Compiled-in code makes it of more than its own option.
+    entangled: bool,
     /// Package, and the options it is read from.
     uci: Option<(String, Vec<String>)>,
 }
@@ -122,6 +124,8 @@ pub struct Oracle {
     facts: BTreeMap<String, Fact>,
     /// Path of the rows, package, and the options that say which sections are rows.
     tables: Vec<(String, String, Vec<String>)>,
+    /// Counts and paths of rows that come of more than one section's being there.
+    entangled: Vec<(String, String)>,
     pub now: Snapshot,
     /// Rows that DeleteObject took away: they never come back.
     gone: BTreeSet<String>,
@@ -162,6 +166,8 @@ fn facts(schema: &Schema) -> BTreeMap<String, Fact> {
                 _ => false,
             },
             forced: p.notify() == Notify::Forced,
+            entangled: p.live().is_some()
+                || matches!(p.binding(), Some(Binding::Uci(at)) if at.codec.is_some()),
             uci,
         };
         facts.insert(p.path(), fact);
@@ -179,7 +185,18 @@ impl Oracle {
             }
             _ => None,
         });
+        let entangled = schema.objects().filter(|o| match o.rows() {
+            Some(Rows::Uci(at)) => at.key.is_some() || at.within.is_some(),
+            Some(Rows::Items(_) | Rows::Native(_)) => true,
+            _ => false,
+        });
+        let entangled = entangled.map(|o| {
+            let rows = o.path();
+            let count = format!("{}NumberOfEntries", rows.trim_end_matches(".{i}."));
+            (count, rows)
+        });
         let mut oracle = Oracle {
+            entangled: entangled.collect(),
             tables: tables.collect(),
             facts: facts(schema),
             now: Snapshot::default(),
@@ -522,10 +539,16 @@ impl Oracle {
         self.unchanged(&due, &self.now, &"SetParameterAttributes");
     }
 
+    /// Whether a parameter may be another one after a change elsewhere in the tree.
+    fn moves(&self, path: &str) -> bool {
+        let fact = self.facts.get(path);
+        let rows = |(count, rows): &(String, String)| path == count || path.starts_with(rows);
+        fact.is_some_and(|f| f.volatile || f.entangled) || self.entangled.iter().any(rows)
+    }
+
     /// Everything but what `may` change is as it was.
     fn others_stay(&self, before: &Snapshot, what: &str, may: &mut dyn FnMut(&str) -> bool) {
-        let mut may =
-            |path: &str| may(path) || self.facts.get(&template(path)).is_some_and(|f| f.volatile);
+        let mut may = |path: &str| may(path) || self.moves(&template(path));
         differences(&before.values, &self.now.values, what, &mut may);
         differences(&before.names, &self.now.names, what, &mut may);
         differences(&before.attributes, &self.now.attributes, what, &mut may);

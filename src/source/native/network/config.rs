@@ -4,9 +4,10 @@
 use crate::source::codec::net;
 use crate::source::codec::pool::Network;
 use crate::source::uci::keys_of;
-use crate::store::Root;
+use crate::store::Folders;
 use crate::uci::file::{self, FileError, Stamp};
 use crate::uci::{Package, Section, Value};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -76,7 +77,7 @@ struct Watched {
 impl Watched {
     /// The file, if it is not as it was when last asked; a broken one counts as empty, and
     /// the source that shows its options tells of it.
-    fn changed(&mut self, root: &Root, package: &str) -> Option<Package> {
+    fn changed(&mut self, root: &Folders, package: &str) -> Option<Package> {
         let path = root.path(&format!("/etc/config/{package}")).ok()?;
         let stamp = Stamp::of(&path).ok().flatten();
         if self.known && !self.unsettled && stamp == self.stamp {
@@ -107,7 +108,7 @@ impl Watched {
 
 impl Config {
     /// Reads what changed.
-    pub fn refresh(&mut self, root: &Root) {
+    pub fn refresh(&mut self, root: &Folders) {
         if let Some(package) = self.network.changed(root, "network") {
             self.take_network(&package);
         }
@@ -179,7 +180,7 @@ impl Config {
     }
 
     /// The device that carries the network's packets.
-    pub fn l3_device(&self, name: &str) -> Option<String> {
+    pub fn l3_device(&self, name: &str) -> Option<Cow<'_, str>> {
         let mut network = self.interface(name)?;
         // `@wan` names another network; a circle of them ends here.
         for _ in 0..8 {
@@ -187,13 +188,14 @@ impl Config {
                 network.proto.as_str(),
                 "pppoe" | "pppoa" | "ppp" | "pptp" | "l2tp" | "6in4" | "6to4" | "6rd"
             ) {
-                return Some(format!("{}-{}", network.proto, network.name));
+                return Some(format!("{}-{}", network.proto, network.name).into());
             }
             if network.proto == "wireguard" {
-                return Some(network.name.clone());
+                return Some(Cow::from(&network.name));
             }
             match network.device.strip_prefix('@') {
-                None => return Some(network.device.clone()).filter(|d| !d.is_empty()),
+                None if network.device.is_empty() => return None,
+                None => return Some(Cow::from(&network.device)),
                 Some(other) => network = self.interface(other)?,
             }
         }

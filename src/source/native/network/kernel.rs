@@ -1,7 +1,8 @@
 //! What the kernel and the router's programs tell of networks in text files: counters,
 //! routes, addresses, leases, name servers. Each file is read at most once a request.
 
-use crate::store::Root;
+use crate::source::text_of;
+use crate::store::Folders;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -71,14 +72,13 @@ pub struct Kernel {
     servers: OnceCell<Servers>,
 }
 
-fn text(root: &Root, path: &str) -> String {
-    let bytes = root.read(path, MAX_FILE).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
+fn text(root: &Folders, path: &str) -> String {
+    text_of(root.read(path, MAX_FILE).unwrap_or_default())
 }
 
 impl Kernel {
     /// One counter of a device; `None`: there is no such device.
-    pub fn counter(&self, root: &Root, device: &str, column: usize) -> Option<u64> {
+    pub fn counter(&self, root: &Folders, device: &str, column: usize) -> Option<u64> {
         let counters = self.counters.get_or_init(|| {
             let text = text(root, "/proc/net/dev");
             let lines = text.lines().skip(2).take(MAX_LINES);
@@ -93,7 +93,7 @@ impl Kernel {
     }
 
     /// The main table of routes.
-    pub fn routes(&self, root: &Root) -> &[Route] {
+    pub fn routes(&self, root: &Folders) -> &[Route] {
         self.routes.get_or_init(|| {
             let text = text(root, "/proc/net/route");
             let lines = text.lines().skip(1).take(MAX_LINES);
@@ -102,7 +102,7 @@ impl Kernel {
     }
 
     /// The addresses of IPv6 that are in force.
-    pub fn addresses6(&self, root: &Root) -> &[Address6] {
+    pub fn addresses6(&self, root: &Folders) -> &[Address6] {
         self.addresses6.get_or_init(|| {
             let text = text(root, "/proc/net/if_inet6");
             text.lines().take(MAX_LINES).filter_map(address6).collect()
@@ -110,7 +110,7 @@ impl Kernel {
     }
 
     /// Prefixes of IPv6 that lie on a link: device and prefix.
-    pub fn on_link6(&self, root: &Root) -> &[(String, String)] {
+    pub fn on_link6(&self, root: &Folders) -> &[(String, String)] {
         self.on_link6.get_or_init(|| {
             let text = text(root, "/proc/net/ipv6_route");
             text.lines().take(MAX_LINES).filter_map(on_link6).collect()
@@ -118,7 +118,7 @@ impl Kernel {
     }
 
     /// dnsmasq's leases.
-    pub fn leases(&self, root: &Root) -> &[Lease] {
+    pub fn leases(&self, root: &Folders) -> &[Lease] {
         self.leases.get_or_init(|| {
             let text = text(root, "/tmp/dhcp.leases");
             text.lines().take(MAX_LINES).filter_map(lease).collect()
@@ -126,7 +126,7 @@ impl Kernel {
     }
 
     /// The lease of a MAC address.
-    pub fn lease_of(&self, root: &Root, mac: &str) -> Option<&Lease> {
+    pub fn lease_of(&self, root: &Folders, mac: &str) -> Option<&Lease> {
         let all = self.leases(root);
         let places = self.lease_of.get_or_init(|| {
             let places = all.iter().enumerate();
@@ -136,7 +136,7 @@ impl Kernel {
     }
 
     /// Whether a MAC address answers on a link.
-    pub fn is_active(&self, root: &Root, mac: &str) -> bool {
+    pub fn is_active(&self, root: &Folders, mac: &str) -> bool {
         let neighbours = self.neighbours.get_or_init(|| {
             let text = text(root, "/proc/net/arp");
             let mut all: HashMap<String, bool> = HashMap::new();
@@ -153,7 +153,7 @@ impl Kernel {
     }
 
     /// Name servers by network, as netifd writes them for dnsmasq.
-    pub fn servers(&self, root: &Root) -> &[(String, IpAddr)] {
+    pub fn servers(&self, root: &Folders) -> &[(String, IpAddr)] {
         self.servers.get_or_init(|| {
             let mut all = text(root, "/tmp/resolv.conf.d/resolv.conf.auto");
             if all.is_empty() {

@@ -8,7 +8,7 @@ mod stack;
 
 use super::timezone::local_time;
 use crate::source::is_row_key;
-use crate::store::Root;
+use crate::store::Folders;
 use config::Config;
 use kernel::{COUNTERS, Kernel};
 use nix::ifaddrs::getifaddrs;
@@ -128,7 +128,7 @@ impl Networks {
         self.addresses.take();
     }
 
-    fn refresh(&mut self, root: &Root) {
+    fn refresh(&mut self, root: &Folders) {
         if !self.is_fresh {
             self.config.refresh(root);
             self.is_fresh = true;
@@ -136,7 +136,7 @@ impl Networks {
     }
 
     /// A value of the row that these keys name; `None`: there is none.
-    pub fn value(&mut self, root: &Root, name: &str, rows: &[String]) -> Option<String> {
+    pub fn value(&mut self, root: &Folders, name: &str, rows: &[String]) -> Option<String> {
         self.refresh(root);
         let row = rows.last().map_or("", String::as_str);
         let around = rows.iter().rev().nth(1).map_or("", String::as_str);
@@ -144,7 +144,7 @@ impl Networks {
             let l3;
             let device = if of_interface {
                 l3 = self.config.l3_device(row)?;
-                l3.as_str()
+                &*l3
             } else {
                 row
             };
@@ -299,7 +299,7 @@ impl Networks {
     }
 
     /// The keys of a table's rows.
-    pub fn rows(&mut self, root: &Root, name: &str, parents: &[String]) -> Vec<String> {
+    pub fn rows(&mut self, root: &Folders, name: &str, parents: &[String]) -> Vec<String> {
         self.refresh(root);
         let parent = parents.last().map_or("", String::as_str);
         match name {
@@ -376,7 +376,7 @@ impl Networks {
     }
 
     /// TR-181's word for the state of a network's device.
-    fn status(&self, root: &Root, name: &str) -> &'static str {
+    fn status(&self, root: &Folders, name: &str) -> &'static str {
         let Some(network) = self.config.interface(name) else {
             return "Unknown";
         };
@@ -395,7 +395,7 @@ impl Networks {
         }
     }
 
-    fn enabled(&self, root: &Root, name: &str) -> &'static str {
+    fn enabled(&self, root: &Folders, name: &str) -> &'static str {
         match self.status(root, name) {
             "Up" => "Enabled",
             _ => "Disabled",
@@ -416,7 +416,7 @@ impl Networks {
 
     /// Whether a network has IPv6: the kernel has switched it on for the device, and a PPP
     /// session does not go without.
-    fn has_ipv6(&self, root: &Root, name: &str) -> bool {
+    fn has_ipv6(&self, root: &Folders, name: &str) -> bool {
         let Some(device) = self.config.l3_device(name) else {
             return false;
         };
@@ -441,7 +441,7 @@ impl Networks {
         self.of_device(name).nth(n).map(|(_, a, mask)| (*a, *mask))
     }
 
-    fn address6(&self, root: &Root, name: &str, address: &str) -> Option<&kernel::Address6> {
+    fn address6(&self, root: &Folders, name: &str, address: &str) -> Option<&kernel::Address6> {
         let device = self.config.l3_device(name)?;
         let address: Ipv6Addr = address.parse().ok()?;
         let mut all = self.kernel.addresses6(root).iter();
@@ -449,7 +449,7 @@ impl Networks {
     }
 
     /// The ports that the board's maker calls WAN.
-    fn upstream(&self, root: &Root) -> &[String] {
+    fn upstream(&self, root: &Folders) -> &[String] {
         self.upstream.get_or_init(|| {
             let bytes = root.read("/etc/board.json", 1 << 18).unwrap_or_default();
             let board: Board = serde_json::from_slice(&bytes).unwrap_or_default();
@@ -460,7 +460,7 @@ impl Networks {
 }
 
 /// A small file of a device in sysfs.
-fn sysfs(root: &Root, device: &str, file: &str) -> Option<String> {
+fn sysfs(root: &Folders, device: &str, file: &str) -> Option<String> {
     if !is_row_key(device) {
         return None;
     }

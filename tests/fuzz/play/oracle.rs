@@ -124,8 +124,8 @@ pub struct Oracle {
     facts: BTreeMap<String, Fact>,
     /// Path of the rows, package, and the options that say which sections are rows.
     tables: Vec<(String, String, Vec<String>)>,
-    /// Counts and paths of rows that come of more than one section's being there.
-    entangled: Vec<(String, String)>,
+    /// Paths of rows that come of more than one section's being there.
+    entangled: Vec<String>,
     pub now: Snapshot,
     /// Rows that DeleteObject took away: they never come back.
     gone: BTreeSet<String>,
@@ -190,13 +190,8 @@ impl Oracle {
             Some(Rows::Items(_) | Rows::Native(_)) => true,
             _ => false,
         });
-        let entangled = entangled.map(|o| {
-            let rows = o.path();
-            let count = format!("{}NumberOfEntries", rows.trim_end_matches(".{i}."));
-            (count, rows)
-        });
         let mut oracle = Oracle {
-            entangled: entangled.collect(),
+            entangled: entangled.map(|o| o.path()).collect(),
             tables: tables.collect(),
             facts: facts(schema),
             now: Snapshot::default(),
@@ -437,8 +432,7 @@ impl Oracle {
         let view = self.facts.get(path).and_then(|f| f.uci.as_ref());
         view.is_some_and(|(p, o)| shares(p, o))
             || self.tables.iter().any(|(rows, p, o)| {
-                let count = format!("{}NumberOfEntries", rows.trim_end_matches(".{i}."));
-                shares(p, o) && (path.starts_with(rows.as_str()) || path == count)
+                shares(p, o) && (path.starts_with(rows.as_str()) || counts(path, rows))
             })
     }
 
@@ -498,7 +492,7 @@ impl Oracle {
     /// Whether adding or deleting a row of this table may show in `path`: its count, and
     /// other tables over the same package.
     fn shows_table(&self, path: &str, table: &str) -> bool {
-        if path == format!("{}NumberOfEntries", table.trim_end_matches('.'))
+        if counts(&template(path), &format!("{}{{i}}.", template(table)))
             || path.ends_with(".ParameterKey")
         {
             return true;
@@ -509,8 +503,8 @@ impl Oracle {
         };
         let path = template(path);
         self.tables.iter().any(|(other, p, _)| {
-            let count = format!("{}NumberOfEntries", other.trim_end_matches(".{i}."));
-            *other != rows && p == package && (path.starts_with(other.as_str()) || path == count)
+            let shows = path.starts_with(other.as_str()) || counts(&path, other);
+            *other != rows && p == package && shows
         })
     }
 
@@ -542,7 +536,7 @@ impl Oracle {
     /// Whether a parameter may be another one after a change elsewhere in the tree.
     fn moves(&self, path: &str) -> bool {
         let fact = self.facts.get(path);
-        let rows = |(count, rows): &(String, String)| path == count || path.starts_with(rows);
+        let rows = |rows: &String| counts(path, rows) || path.starts_with(rows);
         fact.is_some_and(|f| f.volatile || f.entangled) || self.entangled.iter().any(rows)
     }
 
@@ -553,6 +547,15 @@ impl Oracle {
         differences(&before.names, &self.now.names, what, &mut may);
         differences(&before.attributes, &self.now.attributes, what, &mut may);
     }
+}
+
+/// Whether a parameter counts the rows of a table, or one beside it: TR-181 does not always
+/// name it after the table (`Device.DNS.Relay.ForwardNumberOfEntries`).
+fn counts(path: &str, rows: &str) -> bool {
+    let around = rows.trim_end_matches(".{i}.").rfind('.');
+    let (around, name) = (around.map_or(0, |at| at + 1), "NumberOfEntries");
+    let own = path.strip_prefix(&rows[..around]);
+    own.is_some_and(|own| own.ends_with(name) && !own.contains('.'))
 }
 
 fn same(before: &Snapshot, after: &Snapshot, what: &dyn std::fmt::Debug) {

@@ -66,6 +66,9 @@ const BUDGETS: &[(&str, Option<u64>, &str)] = &[
     ),
 ];
 
+/// Budgets that are not met yet: said, but no failure. They may not get worse either.
+const OPEN: &[&str] = &["session", "idle", "idle_after_read", "peak"];
+
 /// How many times the cost of 1,000 parameters 10,000 may be.
 const TIMES: u64 = 11;
 
@@ -133,8 +136,13 @@ pub fn judge(counted: &[Counted], update: bool) -> Result<(), String> {
                 Unit::Kilobytes => ", kB",
             }
         );
-        if budget.is_some_and(|budget| now.n > budget) {
-            wrong.push(format!("{name} is over its budget"));
+        match (budget.is_some_and(|b| now.n > b), OPEN.contains(name)) {
+            (true, true) => println!("{:16} over its budget, which is known", ""),
+            (true, false) => wrong.push(format!("{name} is over its budget")),
+            (false, true) => {
+                wrong.push(format!("{name} is within its budget: take it out of OPEN"))
+            }
+            (false, false) => {}
         }
         match before {
             _ if update => {}

@@ -11,7 +11,7 @@ use crate::source::is_row_key;
 use crate::store::Folders;
 use config::Config;
 use kernel::{COUNTERS, Kernel};
-use nix::ifaddrs::getifaddrs;
+use nix::ifaddrs::InterfaceAddressIterator;
 use serde::Deserialize;
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -470,8 +470,17 @@ fn sysfs(root: &Folders, device: &str, file: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 
+/// The kernel's addresses. qemu-user's netlink never ends for a program of the other byte
+/// order: who runs one there sets `CWMP_NO_NETLINK`, and goes without them.
+fn kernel_list() -> Result<InterfaceAddressIterator, String> {
+    if std::env::var_os("CWMP_NO_NETLINK").is_some() {
+        return Err("the kernel's addresses are switched off by CWMP_NO_NETLINK".to_owned());
+    }
+    nix::ifaddrs::getifaddrs().map_err(|e| e.to_string())
+}
+
 fn kernel_addresses() -> Vec<(String, Ipv4Addr, Option<Ipv4Addr>)> {
-    let Ok(all) = getifaddrs() else {
+    let Ok(all) = kernel_list() else {
         return Vec::new();
     };
     all.filter_map(|a| {
@@ -508,8 +517,7 @@ pub fn ipv4_addresses(device: &str) -> Result<Vec<String>, String> {
 
 /// The first IPv6 address of a device that is not link-local.
 pub fn ipv6(device: &str) -> Result<Option<String>, String> {
-    Ok(getifaddrs()
-        .map_err(|e| e.to_string())?
+    Ok(kernel_list()?
         .filter(|a| a.interface_name == device)
         .filter_map(|a| a.address?.as_sockaddr_in6().map(|s| s.ip()))
         .find(|ip: &Ipv6Addr| !ip.is_unicast_link_local())
@@ -517,8 +525,7 @@ pub fn ipv6(device: &str) -> Result<Option<String>, String> {
 }
 
 fn all_ipv4(device: &str) -> Result<Vec<(Ipv4Addr, Option<Ipv4Addr>)>, String> {
-    Ok(getifaddrs()
-        .map_err(|e| e.to_string())?
+    Ok(kernel_list()?
         .filter(|a| a.interface_name == device)
         .filter_map(|a| {
             let address = a.address?.as_sockaddr_in()?.ip();

@@ -2,7 +2,7 @@
 
 use cwmp_agent::model::binding::{Rows, SourceKind};
 use cwmp_agent::model::source::{
-    Ask, FileChange, Journal, Prepared, Raw, Refusal, Row, Source, Trouble,
+    Ask, FileChange, Journal, Prepared, Raw, Refusal, Row, Said, Source, Trouble,
 };
 use cwmp_agent::model::{Limits, Model, Schema};
 use std::collections::BTreeMap;
@@ -39,8 +39,8 @@ impl Source for Versioned {
     fn rows_version(&mut self, rows: &Rows) -> Option<u32> {
         self.0.lock().unwrap().versions.get(package(rows)).copied()
     }
-    fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
-        asks.iter().map(|_| Ok(None)).collect()
+    fn value<'a>(&'a mut self, _: Ask<'a>) -> Result<Option<Said<'a>>, Trouble> {
+        Ok(None)
     }
     fn stage(&mut self, _: Ask<'_>, _: Option<Raw>) -> Result<(), Refusal> {
         Ok(())

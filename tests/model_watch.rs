@@ -2,7 +2,7 @@
 
 use cwmp_agent::model::binding::{Rows, SourceKind};
 use cwmp_agent::model::source::{
-    Ask, FileChange, Journal, Prepared, Raw, Refusal, Row, Source, Trouble,
+    Ask, FileChange, Journal, Prepared, Raw, Refusal, Row, Said, Source, Trouble,
 };
 use cwmp_agent::model::{AttributeItem, Limits, Model, Origins, Schema, WatchedValue, Which};
 use std::path::PathBuf;
@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex};
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Asked {
     rows: usize,
-    batches: usize,
     values: usize,
 }
 
@@ -44,13 +43,9 @@ impl Source for Counting {
         };
         Ok((1..=world.size).map(row).collect())
     }
-    fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
-        let mut world = self.0.lock().unwrap();
-        world.asked.batches += 1;
-        world.asked.values += asks.len();
-        asks.iter()
-            .map(|_| Ok(Some(Raw::Text("1".to_owned()))))
-            .collect()
+    fn value<'a>(&'a mut self, _: Ask<'a>) -> Result<Option<Said<'a>>, Trouble> {
+        self.0.lock().unwrap().asked.values += 1;
+        Ok(Some(Said::Text("1".into())))
     }
     fn stage(&mut self, _: Ask<'_>, _: Option<Raw>) -> Result<(), Refusal> {
         Ok(())
@@ -157,7 +152,6 @@ fn ten_thousand_watched_parameters_cost_ten_times_a_thousand() {
         }
         let want = |size: usize| Asked {
             rows: 1,
-            batches: size.div_ceil(256),
             values: size,
         };
         assert_eq!(costs, [want(1_000), want(10_000)], "{watched_by_default}");
@@ -174,7 +168,7 @@ fn reading_stops_when_it_is_told_to() {
         false
     });
     assert_eq!(seen, 256);
-    assert_eq!(world.lock().unwrap().asked.batches, 1);
+    assert_eq!(world.lock().unwrap().asked.values, 256);
 }
 
 const KINDS: &str = r#"

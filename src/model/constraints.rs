@@ -61,7 +61,6 @@ impl Model {
         let leaf = Leaf {
             place: Rc::clone(place),
             param,
-            exact: false,
         };
         let schema = Arc::clone(&self.schema);
         let reading = self.read_quietly(&schema, &[leaf]).pop()?;
@@ -160,7 +159,6 @@ impl Model {
             leaves.extend(params.iter().map(|param| Leaf {
                 place: Rc::clone(&place),
                 param: *param,
-                exact: false,
             }));
         }
         let schema = Arc::clone(&self.schema);

@@ -9,7 +9,7 @@
 use super::binding::Binding;
 use super::facets::{Facets, join_list, split_list};
 use super::schema::{Extra, Param, ParamSource};
-use super::source::Raw;
+use super::source::{Raw, Said};
 use super::value::{self, ValueType};
 use std::borrow::Cow;
 
@@ -44,21 +44,21 @@ pub(super) fn absent<'s>(param: &'s Param, facets: &Facets) -> &'s str {
     }
 }
 
-/// The value that what a source keeps stands for. The error says why it has none, without
+/// The value that what a source says stands for. The error says why it has none, without
 /// showing it when the parameter is hidden.
-pub(super) fn from_raw<'s>(
+pub(super) fn from_said<'s>(
     param: &'s Param,
     facets: &Facets,
-    raw: Option<Raw>,
+    said: Option<Said<'s>>,
     path_of_key: Lookup<'_>,
 ) -> Result<Reading<'s>, String> {
     let extra = param.extra.as_deref();
-    let Some(raw) = raw else {
+    let Some(said) = said else {
         let mapped = extra.and_then(|e| e.map.iter().find(|(_, source)| source.is_empty()));
         let shown = mapped.map(|(shown, _)| &**shown);
         return Ok(Reading::exact(shown.unwrap_or(absent(param, facets))));
     };
-    if let (Raw::Text(text), Some(extra)) = (&raw, extra)
+    if let (Said::Text(text), Some(extra)) = (&said, extra)
         && extra.none.iter().any(|none| **none == *text.trim())
     {
         return Ok(Reading {
@@ -67,28 +67,26 @@ pub(super) fn from_raw<'s>(
         });
     }
     if facets.list.is_none() {
-        let text = match raw {
-            Raw::Text(text) => text,
-            Raw::List(items) => items.join(" "),
+        let text = match said {
+            Said::Text(text) => text,
+            Said::List(items) => items.join(" ").into(),
         };
-        if is_shown_as_it_is(facets, extra, &text) {
-            return Ok(Reading::exact(text));
-        }
-        return item_from(param, facets, extra, &text, path_of_key);
+        return item_from(param, facets, extra, text, path_of_key);
     }
-    let items = match raw {
-        Raw::List(items) => items,
+    let items: Cow<'_, [String]> = match said {
+        Said::List(items) => items,
         // OpenWrt's scripts part an option at white space wherever a list may stand.
-        Raw::Text(text) if in_words(param) || no_spaces(facets) => text
+        Said::Text(text) if in_words(param) || no_spaces(facets) => text
             .split([',', ' ', '\t', '\n'])
             .filter(|item| !item.is_empty())
             .map(str::to_owned)
             .collect(),
-        Raw::Text(text) => split_list(&text),
+        Said::Text(text) => split_list(&text).into(),
     };
     let mut exact = true;
     let mut values = Vec::with_capacity(items.len());
-    for item in &items {
+    for item in &*items {
+        let item = Cow::Borrowed(item.as_str());
         let reading = item_from(param, facets, extra, item, path_of_key)?;
         exact &= reading.exact;
         let unfit = || no_spaces(facets) && !(facets.named.check)(&reading.value);
@@ -134,18 +132,21 @@ fn in_words(param: &Param) -> bool {
     matches!(&param.source, ParamSource::At(b) if matches!(&**b, Binding::Uci(at) if at.words))
 }
 
-fn item_from<'s>(
+fn item_from<'v, 's: 'v>(
     param: &'s Param,
     facets: &Facets,
     extra: Option<&'s Extra>,
-    text: &str,
+    text: Cow<'v, str>,
     path_of_key: Lookup<'_>,
-) -> Result<Reading<'s>, String> {
+) -> Result<Reading<'v>, String> {
+    if is_shown_as_it_is(facets, extra, &text) {
+        return Ok(Reading::exact(text));
+    }
     let base = facets.named.base;
-    let done = |value: Cow<'s, str>, exact: bool| Ok(Reading { value, exact });
+    let done = |value: Cow<'v, str>, exact: bool| Ok(Reading { value, exact });
     if let Some(extra) = extra {
         if !extra.references.is_empty() {
-            return match path_of_key(text) {
+            return match path_of_key(&text) {
                 Some(path) => done(path.into(), true),
                 None => done("".into(), text.is_empty()),
             };
@@ -155,7 +156,7 @@ fn item_from<'s>(
         }
         // OpenWrt takes `yes` for `1`: so does a map that turns a boolean round.
         if base == ValueType::Boolean && !extra.map.is_empty() {
-            let usual = boolean(text).map(|value| if value == "true" { "1" } else { "0" });
+            let usual = boolean(&text).map(|value| if value == "true" { "1" } else { "0" });
             let known = extra
                 .map
                 .iter()
@@ -175,7 +176,7 @@ fn item_from<'s>(
         }
     }
     if base == ValueType::String {
-        return done(text.to_owned().into(), true);
+        return done(text, true);
     }
     let text = text.trim();
     if text.is_empty()

@@ -212,7 +212,6 @@ impl Model {
             let leaf = Leaf {
                 place: Rc::new(place),
                 param,
-                exact: true,
             };
             if !each(self, &leaf) {
                 return;

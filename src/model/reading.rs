@@ -1,20 +1,17 @@
 //! Reading values: GetParameterValues, the parameters of an Inform, references and
-//! aliases. Values are read in batches, one batch a source, a bounded number at a time.
+//! aliases. Values are read one by one and borrowed from where they lie; what many of them
+//! need is kept by their source.
 
 use super::api::{Entry, EntryRef, Fault};
-use super::binding::{Binding, SourceKind};
+use super::binding::Binding;
 use super::convert::{self, Reading};
 use super::schema::{ObjectId, ParamId, ParamSource, Schema};
-use super::source::{Ask, Raw, Trouble};
-use super::tree::{Leaf, Model, Place, RowSet, Target, child_place, default_alias, internal};
+use super::source::{Ask, Said, Trouble};
+use super::tree::{At, Leaf, Model, Place, RowSet, Target, child_place, default_alias, internal};
 use super::walk::Walk;
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::rc::Rc;
 use std::sync::Arc;
-
-/// Leaves read from the sources at a time.
-const CHUNK: usize = 256;
 
 impl Model {
     /// GetParameterValues (TR-069 A.3.2.2), all at once.
@@ -53,67 +50,69 @@ impl Model {
         visit: &mut dyn FnMut(EntryRef<'_>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let targets = self.targets(paths)?;
-        let mut leaves = Vec::new();
+        let schema = Arc::clone(&self.schema);
+        let mut seen = Seen::default();
         for target in targets {
             match target {
-                Target::Param(place, param) => {
-                    leaves.push(Leaf {
-                        place: Rc::new(place),
-                        param,
-                        exact: true,
-                    });
+                Target::Param(mut place, param) => {
+                    let end = place.path.len();
+                    place.path.push_str(&schema.param(param).name);
+                    let at = At {
+                        path: place.path.get(..end).unwrap_or_default(),
+                        ..place.at()
+                    };
+                    if let Err(trouble) =
+                        self.show(&schema, at, &place.path, param, &mut seen, visit)?
+                    {
+                        return Err(internal(&place.path, &trouble));
+                    }
                 }
                 Target::Object(place) => {
-                    let schema = Arc::clone(&self.schema);
                     let mut walk = Walk::from(place);
                     while let Some(here) = self.step(&mut walk) {
-                        let params = schema.params_of(here.object);
-                        if here.is_table || params.len() == 0 {
+                        if here.is_table {
                             continue;
                         }
-                        let place = Rc::new(walk.place());
-                        leaves.extend(params.map(|param| Leaf {
-                            place: Rc::clone(&place),
-                            param,
-                            exact: false,
-                        }));
-                        if leaves.len() >= CHUNK {
-                            self.flush(&mut leaves, visit)?;
+                        let end = walk.path.len();
+                        for param in schema.params_of(here.object) {
+                            walk.path.truncate(end);
+                            walk.path.push_str(&schema.param(param).name);
+                            let (at, path) = (walk.at(end), &walk.path);
+                            // What cannot be read is left out.
+                            let _ = self.show(&schema, at, path, param, &mut seen, visit)?;
                         }
                     }
                 }
             }
-            if leaves.len() >= CHUNK {
-                self.flush(&mut leaves, visit)?;
-            }
         }
-        self.flush(&mut leaves, visit)
+        Ok(())
     }
 
-    fn flush(
+    /// Reads one value and hands it over. The inner error is that of its source.
+    fn show(
         &mut self,
-        leaves: &mut Vec<Leaf>,
+        schema: &Schema,
+        at: At<'_>,
+        path: &str,
+        id: ParamId,
+        seen: &mut Seen,
         visit: &mut dyn FnMut(EntryRef<'_>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
-        let schema = Arc::clone(&self.schema);
-        let readings = self.read_shown(&schema, leaves);
-        let mut path = String::with_capacity(super::path::MAX_PATH);
-        for (leaf, reading) in leaves.iter().zip(readings) {
-            path.clear();
-            path.push_str(&leaf.place.path);
-            path.push_str(&schema.param(leaf.param).name);
-            match reading {
-                Ok(reading) => visit(EntryRef {
-                    path: &path,
-                    ty: schema.facets(leaf.param).value_type(),
-                    value: &reading.value,
-                })?,
-                Err(trouble) if leaf.exact => return Err(internal(&path, &trouble)),
-                Err(_) => {}
+    ) -> Result<Result<(), Trouble>, Fault> {
+        match self.read_at(schema, at, id, false, seen) {
+            Ok(reading) => visit(EntryRef {
+                path,
+                ty: schema.facets(id).value_type(),
+                value: &reading.value,
+            })?,
+            Err(trouble) => {
+                self.troubles.note(path, &trouble);
+                return Ok(Err(trouble));
             }
         }
-        leaves.clear();
-        Ok(())
+        if !self.troubles.is_empty() {
+            self.troubles.over(path);
+        }
+        Ok(Ok(()))
     }
 
     /// The parameters every Inform carries (`inform = true`), with their values; one whose
@@ -170,115 +169,104 @@ impl Model {
         self.read_leaves(schema, leaves, true)
     }
 
-    /// Values in batches, one batch a source. `secrets`: hidden values as they are.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "`readings` is as long as `leaves`, whose places `at` holds"
-    )]
+    /// Values that outlast the sources' next answers. `secrets`: hidden values as they are.
     fn read_leaves<'s>(
         &mut self,
         schema: &'s Schema,
         leaves: &[Leaf],
         secrets: bool,
     ) -> Vec<Result<Reading<'s>, Trouble>> {
-        let most = self.limits.value_bytes;
         let mut seen = Seen::default();
         let mut readings = Vec::with_capacity(leaves.len());
-        // What is not asked of a source is read at once; for the rest, which source is
-        // asked, so that none looks at the others' leaves.
-        let mut kinds: Vec<Option<SourceKind>> = Vec::with_capacity(leaves.len());
         for leaf in leaves {
-            let param = schema.param(leaf.param);
-            let reads = param.extra.as_ref().and_then(|e| e.reads.as_deref());
-            let (reading, kind) = match (&param.source, reads) {
-                (_, Some(reads)) => (exactly(reads), None),
-                _ if param.hidden && !secrets => (exactly(""), None),
-                (ParamSource::At(binding), None) => {
-                    match constant(schema, leaf.param, binding, most) {
-                        Some(reading) => (Ok(reading), None),
-                        None => (Err(Trouble::default()), Some(binding.source())),
-                    }
-                }
-                (ParamSource::Alias, None) => (exactly(self.alias_of(&leaf.place)), None),
-                (ParamSource::ParameterKey, None) => (exactly(self.key.clone()), None),
-                (ParamSource::Entries(table), None) => {
-                    let table = child_place(schema, &leaf.place, *table);
-                    let rows = self.rows_of(&table);
-                    let count = rows.map(|rows| Reading::exact(rows.rows.len().to_string()));
-                    (count, None)
-                }
-            };
-            readings.push(reading);
-            kinds.push(kind);
-        }
-        let known: Vec<SourceKind> = self.sources.iter().map(|(kind, _)| *kind).collect();
-        for kind in known {
-            let count = kinds.iter().filter(|of| **of == Some(kind)).count();
-            if count == 0 {
-                continue;
-            }
-            let mut asks = Vec::with_capacity(count);
-            let mut at = Vec::with_capacity(count);
-            for (i, of) in kinds.iter_mut().enumerate() {
-                if *of == Some(kind)
-                    && let ParamSource::At(binding) = &schema.param(leaves[i].param).source
-                {
-                    *of = None;
-                    at.push(i);
-                    asks.push(Ask {
-                        binding,
-                        rows: &leaves[i].place.keys,
-                    });
-                }
-            }
-            let answers = match self.source(kind) {
-                Ok(source) => source.read(&asks),
-                // Its kind was just found among the sources.
-                Err(_) => Vec::new(),
-            };
-            let mut answers = answers.into_iter();
-            for i in at {
-                let raw = answers.next().unwrap_or_else(|| Err(silent(kind)));
-                readings[i] = self.reading(schema, &leaves[i], raw, &mut seen);
-            }
-        }
-        for (i, of) in kinds.iter().enumerate() {
-            if let Some(kind) = of
-                && let Err(trouble) = self.source(*kind)
-            {
-                readings[i] = Err(trouble);
-            }
+            let at = leaf.place.at();
+            let reading = self.read_at(schema, at, leaf.param, secrets, &mut seen);
+            readings.push(reading.map(|reading| Reading {
+                value: Cow::Owned(reading.value.into_owned()),
+                exact: reading.exact,
+            }));
         }
         readings
     }
 
-    /// The value that a source's answer stands for.
-    fn reading<'s>(
-        &mut self,
-        schema: &'s Schema,
-        leaf: &Leaf,
-        raw: Result<Option<Raw>, Trouble>,
+    /// One value, borrowed from where it lies.
+    fn read_at<'a>(
+        &'a mut self,
+        schema: &'a Schema,
+        at: At<'a>,
+        id: ParamId,
+        secrets: bool,
         seen: &mut Seen,
-    ) -> Result<Reading<'s>, Trouble> {
-        let param = schema.param(leaf.param);
-        let live = param.extra.as_ref().and_then(|e| e.live.as_deref());
-        let (raw, is_live) = match (raw?, live) {
-            (None, Some(live)) => {
-                // What is in force where the source says nothing.
-                let ask = Ask {
-                    binding: live,
-                    rows: &leaf.place.keys,
-                };
-                let kind = live.source();
-                let raw = self.source(kind)?.read(&[ask]).pop();
-                (raw.unwrap_or_else(|| Err(silent(kind)))?, true)
+    ) -> Result<Reading<'a>, Trouble> {
+        let param = schema.param(id);
+        let extra = param.extra.as_deref();
+        if let Some(reads) = extra.and_then(|e| e.reads.as_deref()) {
+            return Ok(Reading::exact(reads));
+        }
+        if param.hidden && !secrets {
+            return Ok(Reading::exact(""));
+        }
+        let binding = match &param.source {
+            ParamSource::At(binding) => binding,
+            ParamSource::Alias => return Ok(Reading::exact(self.alias_of(at))),
+            ParamSource::ParameterKey => return Ok(Reading::exact(self.key.as_str())),
+            ParamSource::Entries(table) => {
+                let path = table_path(schema, at.path, *table);
+                let (object, path) = (*table, path.as_str());
+                let rows = self.rows_at(At { object, path, ..at })?;
+                return Ok(Reading::exact(decimal(rows.rows.len())));
             }
-            (raw, _) => (raw, false),
         };
-        let is_live = is_live && raw.is_some();
+        let facets = schema.facets(id);
+        let most = self.limits.value_bytes;
+        if let Binding::Constant(text) = &**binding
+            && let Some(reading) = convert::from_constant(param, facets, text)
+            && reading.value.len() <= most
+        {
+            return Ok(reading);
+        }
+        if extra.is_some_and(|e| e.live.is_some() || !e.references.is_empty()) {
+            return self.read_further(schema, at, id, binding, seen);
+        }
+        let ask = Ask {
+            binding,
+            rows: at.keys,
+        };
+        let said = self.source(binding.source())?.value(ask)?;
+        let reading = convert::from_said(param, facets, said, &mut |_| None);
+        fitting(reading, most, || name_of(schema, at, id))
+    }
+
+    /// A value that more than its own source may be asked for: what is in force, or the
+    /// table that it refers to.
+    fn read_further<'a>(
+        &'a mut self,
+        schema: &'a Schema,
+        at: At<'a>,
+        id: ParamId,
+        binding: &'a Binding,
+        seen: &mut Seen,
+    ) -> Result<Reading<'a>, Trouble> {
+        let param = schema.param(id);
+        let live = param.extra.as_ref().and_then(|e| e.live.as_deref());
+        let mut ask = Ask {
+            binding,
+            rows: at.keys,
+        };
+        let own = self.source(binding.source())?.value(ask)?;
+        let mut raw = own.map(Said::into_raw);
+        let mut is_live = false;
+        if let (None, Some(live)) = (&raw, live) {
+            // What is in force where the source says nothing.
+            ask.binding = live;
+            let said = self.source(live.source())?.value(ask)?;
+            raw = said.map(Said::into_raw);
+            is_live = raw.is_some();
+        }
         let mut row_trouble = None;
-        let reading = convert::from_raw(param, schema.facets(leaf.param), raw, &mut |key| {
-            self.path_of_key(schema, leaf.param, &leaf.place, key, seen)
+        let said = raw.map(Said::from);
+        let reading = convert::from_said(param, schema.facets(id), said, &mut |key| {
+            self.path_of_key(schema, id, at, key, seen)
                 .unwrap_or_else(|trouble| {
                     row_trouble = Some(trouble);
                     None
@@ -287,32 +275,23 @@ impl Model {
         if let Some(trouble) = row_trouble {
             return Err(trouble);
         }
-        let source = || format!("parameter {}{}", leaf.place.path, param.name);
-        match reading {
-            Ok(reading) if reading.value.len() > self.limits.value_bytes => Err(Trouble {
-                source: source(),
-                what: format!("its value is longer than {} bytes", self.limits.value_bytes),
-            }),
-            Ok(reading) => Ok(Reading {
-                // The source itself holds nothing: a Set of what is shown is written.
-                exact: reading.exact && !is_live,
-                ..reading
-            }),
-            Err(what) => Err(Trouble {
-                source: source(),
-                what,
-            }),
-        }
+        let most = self.limits.value_bytes;
+        let reading = fitting(reading, most, || name_of(schema, at, id))?;
+        Ok(Reading {
+            // The source itself holds nothing: a Set of what is shown is written.
+            exact: reading.exact && !is_live,
+            ..reading
+        })
     }
 
     /// The alias of a row: what the ACS gave, else one made of its number.
-    pub(super) fn alias_of(&self, row: &Place) -> String {
+    pub(super) fn alias_of(&self, row: At<'_>) -> Cow<'_, str> {
         let Some((table, number)) = row.split_row() else {
-            return String::new();
+            return Cow::Borrowed("");
         };
         match self.numbers.alias(table, number) {
-            Some(alias) => alias.to_owned(),
-            None => default_alias(number),
+            Some(alias) => Cow::Borrowed(alias),
+            None => Cow::Owned(default_alias(number)),
         }
     }
 
@@ -322,7 +301,7 @@ impl Model {
         &mut self,
         schema: &Schema,
         table: ObjectId,
-        near: &Place,
+        near: At<'_>,
         mut key: &'k str,
     ) -> Result<Option<(Place, &'k str)>, Trouble> {
         let around = schema.line_of(near.object);
@@ -356,7 +335,7 @@ impl Model {
         &mut self,
         schema: &Schema,
         param: ParamId,
-        near: &Place,
+        near: At<'_>,
         key: &str,
         seen: &mut Seen,
     ) -> Result<Option<String>, Trouble> {
@@ -403,7 +382,7 @@ impl Model {
         path: &str,
     ) -> Option<String> {
         for table in references(schema, param) {
-            let Ok(Some((table, _))) = self.table_near(schema, *table, near, "") else {
+            let Ok(Some((table, _))) = self.table_near(schema, *table, near.at(), "") else {
                 continue;
             };
             let Some(number) = path.strip_prefix(table.path.as_str()) else {
@@ -438,31 +417,47 @@ fn row_path(table: &str, number: u32) -> String {
     path
 }
 
-/// The trouble of a source that answered fewer values than it was asked for.
-fn silent(kind: SourceKind) -> Trouble {
-    Trouble {
-        source: format!("{kind:?}").to_lowercase(),
-        what: "the source did not answer".to_owned(),
+/// A reading that is not longer than so many bytes; `name` says whose it is.
+fn fitting<'a>(
+    reading: Result<Reading<'a>, String>,
+    most: usize,
+    name: impl Fn() -> String,
+) -> Result<Reading<'a>, Trouble> {
+    match reading {
+        Ok(reading) if reading.value.len() > most => Err(Trouble {
+            source: name(),
+            what: format!("its value is longer than {most} bytes"),
+        }),
+        Ok(reading) => Ok(reading),
+        Err(what) => Err(Trouble {
+            source: name(),
+            what,
+        }),
     }
 }
 
-/// A value that stands in the schema, not longer than so many bytes: it is asked of no
-/// source and not copied.
-fn constant<'s>(
-    schema: &'s Schema,
-    param: ParamId,
-    binding: &'s Binding,
-    most: usize,
-) -> Option<Reading<'s>> {
-    let Binding::Constant(text) = binding else {
-        return None;
-    };
-    convert::from_constant(schema.param(param), schema.facets(param), text)
-        .filter(|reading| reading.value.len() <= most)
+/// What the trouble of a single value is known by.
+fn name_of(schema: &Schema, at: At<'_>, id: ParamId) -> String {
+    format!("parameter {}{}", at.path, schema.param(id).name)
 }
 
-fn exactly<'s>(value: impl Into<Cow<'s, str>>) -> Result<Reading<'s>, Trouble> {
-    Ok(Reading::exact(value))
+/// The path of a table in the object at this path.
+fn table_path(schema: &Schema, path: &str, table: ObjectId) -> String {
+    let name = &schema.object(table).name;
+    let mut all = String::with_capacity(path.len() + name.len() + 1);
+    all.push_str(path);
+    all.push_str(name);
+    all.push('.');
+    all
+}
+
+/// A count as text; most tables are small.
+fn decimal(n: usize) -> Cow<'static, str> {
+    const DIGITS: &str = "0123456789";
+    match DIGITS.get(n..n.saturating_add(1)) {
+        Some(digit) => Cow::Borrowed(digit),
+        None => Cow::Owned(n.to_string()),
+    }
 }
 
 fn references(schema: &Schema, param: ParamId) -> &[ObjectId] {

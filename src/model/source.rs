@@ -1,7 +1,7 @@
 //! The trait that every place where values live implements, and what crosses it.
 //!
 //! The model calls a [`Source`] in this order: [`begin`](Source::begin) once a
-//! request, then any number of [`rows`](Source::rows) and [`read`](Source::read).
+//! request, then any number of [`rows`](Source::rows) and [`value`](Source::value).
 //! For a change: `stage`, `add_row`, `delete_row` (nothing outside the source's memory
 //! is touched, and later reads see what is staged), then [`prepare`](Source::prepare)
 //! hands over the files as they must become, the model's journal writes them all or
@@ -23,6 +23,7 @@
 //! other.
 
 use super::binding::{Binding, Rows};
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -33,6 +34,43 @@ pub enum Raw {
     Text(String),
     /// Several texts in order (a UCI `list`).
     List(Vec<String>),
+}
+
+/// What a source says of a value: borrowed where it keeps just that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// One text.
+    Text(Cow<'a, str>),
+    /// Several texts in order.
+    List(Cow<'a, [String]>),
+}
+
+impl Said<'_> {
+    /// The same, borrowing nothing.
+    pub fn into_raw(self) -> Raw {
+        match self {
+            Said::Text(text) => Raw::Text(text.into_owned()),
+            Said::List(items) => Raw::List(items.into_owned()),
+        }
+    }
+}
+
+impl From<Raw> for Said<'_> {
+    fn from(raw: Raw) -> Self {
+        match raw {
+            Raw::Text(text) => Said::Text(text.into()),
+            Raw::List(items) => Said::List(items.into()),
+        }
+    }
+}
+
+impl<'a> From<&'a Raw> for Said<'a> {
+    fn from(raw: &'a Raw) -> Said<'a> {
+        match raw {
+            Raw::Text(text) => Said::Text(text.into()),
+            Raw::List(items) => Said::List(items.into()),
+        }
+    }
 }
 
 /// One row of a table as its source sees it.
@@ -131,9 +169,19 @@ pub trait Source: Send {
         None
     }
 
-    /// Reads a batch: as many answers as asks, in their order. `Ok(None)`: the source
-    /// works but has no value there (the parameter's default holds).
-    fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>>;
+    /// Reads one value. `Ok(None)`: the source works but has no value there (the
+    /// parameter's default holds). A tree is read value by value: what many of them need
+    /// (a file's text, a program's output) is kept until the next [`begin`](Source::begin).
+    fn value<'a>(&'a mut self, ask: Ask<'a>) -> Result<Option<Said<'a>>, Trouble>;
+
+    /// Reads several values: as many answers as asks, in their order.
+    fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
+        let mut answers = Vec::with_capacity(asks.len());
+        for ask in asks {
+            answers.push(self.value(*ask).map(|said| said.map(Said::into_raw)));
+        }
+        answers
+    }
 
     /// Stages one value; `None` removes what is there.
     fn stage(&mut self, at: Ask<'_>, value: Option<Raw>) -> Result<(), Refusal>;

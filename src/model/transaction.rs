@@ -280,7 +280,6 @@ impl Model {
         let leaf = Leaf {
             place: Rc::new(place),
             param: id,
-            exact: true,
         };
         Ok((leaf, value))
     }
@@ -367,7 +366,7 @@ impl Model {
     /// Forgets everything staged.
     pub(super) fn abandon(&mut self, change: Change) {
         self.finish(&change.kinds, false);
-        self.cache.clear();
+        self.forget_rows();
         self.numbers = change.numbers;
         self.attributes = change.attributes;
     }
@@ -444,7 +443,7 @@ impl Model {
         }
         self.finish(&change.kinds, true);
         match renumbered {
-            true => self.cache.clear(),
+            true => self.forget_rows(),
             false => self.doubt_rows(),
         }
         Ok(reload.into_iter().collect())
@@ -542,7 +541,7 @@ impl Model {
         self.numbers = Numbers::default();
         self.attributes = Attributes::default();
         self.key.clear();
-        self.cache.clear();
+        self.forget_rows();
         Ok(())
     }
 }

@@ -34,6 +34,10 @@ pub struct Model {
     pub(super) troubles: Troubles,
     /// Rows by table; those of one object in order of the rows around the table.
     pub(super) cache: BTreeMap<ObjectId, Vec<Cached>>,
+    /// Tables and rows in `cache`.
+    kept: usize,
+    /// Counts requests, and changes within them: see [`Cached::asked`].
+    request: u32,
 }
 
 /// Rows of a table as they were asked for last.
@@ -45,8 +49,15 @@ pub(super) struct Cached {
     version: Option<u32>,
     /// The keys of the rows around the table: with others it is another table.
     around: Box<[String]>,
-    /// Found to be good in this request.
-    checked: bool,
+    /// The request in which they were last asked for, or found to be good.
+    asked: u32,
+}
+
+impl Cached {
+    /// What it counts for [`MAX_KEPT`].
+    fn weight(&self) -> usize {
+        1 + self.rows.as_ref().map_or(0, |rows| rows.rows.len())
+    }
 }
 
 /// Tables and rows that outlast a request at most: what a large table costs to be asked for
@@ -135,6 +146,31 @@ impl Place {
 
     /// The table's path and the number of this row.
     pub fn split_row(&self) -> Option<(&str, u32)> {
+        self.at().split_row()
+    }
+
+    pub fn at(&self) -> At<'_> {
+        At {
+            object: self.object,
+            path: &self.path,
+            keys: &self.keys,
+            numbers: &self.numbers,
+        }
+    }
+}
+
+/// The same, borrowed from whoever is there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At<'a> {
+    pub object: ObjectId,
+    pub path: &'a str,
+    pub keys: &'a [String],
+    pub numbers: &'a [u32],
+}
+
+impl<'a> At<'a> {
+    /// The table's path and the number of this row.
+    pub fn split_row(&self) -> Option<(&'a str, u32)> {
         let inner = self.path.strip_suffix('.')?;
         let at = inner.rfind('.')?;
         Some((&inner[..=at], *self.numbers.last()?))
@@ -153,8 +189,6 @@ pub(super) enum Target {
 pub(super) struct Leaf {
     pub place: Rc<Place>,
     pub param: ParamId,
-    /// Asked for by its exact name, so that a source in trouble is a fault.
-    pub exact: bool,
 }
 
 /// What the agent itself keeps.
@@ -213,6 +247,8 @@ impl Model {
             key,
             troubles: Troubles::default(),
             cache: BTreeMap::new(),
+            kept: 0,
+            request: 0,
         }
     }
 
@@ -224,7 +260,7 @@ impl Model {
             self.numbers = kept.numbers;
             self.attributes = kept.attributes;
             self.key = kept.key;
-            self.cache.clear();
+            self.forget_rows();
         }
         self.doubt_rows();
         for (_, source) in &mut self.sources {
@@ -232,22 +268,32 @@ impl Model {
         }
     }
 
-    /// Rows known so far may not be there any more: of those that their source can tell to
-    /// have stayed, it must be asked whether they did; all others go.
+    /// Rows known so far may not be there any more: it must be asked whether they are, or,
+    /// where their source can tell it, whether they stayed. More than an idle agent should
+    /// keep is forgotten.
     pub(super) fn doubt_rows(&mut self) {
+        self.request = self.request.wrapping_add(1);
+        if self.kept <= MAX_KEPT {
+            return;
+        }
         let mut kept = 0;
         for tables in self.cache.values_mut() {
-            tables.retain_mut(|cached| {
-                cached.checked = false;
-                let rows = match (&cached.rows, cached.version) {
-                    (Ok(rows), Some(_)) => rows.rows.len(),
-                    _ => return false,
-                };
-                kept += 1 + rows;
-                kept <= MAX_KEPT
+            tables.retain(|cached| {
+                if cached.version.is_some() {
+                    kept += cached.weight();
+                }
+                cached.version.is_some() && kept <= MAX_KEPT
             });
             tables.shrink_to_fit();
         }
+        let cached = self.cache.values().flatten();
+        self.kept = cached.map(Cached::weight).sum();
+    }
+
+    /// Nothing is known of any table.
+    pub(super) fn forget_rows(&mut self) {
+        self.cache.clear();
+        self.kept = 0;
     }
 
     /// The schema.
@@ -304,7 +350,6 @@ impl Model {
             .map(|place| Leaf {
                 place: Rc::new(place),
                 param,
-                exact: false,
             })
             .collect()
     }
@@ -369,17 +414,22 @@ impl Model {
 
     /// The rows of a table, asked once a request.
     pub(super) fn rows_of(&mut self, table: &Place) -> Result<Arc<RowSet>, Trouble> {
+        self.rows_at(table.at())
+    }
+
+    /// See [`rows_of`](Model::rows_of).
+    pub(super) fn rows_at(&mut self, table: At<'_>) -> Result<Arc<RowSet>, Trouble> {
         let place = |tables: &Vec<Cached>| {
-            tables.binary_search_by(|known| (*known.numbers).cmp(&table.numbers))
+            tables.binary_search_by(|known| (*known.numbers).cmp(table.numbers))
         };
         let tables = self.cache.get(&table.object);
         let known = tables.and_then(|tables| tables.get(place(tables).ok()?));
         if let Some(known) = known
-            && known.checked
+            && known.asked == self.request
         {
             return known.rows.clone();
         }
-        let version = self.version_of(table);
+        let version = self.version_of(table.object);
         let tables = self.cache.get_mut(&table.object);
         let known = tables.and_then(|tables| {
             let at = place(tables).ok()?;
@@ -390,7 +440,7 @@ impl Model {
             && known.version == version
             && *known.around == *table.keys
         {
-            known.checked = true;
+            known.asked = self.request;
             return known.rows.clone();
         }
         let rows = self.ask_rows(table);
@@ -398,24 +448,29 @@ impl Model {
         match &rows {
             // A table cut short has noted that itself, and does so in every request.
             Ok(rows) if rows.rows.len() >= self.limits.rows => version = None,
-            Ok(_) => self.troubles.over(&table.path),
-            Err(trouble) => self.troubles.note(&table.path, trouble),
+            Ok(_) => self.troubles.over(table.path),
+            Err(trouble) => {
+                version = None;
+                self.troubles.note(table.path, trouble);
+            }
         }
         let around = match version {
             Some(_) => table.keys.to_vec().into(),
             None => Box::default(),
         };
         let cached = Cached {
-            numbers: (*table.numbers).into(),
+            numbers: table.numbers.into(),
             rows: rows.clone(),
             version,
             around,
-            checked: true,
+            asked: self.request,
         };
+        self.kept += cached.weight();
         let tables = self.cache.entry(table.object).or_default();
         match place(tables) {
             Ok(at) => {
                 if let Some(known) = tables.get_mut(at) {
+                    self.kept = self.kept.saturating_sub(known.weight());
                     *known = cached;
                 }
             }
@@ -431,27 +486,27 @@ impl Model {
     }
 
     /// What stands for a table's rows at its source.
-    fn version_of(&mut self, table: &Place) -> Option<u32> {
-        let rows = &self.schema.object(table.object).table.as_ref()?.rows;
+    fn version_of(&mut self, table: ObjectId) -> Option<u32> {
+        let rows = &self.schema.object(table).table.as_ref()?.rows;
         let kind = rows.source();
         let (_, source) = self.sources.iter_mut().find(|(k, _)| *k == kind)?;
         source.rows_version(rows)
     }
 
-    fn ask_rows(&mut self, place: &Place) -> Result<Arc<RowSet>, Trouble> {
+    fn ask_rows(&mut self, place: At<'_>) -> Result<Arc<RowSet>, Trouble> {
         let schema = Arc::clone(&self.schema);
         let Some(table) = &schema.object(place.object).table else {
             return Ok(Arc::default());
         };
         let source = self.source(table.rows.source())?;
-        let mut rows = source.rows(&table.rows, &place.keys)?;
+        let mut rows = source.rows(&table.rows, place.keys)?;
         if rows.len() > self.limits.rows {
             rows.truncate(self.limits.rows);
             let trouble = Trouble {
                 source: format!("table {}", place.path),
                 what: format!("more than {} rows; the rest is left out", self.limits.rows),
             };
-            self.troubles.note(&place.path, &trouble);
+            self.troubles.note(place.path, &trouble);
         }
         let numbered: Vec<(u32, String)> = if table.by_key {
             let number = |key: &str| key.parse::<u32>().ok().filter(|n| *n > 0);
@@ -459,7 +514,7 @@ impl Model {
                 .filter_map(|row| Some((number(&row.key)?, row.key)))
                 .collect()
         } else {
-            let numbers = self.numbers.assign(&place.path, &rows);
+            let numbers = self.numbers.assign(place.path, &rows);
             let pairs = rows.into_iter().zip(numbers);
             pairs.filter_map(|(row, n)| Some((n?, row.key))).collect()
         };

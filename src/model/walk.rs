@@ -1,20 +1,25 @@
 //! Walking the tree: every object, table and row that exists, parents before children.
 //!
-//! The path of where a walk stands lies in one buffer. A [`Place`], with a path and keys of
-//! its own, is made only where somebody asks for it: names need none.
+//! The path of where a walk stands, and the keys and numbers of the rows around it, lie in
+//! buffers that are used again from row to row: a walk over a large table allocates nothing
+//! for a row. A [`Place`] of its own is made only where somebody keeps one.
 
 use super::schema::ObjectId;
-use super::tree::{Model, Place, RowSet, push_row};
-use std::rc::Rc;
+use super::tree::{At, Model, Place, RowSet, push_row};
 use std::sync::Arc;
 
 /// A walk from one place over all that is below it.
 pub(super) struct Walk {
     /// Of where the walk stands, with a dot at the end. Who appends to it cuts it off again.
     pub path: String,
+    /// Keys of the rows around, outermost first; longer than the walk is deep where it was
+    /// deeper before.
+    keys: Vec<String>,
+    numbers: Vec<u32>,
     /// From the beginning down to where the walk stands.
     frames: Vec<Frame>,
-    start: Option<Place>,
+    /// Not begun yet.
+    start: Option<Here>,
 }
 
 /// What a walk stands on.
@@ -27,123 +32,119 @@ pub(super) struct Here {
 
 struct Frame {
     object: ObjectId,
-    kind: Kind,
+    /// Of a table, until the walk has been to all of them.
+    rows: Option<Arc<RowSet>>,
     /// The length of its path.
     end: usize,
+    /// How many rows are around it, itself included.
+    depth: usize,
     /// Which child or row comes next.
     next: usize,
-    /// Made when it is first asked for; shared with what is below.
-    around: Option<Around>,
-}
-
-/// Keys and numbers of the rows around a place and of the row itself, outermost first.
-#[derive(Clone)]
-struct Around {
-    keys: Rc<[String]>,
-    numbers: Rc<[u32]>,
-}
-
-enum Kind {
-    Table(Arc<RowSet>),
-    /// One of these rows.
-    Row(Arc<RowSet>, usize),
-    /// A single object, or the row that the walk began at.
-    Single,
 }
 
 impl Walk {
     pub fn from(place: Place) -> Walk {
         Walk {
-            path: place.path.clone(),
+            path: place.path,
+            keys: place.keys.to_vec(),
+            numbers: place.numbers.to_vec(),
             frames: Vec::new(),
-            start: Some(place),
+            start: Some(Here {
+                object: place.object,
+                is_table: place.is_table,
+            }),
         }
     }
 
-    /// The place that [`Model::step`] came to.
-    pub fn place(&mut self) -> Place {
-        let around = self.around();
-        let top = self.frames.last();
+    /// Where [`Model::step`] came to, kept beyond the next step.
+    pub fn place(&self) -> Place {
+        let at = self.at(self.path.len());
         Place {
+            object: at.object,
+            path: at.path.to_owned(),
+            keys: at.keys.into(),
+            numbers: at.numbers.into(),
+            is_table: self.frames.last().is_some_and(|top| top.rows.is_some()),
+        }
+    }
+
+    /// Where [`Model::step`] came to; `end` is the length that the path had then.
+    pub fn at(&self, end: usize) -> At<'_> {
+        let top = self.frames.last();
+        let depth = top.map_or(0, |top| top.depth);
+        At {
             // A walk that has not begun stands on nothing anybody asks about.
-            object: top.map_or(ObjectId::ROOT, |frame| frame.object),
-            path: self.path.clone(),
-            keys: around.keys,
-            numbers: around.numbers,
-            is_table: top.is_some_and(|frame| matches!(frame.kind, Kind::Table(_))),
+            object: top.map_or(ObjectId::ROOT, |top| top.object),
+            path: self.path.get(..end).unwrap_or_default(),
+            keys: self.keys.get(..depth).unwrap_or_default(),
+            numbers: self.numbers.get(..depth).unwrap_or_default(),
         }
     }
 
-    fn around(&mut self) -> Around {
-        let mut outer: Option<&Around> = None;
-        for frame in &mut self.frames {
-            let known = frame
-                .around
-                .get_or_insert_with(|| match (&frame.kind, outer) {
-                    (Kind::Row(rows, at), _) => Around::with_row(outer, rows.rows.get(*at)),
-                    (_, Some(outer)) => outer.clone(),
-                    (_, None) => Around::none(),
-                });
-            outer = Some(known);
+    /// Puts the walk on the next place; its rows, where it is a table, come after.
+    fn advance(&mut self, model: &Model) -> Option<Here> {
+        if let Some(start) = self.start.take() {
+            self.enter(start.object, self.numbers.len());
+            return Some(start);
         }
-        outer.cloned().unwrap_or_else(Around::none)
+        loop {
+            let frame = self.frames.last_mut()?;
+            self.path.truncate(frame.end);
+            let at = frame.next;
+            frame.next += 1;
+            let (object, depth) = (frame.object, frame.depth);
+            match &frame.rows {
+                Some(rows) => {
+                    if let Some((number, key)) = rows.rows.get(at) {
+                        push_row(&mut self.path, *number);
+                        self.numbers.truncate(depth);
+                        self.numbers.push(*number);
+                        match self.keys.get_mut(depth) {
+                            Some(known) => known.clone_from(key),
+                            None => self.keys.push(key.clone()),
+                        }
+                        self.enter(object, depth + 1);
+                        let is_table = false;
+                        return Some(Here { object, is_table });
+                    }
+                }
+                None => {
+                    let children = &model.schema.object(object).children;
+                    if let Some(child) = children.get(at) {
+                        let object = model.schema.object(*child);
+                        self.path.push_str(&object.name);
+                        self.path.push('.');
+                        self.enter(*child, depth);
+                        return Some(Here {
+                            object: *child,
+                            is_table: object.table.is_some(),
+                        });
+                    }
+                }
+            }
+            self.frames.pop();
+        }
     }
-}
 
-impl Around {
-    fn none() -> Around {
-        Around {
-            keys: Rc::from([]),
-            numbers: Rc::from([]),
-        }
-    }
-
-    fn with_row(outer: Option<&Around>, row: Option<&(u32, String)>) -> Around {
-        let (keys, numbers) = match outer {
-            Some(outer) => (&*outer.keys, &*outer.numbers),
-            None => (&[][..], &[][..]),
-        };
-        Around {
-            keys: keys
-                .iter()
-                .chain(row.map(|(_, key)| key))
-                .cloned()
-                .collect(),
-            numbers: numbers.iter().chain(row.map(|(n, _)| n)).copied().collect(),
-        }
+    fn enter(&mut self, object: ObjectId, depth: usize) {
+        self.frames.push(Frame {
+            object,
+            rows: None,
+            end: self.path.len(),
+            depth,
+            next: 0,
+        });
     }
 }
 
 impl Model {
     /// The next place of a walk. A table in trouble has no rows here.
     pub(super) fn step(&mut self, walk: &mut Walk) -> Option<Here> {
-        let here = match walk.start.take() {
-            Some(place) => {
-                let here = Here {
-                    object: place.object,
-                    is_table: place.is_table,
-                };
-                let around = Around {
-                    keys: place.keys,
-                    numbers: place.numbers,
-                };
-                walk.enter(here.object, Kind::Single, Some(around));
-                here
-            }
-            None => {
-                let (here, kind) = self.next(walk)?;
-                walk.enter(here.object, kind, None);
-                here
-            }
-        };
+        let here = walk.advance(self)?;
         if here.is_table {
-            let table = Place {
-                is_table: true,
-                ..walk.place()
-            };
-            let rows = self.rows_of(&table).unwrap_or_default();
+            let rows = self.rows_at(walk.at(walk.path.len()));
             if let Some(frame) = walk.frames.last_mut() {
-                frame.kind = Kind::Table(rows);
+                frame.rows = Some(rows.unwrap_or_default());
             }
         }
         Some(here)
@@ -151,53 +152,10 @@ impl Model {
 
     /// The next place of a walk; what is below it is passed over.
     pub(super) fn step_over(&mut self, walk: &mut Walk) -> Option<Here> {
-        self.next(walk).map(|(here, _)| here)
-    }
-
-    fn next(&self, walk: &mut Walk) -> Option<(Here, Kind)> {
-        loop {
-            let frame = walk.frames.last_mut()?;
-            walk.path.truncate(frame.end);
-            let at = frame.next;
-            frame.next += 1;
-            match &frame.kind {
-                Kind::Table(rows) => {
-                    if let Some((number, _)) = rows.rows.get(at) {
-                        push_row(&mut walk.path, *number);
-                        let here = Here {
-                            object: frame.object,
-                            is_table: false,
-                        };
-                        return Some((here, Kind::Row(Arc::clone(rows), at)));
-                    }
-                }
-                Kind::Row(..) | Kind::Single => {
-                    let children = &self.schema.object(frame.object).children;
-                    if let Some(child) = children.get(at) {
-                        let object = self.schema.object(*child);
-                        walk.path.push_str(&object.name);
-                        walk.path.push('.');
-                        let here = Here {
-                            object: *child,
-                            is_table: object.table.is_some(),
-                        };
-                        return Some((here, Kind::Single));
-                    }
-                }
-            }
+        let here = walk.advance(self);
+        if here.is_some() {
             walk.frames.pop();
         }
-    }
-}
-
-impl Walk {
-    fn enter(&mut self, object: ObjectId, kind: Kind, around: Option<Around>) {
-        self.frames.push(Frame {
-            object,
-            kind,
-            end: self.path.len(),
-            next: 0,
-            around,
-        });
+        here
     }
 }

@@ -6,7 +6,7 @@
 use super::pick::pick;
 use super::{Deadline, Limits, read_only};
 use crate::model::binding::{Binding, CommandAt, Rows, expand};
-use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Source, Trouble};
+use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Said, Source, Trouble};
 use crate::process::{self, Output, Program};
 use crate::store::Root;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ impl CommandSource {
         }
     }
 
-    fn value(&mut self, at: &CommandAt, rows: &[String]) -> Result<Option<Raw>, Trouble> {
+    fn printed(&mut self, at: &CommandAt, rows: &[String]) -> Result<Option<Said<'_>>, Trouble> {
         let argv = arguments(&at.argv, rows)?;
         if !self.ran.contains_key(&argv) {
             let result = self.run(&argv);
@@ -39,7 +39,8 @@ impl CommandSource {
         }
         match self.ran.get(&argv) {
             Some(Ok(text)) => {
-                Ok(pick(text, &at.pick, rows.last().map(String::as_str)).map(Raw::Text))
+                let found = pick(text, &at.pick, rows.last().map(String::as_str));
+                Ok(found.map(|text| Said::Text(text.into())))
             }
             Some(Err(trouble)) => Err(trouble.clone()),
             None => Ok(None),
@@ -76,13 +77,11 @@ impl Source for CommandSource {
         Ok(Vec::new())
     }
 
-    fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
-        asks.iter()
-            .map(|ask| match ask.binding {
-                Binding::Command(at) => self.value(at, ask.rows),
-                _ => Ok(None),
-            })
-            .collect()
+    fn value<'a>(&'a mut self, ask: Ask<'a>) -> Result<Option<Said<'a>>, Trouble> {
+        match ask.binding {
+            Binding::Command(at) => self.printed(at, ask.rows),
+            _ => Ok(None),
+        }
     }
 
     fn stage(&mut self, _at: Ask<'_>, _value: Option<Raw>) -> Result<(), Refusal> {

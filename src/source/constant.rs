@@ -2,7 +2,7 @@
 
 use super::read_only;
 use crate::model::binding::{Binding, Rows, expand};
-use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Source, Trouble};
+use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Said, Source, Trouble};
 
 /// Serves [`Binding::Constant`] and [`Rows::Fixed`].
 #[derive(Debug, Default)]
@@ -28,13 +28,11 @@ impl Source for ConstantSource {
         Some(0)
     }
 
-    fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
-        asks.iter()
-            .map(|ask| match ask.binding {
-                Binding::Constant(text) => Ok(Some(Raw::Text(expand(text, ask.rows).into_owned()))),
-                _ => Ok(None),
-            })
-            .collect()
+    fn value<'a>(&'a mut self, ask: Ask<'a>) -> Result<Option<Said<'a>>, Trouble> {
+        Ok(match ask.binding {
+            Binding::Constant(text) => Some(Said::Text(expand(text, ask.rows))),
+            _ => None,
+        })
     }
 
     fn stage(&mut self, at: Ask<'_>, value: Option<Raw>) -> Result<(), Refusal> {

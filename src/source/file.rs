@@ -7,7 +7,7 @@
 use super::pick::{line_rows, pick, row_lines};
 use super::{Deadline, Limits, is_row_key, path_with_rows, read_only, text_of};
 use crate::model::binding::{Binding, DirRows, FileAt, Pick, Rows};
-use crate::model::source::{Ask, FileChange, Prepared, Raw, Refusal, Row, Source, Trouble};
+use crate::model::source::{Ask, FileChange, Prepared, Raw, Refusal, Row, Said, Source, Trouble};
 use crate::store::{Disk, Folders, RealDisk, Root};
 use log::error;
 use nix::errno::Errno;
@@ -53,14 +53,13 @@ impl FileSource {
         }
     }
 
-    fn value(&mut self, at: &FileAt, rows: &[String]) -> Result<Option<Raw>, Trouble> {
+    fn picked(&mut self, at: &FileAt, rows: &[String]) -> Result<Option<Said<'_>>, Trouble> {
+        let said = |text: String| Said::Text(text.into());
         let path = path_with_rows(&at.path, rows).map_err(|e| trouble(&at.path, e))?;
         let row = rows.last().map(String::as_str);
         if let Some(staged) = self.staged.get(&*path) {
             let text = staged.text.as_deref();
-            return Ok(text
-                .and_then(|text| pick(text, &at.pick, row))
-                .map(Raw::Text));
+            return Ok(text.and_then(|text| pick(text, &at.pick, row)).map(said));
         }
         if let (Some(n), None, None, Some(row)) =
             (at.pick.row_field, &at.pick.key, &at.pick.column, row)
@@ -73,12 +72,10 @@ impl FileSource {
                 line: None,
                 ..at.pick.clone()
             };
-            return Ok(pick(line, &of_line, Some(row)).map(Raw::Text));
+            return Ok(pick(line, &of_line, Some(row)).map(said));
         }
         let text = self.text(&path)?;
-        Ok(text
-            .and_then(|text| pick(text, &at.pick, row))
-            .map(Raw::Text))
+        Ok(text.and_then(|text| pick(text, &at.pick, row)).map(said))
     }
 
     /// The line whose n-th field is the row's key. A table of a thousand lines is walked
@@ -184,13 +181,11 @@ impl Source for FileSource {
         }
     }
 
-    fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
-        asks.iter()
-            .map(|ask| match ask.binding {
-                Binding::File(at) => self.value(at, ask.rows),
-                _ => Ok(None),
-            })
-            .collect()
+    fn value<'a>(&'a mut self, ask: Ask<'a>) -> Result<Option<Said<'a>>, Trouble> {
+        match ask.binding {
+            Binding::File(at) => self.picked(at, ask.rows),
+            _ => Ok(None),
+        }
     }
 
     fn stage(&mut self, at: Ask<'_>, value: Option<Raw>) -> Result<(), Refusal> {

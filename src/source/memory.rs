@@ -2,7 +2,7 @@
 
 use super::read_only;
 use crate::model::binding::{Binding, Rows, expand};
-use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Source, Trouble};
+use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Said, Source, Trouble};
 use std::collections::BTreeMap;
 
 /// All values together, bytes; a router's memory is not an ACS's store.
@@ -28,18 +28,15 @@ impl Source for MemorySource {
         Ok(Vec::new())
     }
 
-    fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
-        asks.iter()
-            .map(|ask| {
-                let Some(place) = place(ask) else {
-                    return Ok(None);
-                };
-                Ok(match self.staged.get(&place) {
-                    Some(staged) => staged.clone(),
-                    None => self.kept.get(&place).cloned(),
-                })
-            })
-            .collect()
+    fn value<'a>(&'a mut self, ask: Ask<'a>) -> Result<Option<Said<'a>>, Trouble> {
+        let Some(place) = place(&ask) else {
+            return Ok(None);
+        };
+        let raw = match self.staged.get(&place) {
+            Some(staged) => staged.as_ref(),
+            None => self.kept.get(&place),
+        };
+        Ok(raw.map(Said::from))
     }
 
     fn stage(&mut self, at: Ask<'_>, value: Option<Raw>) -> Result<(), Refusal> {

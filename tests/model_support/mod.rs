@@ -4,7 +4,7 @@
 
 use cwmp_agent::model::binding::{Binding, Rows, SourceKind, expand};
 use cwmp_agent::model::source::{
-    Ask, FileChange, Journal, Prepared, Raw, Refusal, Renamed, Row, Source, Trouble,
+    Ask, FileChange, Journal, Prepared, Raw, Refusal, Renamed, Row, Said, Source, Trouble,
 };
 use cwmp_agent::model::{Entry, Fault, Limits, Model, Schema, SetError, SetItem, SetOutcome};
 use cwmp_agent::source::memory::MemorySource;
@@ -70,7 +70,6 @@ pub struct World {
     /// `prepare` fails.
     pub prepare_fails: bool,
     pub rows_asked: usize,
-    pub read_batches: usize,
     pub fresh: u32,
     /// The journal: all commits, the state files, and whether the next commit fails.
     pub commits: Vec<Vec<FileChange>>,
@@ -172,28 +171,22 @@ impl Source for Uci {
             .collect())
     }
 
-    fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
-        self.world.lock().unwrap().read_batches += 1;
+    fn value<'a>(&'a mut self, ask: Ask<'a>) -> Result<Option<Said<'a>>, Trouble> {
         let mut packages = self.packages();
-        asks.iter()
-            .map(|ask| {
-                let Binding::Uci(at) = ask.binding else {
-                    panic!("no UCI binding")
-                };
-                self.check(&at.package)?;
-                let name = expand(&at.section, ask.rows);
-                let raw = packages
-                    .get_mut(&at.package)
-                    .and_then(|s| Uci::find(s, &name))
-                    .and_then(|s| s.options.get(&at.option).cloned());
-                Ok(match (at.item, raw) {
-                    (Some(n), Some(Raw::List(items))) => {
-                        items.get(n as usize - 1).cloned().map(Raw::Text)
-                    }
-                    (_, raw) => raw,
-                })
-            })
-            .collect()
+        let Binding::Uci(at) = ask.binding else {
+            panic!("no UCI binding")
+        };
+        self.check(&at.package)?;
+        let name = expand(&at.section, ask.rows);
+        let raw = packages
+            .get_mut(&at.package)
+            .and_then(|s| Uci::find(s, &name))
+            .and_then(|s| s.options.get(&at.option).cloned());
+        let raw = match (at.item, raw) {
+            (Some(n), Some(Raw::List(items))) => items.get(n as usize - 1).cloned().map(Raw::Text),
+            (_, raw) => raw,
+        };
+        Ok(raw.map(Said::from))
     }
 
     fn stage(&mut self, ask: Ask<'_>, value: Option<Raw>) -> Result<(), Refusal> {
@@ -338,15 +331,11 @@ impl Source for Plain {
             })
             .collect())
     }
-    fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
-        asks.iter()
-            .map(|ask| {
-                Ok(match ask.binding {
-                    Binding::Constant(text) => Some(Raw::Text(expand(text, ask.rows).into_owned())),
-                    _ => panic!("no constant"),
-                })
-            })
-            .collect()
+    fn value<'a>(&'a mut self, ask: Ask<'a>) -> Result<Option<Said<'a>>, Trouble> {
+        match ask.binding {
+            Binding::Constant(text) => Ok(Some(Said::Text(expand(text, ask.rows)))),
+            _ => panic!("no constant"),
+        }
     }
     fn stage(&mut self, _: Ask<'_>, _: Option<Raw>) -> Result<(), Refusal> {
         Err(Refusal::Value("fixed".to_owned()))

@@ -13,7 +13,7 @@ mod wifi;
 
 use super::read_only;
 use crate::model::binding::{Binding, Rows};
-use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Source, Trouble};
+use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Said, Source, Trouble};
 use crate::store::{Folders, Root};
 use accounts::Accounts;
 use hostapd::Modes;
@@ -200,7 +200,7 @@ impl NativeSource {
         }
     }
 
-    fn value(&mut self, name: &str, rows: &[String]) -> Result<Option<String>, Trouble> {
+    fn computed(&mut self, name: &str, rows: &[String]) -> Result<Option<String>, Trouble> {
         let row = rows.last().map(String::as_str).unwrap_or_default();
         let cpu = if row.is_empty() { "cpu" } else { row };
         let value = match name {
@@ -307,13 +307,14 @@ impl Source for NativeSource {
         }
     }
 
-    fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
-        asks.iter()
-            .map(|ask| match ask.binding {
-                Binding::Native(name) => Ok(self.value(name, ask.rows)?.map(Raw::Text)),
-                _ => Ok(None),
-            })
-            .collect()
+    fn value<'a>(&'a mut self, ask: Ask<'a>) -> Result<Option<Said<'a>>, Trouble> {
+        match ask.binding {
+            Binding::Native(name) => {
+                let text = self.computed(name, ask.rows)?;
+                Ok(text.map(|text| Said::Text(text.into())))
+            }
+            _ => Ok(None),
+        }
     }
 
     fn stage(&mut self, _at: Ask<'_>, _value: Option<Raw>) -> Result<(), Refusal> {
@@ -353,10 +354,10 @@ mod tests {
         let pid = [std::process::id().to_string()];
         for name in COMPUTED {
             // In a process row each answers a value or none, but is known.
-            let answer = source.value(name, &pid);
+            let answer = source.computed(name, &pid);
             assert!(answer.is_ok(), "{name}: {answer:?}");
         }
-        assert!(source.value("no_such", &pid).is_err());
+        assert!(source.computed("no_such", &pid).is_err());
         assert!(is_value("oui") && is_value("cpu_usage") && !is_value("no_such"));
         assert!(is_table("ipv4_addresses") && !is_table("cpu_usage"));
     }
@@ -367,11 +368,11 @@ mod tests {
         let root = Root::new("/".as_ref()).expect("there is a root");
         let mut source = NativeSource::new(root, runtime.clone());
         let url = "connection_request_url";
-        assert_eq!(source.value(url, &[]), Ok(None));
+        assert_eq!(source.computed(url, &[]), Ok(None));
         runtime.set(url, "http://192.0.2.1:7547/x");
-        assert_eq!(source.value(url, &[]), Ok(runtime.get(url)));
+        assert_eq!(source.computed(url, &[]), Ok(runtime.get(url)));
         assert!(runtime.get(url).is_some());
         runtime.clear(url);
-        assert_eq!(source.value(url, &[]), Ok(None));
+        assert_eq!(source.computed(url, &[]), Ok(None));
     }
 }

@@ -11,12 +11,13 @@ mod draft;
 mod items;
 mod keys;
 mod naming;
+mod reading;
 mod shape;
 mod view;
 
 use super::{Deadline, Limits, is_row_key, read_only};
 use crate::model::binding::{Binding, Rows, UciAt, UciItems, UciRows, expand};
-use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Source, Trouble};
+use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Said, Source, Trouble};
 use crate::store::{Folders, Root};
 use crate::uci::file::{self, FileError, Stamp};
 use crate::uci::lock::Locked;
@@ -24,6 +25,7 @@ use crate::uci::{EditError, Package, Section, Value, valid_name};
 pub use coded::{is_table, is_value, is_within};
 use draft::{Change, ChangeError, Content, Draft};
 use naming::Ready;
+use reading::LastSection;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
@@ -59,6 +61,8 @@ pub struct UciSource {
     locks: Vec<Locked>,
     /// How often a file was read.
     readings: u32,
+    /// Where the last value was read.
+    last: Option<LastSection>,
 }
 
 /// Places of sections, by what their option that names the row around them says.
@@ -91,6 +95,7 @@ impl UciSource {
             numbers: BTreeMap::new(),
             locks: Vec::new(),
             readings: 0,
+            last: None,
         }
     }
 
@@ -175,6 +180,7 @@ impl UciSource {
             Err(FileError::Missing { .. }) => (None, Ok(Content::default())),
             Err(e) => (stamp, Err(trouble(package, e))),
         };
+        self.last = None;
         self.readings = self.readings.wrapping_add(1);
         let cached = Cached {
             stamp,
@@ -222,24 +228,6 @@ impl UciSource {
         }
         self.children.push((rows.clone(), children));
         Ok(())
-    }
-
-    /// Reads asks of one package.
-    fn values(&mut self, package: &str, asks: &[Ask<'_>]) -> Result<Vec<Option<Raw>>, Trouble> {
-        self.content(package)?;
-        let draft = self.drafts.get(package);
-        let content = match (draft, self.cached(package).map(|c| &c.content)) {
-            (Some(draft), _) => &draft.content,
-            (None, Some(Ok(content))) => content,
-            // `content` just found it good.
-            (None, _) => return Err(trouble(package, "not read")),
-        };
-        let mut section = Finder::new(content);
-        let values = asks.iter().map(|ask| match ask.binding {
-            Binding::Uci(at) => value(content, draft, at, ask.rows, section.find(at, ask.rows)?),
-            _ => None,
-        });
-        Ok(values.collect())
     }
 
     fn stage_value(
@@ -394,6 +382,7 @@ impl UciSource {
 
     fn make(&mut self, package: &str, change: Change) -> Result<(), Refusal> {
         self.children.retain(|(rows, _)| rows.package != package);
+        self.last = None;
         let draft = self.draft(package).map_err(Refusal::Trouble)?;
         draft.make(change).map_err(|e| match e {
             ChangeError::Edit(EditError::BadValue { .. }) => Refusal::Value(e.to_string()),
@@ -451,6 +440,7 @@ impl Source for UciSource {
     fn begin(&mut self) {
         self.folders.forget();
         self.children.clear();
+        self.last = None;
         self.deadline = Deadline::after(self.limits.request_deadline);
         for (_, cached) in &mut self.cache {
             cached.checked = false;
@@ -526,27 +516,8 @@ impl Source for UciSource {
         Some(reading.max(self.cached("network")?.reading))
     }
 
-    fn read(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Option<Raw>, Trouble>> {
-        let mut answers = Vec::with_capacity(asks.len());
-        // A model's neighbours mostly live in one package: it is looked up once for them.
-        for asks in asks.chunk_by(|a, b| reader_of(a) == reader_of(b)) {
-            let package = match asks.first().map(reader_of) {
-                Some(Reader::Section(package)) => package,
-                Some(Reader::Code) => {
-                    answers.extend(asks.iter().map(|ask| self.coded(ask)));
-                    continue;
-                }
-                None | Some(Reader::Nobody) => {
-                    answers.extend(asks.iter().map(|_| Ok(None)));
-                    continue;
-                }
-            };
-            match self.values(package, asks) {
-                Ok(values) => answers.extend(values.into_iter().map(Ok)),
-                Err(trouble) => answers.extend(asks.iter().map(|_| Err(trouble.clone()))),
-            }
-        }
-        answers
+    fn value<'a>(&'a mut self, ask: Ask<'a>) -> Result<Option<Said<'a>>, Trouble> {
+        self.said(ask)
     }
 
     fn stage(&mut self, at: Ask<'_>, value: Option<Raw>) -> Result<(), Refusal> {
@@ -650,6 +621,7 @@ impl Source for UciSource {
     fn prepare(&mut self) -> Result<Prepared, Trouble> {
         // Drafts are made again on what the files hold now.
         self.children.clear();
+        self.last = None;
         let until = Instant::now() + self.limits.uci_lock_wait;
         let referred = self.begin_referred()?;
         let mut ready = Vec::new();
@@ -670,6 +642,7 @@ impl Source for UciSource {
     fn finish(&mut self, committed: bool) {
         self.folders.forget();
         self.children.clear();
+        self.last = None;
         self.drafts.clear();
         for lock in self.locks.drain(..) {
             if committed {
@@ -703,97 +676,6 @@ fn rows_at(
         })
     };
     places.filter_map(row).take(limit).collect()
-}
-
-/// What reads a value.
-#[derive(PartialEq, Eq)]
-enum Reader<'a> {
-    /// One section of this package says it.
-    Section(&'a str),
-    /// Compiled-in code, which may look further ([`coded`]).
-    Code,
-    /// It is bound elsewhere.
-    Nobody,
-}
-
-fn reader_of<'a>(ask: &Ask<'a>) -> Reader<'a> {
-    match ask.binding {
-        Binding::Uci(at) => match &at.codec {
-            Some(name) if !view::is_view(name) => Reader::Code,
-            _ => Reader::Section(&at.package),
-        },
-        _ => Reader::Nobody,
-    }
-}
-
-/// Finds the sections of one package; one asked for again and again is found once.
-struct Finder<'c> {
-    content: &'c Content,
-    last: Option<(&'c str, &'c [String], Option<usize>)>,
-}
-
-impl<'c> Finder<'c> {
-    fn new(content: &'c Content) -> Finder<'c> {
-        Finder {
-            content,
-            last: None,
-        }
-    }
-
-    fn find(&mut self, at: &'c UciAt, rows: &'c [String]) -> Option<usize> {
-        if let Some((section, around, index)) = self.last
-            && section == at.section
-            && std::ptr::eq(around, rows)
-        {
-            return index;
-        }
-        let index = self.content.find(&expand(&at.section, rows));
-        self.last = Some((&at.section, rows, index));
-        index
-    }
-}
-
-/// What a section says of one value.
-fn value(
-    content: &Content,
-    draft: Option<&Draft>,
-    at: &UciAt,
-    rows: &[String],
-    index: usize,
-) -> Option<Raw> {
-    let option = expand(&at.option, rows);
-    let section = content.package.sections().get(index);
-    if let Some(name) = &at.codec {
-        return section.and_then(|s| view::read(name, s)).map(Raw::Text);
-    }
-    let value = section.and_then(|s| {
-        let other = || s.get(&expand(at.or.as_deref()?, rows));
-        s.get(&option).or_else(other)
-    });
-    let first = || value.and_then(|v| v.items().first());
-    if let Some(part) = &at.part {
-        let text = first().and_then(|text| shape::part(text, part));
-        return text.map(|text| Raw::Text(text.to_owned()));
-    }
-    if let Some(through) = &at.through {
-        let text = first().and_then(|named| shape::through(&content.package, through, named));
-        return text.map(|text| Raw::Text(text.to_owned()));
-    }
-    if let Some(n) = at.item {
-        let n = usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
-        let key = content.keys.get(index).map_or("", String::as_str);
-        return match draft.and_then(|d| d.item(key, &option, n)) {
-            Some(staged) => staged.map(|text| Raw::Text(text.to_owned())),
-            None => value.and_then(|v| v.items().get(n)).cloned().map(Raw::Text),
-        };
-    }
-    value.map(|value| match value {
-        Value::One(text) if at.words => {
-            Raw::List(text.split_whitespace().map(str::to_owned).collect())
-        }
-        Value::One(text) => Raw::Text(text.clone()),
-        Value::List(items) => Raw::List(items.clone()),
-    })
 }
 
 /// What a value means for an option.

@@ -119,7 +119,7 @@ pub(super) fn from_constant<'s>(
 fn is_shown_as_it_is(facets: &Facets, extra: Option<&Extra>, text: &str) -> bool {
     let base = facets.named.base;
     // A number that the type holds, in its one form.
-    (base == ValueType::String || base.is_number() && value::is_plain_number(text))
+    (base == ValueType::String || base.is_number() && value::is_plain_number(base, text))
         && extra.is_none_or(Extra::leaves_values_alone)
 }
 
@@ -194,7 +194,7 @@ fn item_from<'v, 's: 'v>(
         (_, Some((top, bottom))) => scaled(text, top, bottom)
             .and_then(|n| value::canonical(base, &fit(facets, n)))
             .map(Cow::Owned),
-        _ if base.is_number() && value::is_plain_number(text) => Ok(text.to_owned().into()),
+        _ if base.is_number() && value::is_plain_number(base, text) => Ok(text.to_owned().into()),
         _ if base.is_number() => match value::decimal(text) {
             // Only integers wrap; a decimal keeps its fraction.
             Some(n) if !n.contains('.') => match n.parse::<i128>() {

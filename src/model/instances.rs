@@ -257,6 +257,12 @@ impl Numbers {
             .collect()
     }
 
+    /// Whether any row of a table was given an alias.
+    pub fn has_aliases(&self, table: &str) -> bool {
+        let known = self.tables.get(table);
+        known.is_some_and(|known| known.rows.iter().any(|row| row.alias.is_some()))
+    }
+
     /// The alias the ACS gave a row.
     pub fn alias(&self, table: &str, number: u32) -> Option<&str> {
         let known = self.tables.get(table)?;

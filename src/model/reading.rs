@@ -7,10 +7,11 @@ use super::binding::Binding;
 use super::convert::{self, Reading};
 use super::schema::{ObjectId, ParamId, ParamSource, Schema};
 use super::source::{Ask, Said, Trouble};
-use super::tree::{At, Leaf, Model, Place, RowSet, Target, child_place, default_alias, internal};
+use super::tree::{
+    At, Leaf, Model, Place, RowSet, Target, default_alias, internal, push_number, push_row,
+};
 use super::walk::Walk;
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 impl Model {
@@ -69,17 +70,19 @@ impl Model {
                 }
                 Target::Object(place) => {
                     let mut walk = Walk::from(place);
+                    let mut path = String::new();
                     while let Some(here) = self.step(&mut walk) {
                         if here.is_table {
                             continue;
                         }
-                        let end = walk.path.len();
+                        let at = walk.at();
+                        path.clear();
+                        path.push_str(at.path);
                         for param in schema.params_of(here.object) {
-                            walk.path.truncate(end);
-                            walk.path.push_str(&schema.param(param).name);
-                            let (at, path) = (walk.at(end), &walk.path);
+                            path.truncate(at.path.len());
+                            path.push_str(&schema.param(param).name);
                             // What cannot be read is left out.
-                            let _ = self.show(&schema, at, path, param, &mut seen, visit)?;
+                            let _ = self.show(&schema, at, &path, param, &mut seen, visit)?;
                         }
                     }
                 }
@@ -208,7 +211,7 @@ impl Model {
         }
         let binding = match &param.source {
             ParamSource::At(binding) => binding,
-            ParamSource::Alias => return Ok(Reading::exact(self.alias_of(at))),
+            ParamSource::Alias => return Ok(Reading::exact(self.alias_of(at, seen))),
             ParamSource::ParameterKey => return Ok(Reading::exact(self.key.as_str())),
             ParamSource::Entries(table) => {
                 let path = table_path(schema, at.path, *table);
@@ -285,11 +288,20 @@ impl Model {
     }
 
     /// The alias of a row: what the ACS gave, else one made of its number.
-    pub(super) fn alias_of(&self, row: At<'_>) -> Cow<'_, str> {
+    fn alias_of(&self, row: At<'_>, seen: &mut Seen) -> Cow<'_, str> {
         let Some((table, number)) = row.split_row() else {
             return Cow::Borrowed("");
         };
-        match self.numbers.alias(table, number) {
+        if seen.table != table {
+            seen.table.clear();
+            seen.table.push_str(table);
+            seen.aliases = self.numbers.has_aliases(table);
+        }
+        let given = match seen.aliases {
+            true => self.numbers.alias(table, number),
+            false => None,
+        };
+        match given {
             Some(alias) => Cow::Borrowed(alias),
             None => Cow::Owned(default_alias(number)),
         }
@@ -305,27 +317,46 @@ impl Model {
         mut key: &'k str,
     ) -> Result<Option<(Place, &'k str)>, Trouble> {
         let around = schema.line_of(near.object);
-        let mut place = self.root();
-        for object in schema.line_of(table).into_iter().skip(1) {
-            place = child_place(schema, &place, object);
-            if !place.is_table || object == table {
+        let mut path = String::new();
+        let (mut keys, mut numbers) = (Vec::new(), Vec::new());
+        for object in schema.line_of(table) {
+            path.push_str(&schema.object(object).name);
+            path.push('.');
+            if schema.object(object).table.is_none() || object == table {
                 continue;
             }
-            let depth = place.numbers.len();
+            let depth = numbers.len();
             let own = near.numbers.get(depth).zip(near.keys.get(depth));
             if let (true, Some((n, outer))) = (around.contains(&object), own) {
-                place = place.row(*n, outer);
+                push_row(&mut path, *n);
+                keys.push(outer.clone());
+                numbers.push(*n);
                 continue;
             }
             let Some((outer, inner)) = key.split_once('/') else {
                 return Ok(None);
             };
-            let Some(n) = self.rows_of(&place)?.number_of(outer) else {
+            let outer_table = At {
+                object,
+                path: &path,
+                keys: &keys,
+                numbers: &numbers,
+            };
+            let Some(n) = self.rows_at(outer_table)?.number_of(outer) else {
                 return Ok(None);
             };
-            place = place.row(n, outer);
+            push_row(&mut path, n);
+            keys.push(outer.to_owned());
+            numbers.push(n);
             key = inner;
         }
+        let place = Place {
+            object: table,
+            path,
+            keys: keys.into(),
+            numbers: numbers.into(),
+            is_table: true,
+        };
         Ok(Some((place, key)))
     }
 
@@ -400,11 +431,15 @@ impl Model {
     }
 }
 
-/// Tables that references led to while one batch was read, with their paths and rows: only
-/// those below no row, which are the same seen from everywhere.
+/// What was looked up for one value and holds for the next ones.
 #[derive(Default)]
 struct Seen {
+    /// Tables that references led to, with their paths and rows: only those below no row,
+    /// which are the same seen from everywhere.
     tables: Vec<(ObjectId, String, Arc<RowSet>)>,
+    /// The table whose row's alias was read last, and whether any row of it was given one.
+    table: String,
+    aliases: bool,
 }
 
 /// The path of a row as a reference has it: without a dot at the end.
@@ -412,8 +447,7 @@ fn row_path(table: &str, number: u32) -> String {
     // Ten digits at most.
     let mut path = String::with_capacity(table.len() + 10);
     path.push_str(table);
-    // Writing to a String does not fail.
-    let _ = write!(path, "{number}");
+    push_number(&mut path, number);
     path
 }
 

@@ -15,7 +15,6 @@ use super::source::{Journal, Source, Trouble};
 use super::transaction::{KEY_FILE, load_key};
 use super::troubles::Troubles;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -358,7 +357,7 @@ impl Model {
         let object = self.schema.root();
         Place {
             object,
-            path: format!("{}.", self.schema.object(object).name),
+            path: [&*self.schema.object(object).name, "."].concat(),
             keys: Rc::from([]),
             numbers: Rc::from([]),
             is_table: false,
@@ -534,19 +533,31 @@ impl Model {
 
 /// The alias of a row that was given none.
 pub(super) fn default_alias(number: u32) -> String {
-    ["cpe-", &number.to_string()].concat()
+    // Ten digits at most.
+    let mut alias = String::with_capacity(14);
+    alias.push_str("cpe-");
+    push_number(&mut alias, number);
+    alias
 }
 
 /// What the path of a row has more than that of its table.
 pub(super) fn push_row(path: &mut String, number: u32) {
-    if number < 10 {
-        // Most tables are small: no formatter for one digit.
-        path.push(char::from(b'0' + number as u8));
-        path.push('.');
-        return;
+    push_number(path, number);
+    path.push('.');
+}
+
+/// Appends a number: every row's path ends in one, so that the formatter would be most of
+/// what a path costs.
+pub(super) fn push_number(text: &mut String, number: u32) {
+    let mut unit = 1;
+    while number / unit >= 10 {
+        unit *= 10;
     }
-    // Writing to a String does not fail.
-    let _ = write!(path, "{number}.");
+    while unit > 0 {
+        // One digit.
+        text.push(char::from(b'0' + (number / unit % 10) as u8));
+        unit /= 10;
+    }
 }
 
 /// A child object of a single object or a row.
@@ -574,4 +585,31 @@ pub(super) fn parse(text: &str) -> Result<Path<'_>, Fault> {
 /// The fault of a source in trouble.
 pub(super) fn internal(path: &str, trouble: &Trouble) -> Fault {
     Fault::new(INTERNAL_ERROR, format!("{path}: {trouble}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::push_number;
+
+    #[test]
+    fn numbers_are_written_as_the_formatter_writes_them() {
+        for number in [
+            0,
+            1,
+            9,
+            10,
+            11,
+            99,
+            100,
+            101,
+            65_536,
+            999_999_999,
+            u32::MAX - 1,
+            u32::MAX,
+        ] {
+            let mut text = "x".to_owned();
+            push_number(&mut text, number);
+            assert_eq!(text, format!("x{number}"));
+        }
+    }
 }

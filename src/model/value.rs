@@ -94,7 +94,7 @@ impl fmt::Display for ValueType {
 /// leading zeros, `1`/`0` for booleans); gives one form for each value: what a later read
 /// returns. Ranges are those of the base type.
 pub fn canonical(ty: ValueType, text: &str) -> Result<String, String> {
-    if ty.is_number() && is_plain_number(text) {
+    if ty.is_number() && is_plain_number(ty, text) {
         return Ok(text.to_owned());
     }
     let inner = text.trim_matches([' ', '\t', '\r', '\n']);
@@ -135,12 +135,17 @@ pub fn length(ty: ValueType, canonical: &str) -> usize {
     }
 }
 
-/// Whether a text is the canonical form of a number that every numeric type holds: at most
-/// nine digits, no sign, no leading zero. Most numbers are, and need no further look.
-pub fn is_plain_number(text: &str) -> bool {
+/// Whether a text is the canonical form of a number that a numeric type surely holds: no
+/// sign, no leading zero, at most nine digits, or 18 where the type has 64 bits. Most numbers
+/// are, and need no further look.
+pub fn is_plain_number(ty: ValueType, text: &str) -> bool {
+    let digits = match ty {
+        ValueType::Long | ValueType::UnsignedLong => 18,
+        _ => 9,
+    };
     match text.as_bytes() {
         b"0" => true,
-        [b'1'..=b'9', rest @ ..] => rest.len() < 9 && rest.iter().all(u8::is_ascii_digit),
+        [b'1'..=b'9', rest @ ..] => rest.len() < digits && rest.iter().all(u8::is_ascii_digit),
         _ => false,
     }
 }
@@ -274,14 +279,27 @@ mod tests {
 
     #[test]
     fn plain_numbers_fit_every_numeric_type() {
+        let numeric = || TYPES.into_iter().filter(|ty| ty.is_number());
         for text in ["0", "7", "10", "999999999"] {
-            assert!(is_plain_number(text), "{text}");
-            for ty in TYPES.into_iter().filter(|ty| ty.is_number()) {
+            for ty in numeric() {
+                assert!(is_plain_number(ty, text), "{ty} {text}");
                 assert_eq!(canonical(ty, text).as_deref(), Ok(text), "{ty}");
             }
         }
-        for text in ["", "00", "01", "-1", "+1", "1.0", "1000000000", "1x", "x"] {
-            assert!(!is_plain_number(text), "{text}");
+        for ty in [ValueType::Long, ValueType::UnsignedLong] {
+            for text in ["1000000000", "999999999999999999"] {
+                assert!(is_plain_number(ty, text), "{ty} {text}");
+                assert_eq!(canonical(ty, text).as_deref(), Ok(text), "{ty}");
+            }
+            assert!(!is_plain_number(ty, "1000000000000000000"));
+        }
+        for ty in numeric() {
+            for text in ["", "00", "01", "-1", "+1", "1.0", "1x", "x"] {
+                assert!(!is_plain_number(ty, text), "{ty} {text}");
+            }
+        }
+        for ty in [ValueType::Int, ValueType::UnsignedInt, ValueType::Decimal] {
+            assert!(!is_plain_number(ty, "1000000000"), "{ty}");
         }
     }
 

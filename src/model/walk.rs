@@ -58,7 +58,7 @@ impl Walk {
 
     /// Where [`Model::step`] came to, kept beyond the next step.
     pub fn place(&self) -> Place {
-        let at = self.at(self.path.len());
+        let at = self.at();
         Place {
             object: at.object,
             path: at.path.to_owned(),
@@ -68,14 +68,14 @@ impl Walk {
         }
     }
 
-    /// Where [`Model::step`] came to; `end` is the length that the path had then.
-    pub fn at(&self, end: usize) -> At<'_> {
+    /// Where [`Model::step`] came to.
+    pub fn at(&self) -> At<'_> {
         let top = self.frames.last();
         let depth = top.map_or(0, |top| top.depth);
         At {
             // A walk that has not begun stands on nothing anybody asks about.
             object: top.map_or(ObjectId::ROOT, |top| top.object),
-            path: self.path.get(..end).unwrap_or_default(),
+            path: &self.path,
             keys: self.keys.get(..depth).unwrap_or_default(),
             numbers: self.numbers.get(..depth).unwrap_or_default(),
         }
@@ -142,7 +142,7 @@ impl Model {
     pub(super) fn step(&mut self, walk: &mut Walk) -> Option<Here> {
         let here = walk.advance(self)?;
         if here.is_table {
-            let rows = self.rows_at(walk.at(walk.path.len()));
+            let rows = self.rows_at(walk.at());
             if let Some(frame) = walk.frames.last_mut() {
                 frame.rows = Some(rows.unwrap_or_default());
             }

@@ -4,8 +4,8 @@
 use super::coded::{self, Scene};
 use super::draft::{Change, Content, Draft};
 use super::{UciSource, trouble};
-use crate::model::binding::{Binding, Rows, UciAt, UciItems, UciRows, expand};
-use crate::model::source::{Ask, Raw, Refusal, Renamed, Row, Trouble};
+use crate::model::binding::{Rows, UciAt, UciItems, UciRows, expand};
+use crate::model::source::{Raw, Refusal, Renamed, Row, Trouble};
 use crate::source::codec::net;
 use crate::uci::{Section, Value};
 use core::net::{IpAddr, Ipv4Addr};
@@ -70,20 +70,19 @@ impl UciSource {
     }
 
     /// Reads through compiled-in code.
-    pub(super) fn coded(&mut self, ask: &Ask<'_>) -> Result<Option<Raw>, Trouble> {
-        let (Binding::Uci(at), rows) = (ask.binding, ask.rows) else {
+    pub(super) fn coded(
+        &mut self,
+        at: &UciAt,
+        codec: &str,
+        rows: &[String],
+    ) -> Result<Option<Raw>, Trouble> {
+        let option = &*expand(&at.option, rows);
+        let Some((index, _)) = self.section_of(at, rows)? else {
             return Ok(None);
         };
-        let Some(codec) = at.codec.as_deref() else {
-            return Ok(None);
-        };
-        let (reference, option) = (&*expand(&at.section, rows), &*expand(&at.option, rows));
-        self.content(&at.package)?;
         if at.entry {
-            let Some(content) = self.peek(&at.package) else {
-                return Ok(None);
-            };
-            let Some(key) = content.find(reference).and_then(|i| content.keys.get(i)) else {
+            let content = self.peek(&at.package);
+            let Some(key) = content.and_then(|content| content.keys.get(index)) else {
                 return Ok(None);
             };
             let row = rows.last().map_or("", String::as_str);
@@ -93,13 +92,14 @@ impl UciSource {
             };
             return Ok(coded::read_entry(codec, entry).map(Raw::Text));
         }
-        if at.package != "network" {
+        if at.package != "network" && self.cached("network").is_none_or(|c| !c.checked) {
             // Where it is broken, what needs no network still reads.
             let _ = self.content("network");
         }
-        let Some(scene) = self.scene(at, reference, option, rows) else {
+        let Some(content) = self.peek(&at.package) else {
             return Ok(None);
         };
+        let scene = self.scene(content, index, option, rows);
         coded::read(codec, &scene).map_err(|what| {
             let section = scene.content.keys.get(scene.index);
             let section = section.map_or("", String::as_str);
@@ -109,19 +109,18 @@ impl UciSource {
 
     fn scene<'a>(
         &'a self,
-        at: &UciAt,
-        reference: &str,
+        content: &'a Content,
+        index: usize,
         option: &'a str,
         rows: &'a [String],
-    ) -> Option<Scene<'a>> {
-        let content = self.peek(&at.package)?;
-        Some(Scene {
+    ) -> Scene<'a> {
+        Scene {
             content,
-            index: content.find(reference)?,
+            index,
             option,
             network: self.peek("network"),
             rows,
-        })
+        }
     }
 
     /// Stages through compiled-in code.
@@ -140,8 +139,13 @@ impl UciSource {
         if at.package != "network" {
             let _ = self.content("network");
         }
-        let written = match self.scene(at, key, option, rows) {
-            Some(scene) => coded::write(codec, &scene, value).map_err(Refusal::Value)?,
+        let content = self.peek(&at.package);
+        let place = content.and_then(|content| Some((content, content.find(key)?)));
+        let written = match place {
+            Some((content, index)) => {
+                let scene = self.scene(content, index, option, rows);
+                coded::write(codec, &scene, value).map_err(Refusal::Value)?
+            }
             None => {
                 return Err(Refusal::Trouble(trouble(
                     &at.package,

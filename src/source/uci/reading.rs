@@ -24,8 +24,10 @@ impl UciSource {
         let Binding::Uci(at) = ask.binding else {
             return Ok(None);
         };
-        if at.codec.as_deref().is_some_and(|name| !view::is_view(name)) {
-            return Ok(self.coded(&ask)?.map(Said::from));
+        if let Some(codec) = &at.codec
+            && !view::is_view(codec)
+        {
+            return Ok(self.coded(at, codec, ask.rows)?.map(Said::from));
         }
         let Some((index, cached)) = self.section_of(at, ask.rows)? else {
             return Ok(None);
@@ -44,7 +46,7 @@ impl UciSource {
     }
 
     /// The places of a value's section and of its package in the cache.
-    fn section_of(
+    pub(super) fn section_of(
         &mut self,
         at: &UciAt,
         rows: &[String],

@@ -52,7 +52,9 @@ pub fn answer(
     now: i64,
     afterwards: &mut Afterwards,
 ) -> Answer {
-    model.begin();
+    if asks_model(&request) {
+        model.begin();
+    }
     let version = session.version();
     let response = match request {
         AcsRequest::GetRpcMethods => Ok(session.rpc_methods()),
@@ -135,6 +137,17 @@ pub fn answer(
         Ok(response) => Answer::Response(response),
         Err(fault) => Answer::Fault(fault),
     }
+}
+
+/// Whether the tree is looked at: what was read before is not good enough then.
+fn asks_model(request: &AcsRequest) -> bool {
+    !matches!(
+        request,
+        AcsRequest::GetRpcMethods
+            | AcsRequest::Reboot { .. }
+            | AcsRequest::FactoryReset
+            | AcsRequest::ScheduleInform { .. }
+    )
 }
 
 fn whole(fault: model::Fault) -> Fault {

@@ -52,27 +52,7 @@ const fn is_plain(bytes: [u8; 8]) -> bool {
     (word | control | ampersand | angle) & each(0x80) == 0
 }
 
-/// Whether all bytes of a text are plain as [`is_plain`] says: eight at a time, the last
-/// ones perhaps twice.
-fn is_plain_text(text: &[u8]) -> bool {
-    let (words, _) = text.as_chunks::<8>();
-    if !words.iter().all(|bytes| is_plain(*bytes)) {
-        return false;
-    }
-    match (text, text.last_chunk::<8>()) {
-        (_, Some(last)) => is_plain(*last),
-        ([], None) => true,
-        ([a], None) => is_plain([*a; 8]),
-        ([a, b, .., c], None) if text.len() < 4 => is_plain([*a, *b, *c, *c, *c, *c, *c, *c]),
-        ([a, b], None) => is_plain([*a, *b, *b, *b, *b, *b, *b, *b]),
-        (_, None) => match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
-            (Some([a, b, c, d]), Some([e, f, g, h])) => is_plain([*a, *b, *c, *d, *e, *f, *g, *h]),
-            _ => false,
-        },
-    }
-}
-
-/// How many bytes at the beginning of a text are plain.
+/// How many bytes at the beginning of a text are plain as [`is_plain`] says.
 fn plain_bytes(text: &[u8]) -> usize {
     let (words, _) = text.as_chunks::<8>();
     let plain = 8 * words.iter().take_while(|bytes| is_plain(**bytes)).count();
@@ -82,7 +62,9 @@ fn plain_bytes(text: &[u8]) -> usize {
 }
 
 /// How much of the buffer is made ready for writing at a time.
-const STEP: usize = 2000;
+const STEP: usize = 1500;
+/// What is ready is filled with it: a byte that stands in XML as it is.
+const READY: u8 = b' ';
 /// Room past the cap for markup that is written ahead and perhaps taken back.
 const AHEAD: usize = 64;
 
@@ -90,8 +72,8 @@ const AHEAD: usize = 64;
 /// written and [`finish`](Self::finish) says so.
 #[derive(Debug)]
 pub(super) struct Envelope {
-    /// What is written, and behind it zeros: room for the next pieces, so that a piece costs
-    /// little more than its bytes.
+    /// What is written, and behind it room that is ready for the next pieces, so that a
+    /// piece costs little more than its bytes.
     out: Vec<u8>,
     /// How much is written.
     len: usize,
@@ -208,7 +190,7 @@ impl Envelope {
             self.out.truncate(self.len);
             return;
         }
-        self.out.resize((end + STEP).min(most), 0);
+        self.out.resize((end + STEP).min(most), READY);
         if let Some(free) = self.out.get_mut(self.len..end) {
             free.copy_from_slice(bytes);
             self.len = end;
@@ -230,9 +212,17 @@ impl Envelope {
     /// Character data, escaped. A carriage return is written as a reference, as XML
     /// readers turn a bare one into a newline.
     pub(super) fn text(&mut self, text: &str) {
-        match is_plain_text(text.as_bytes()) {
-            true => self.put(text.as_bytes()),
-            false => self.escaped(text),
+        let start = self.len;
+        self.put(text.as_bytes());
+        // Looked at where it is written, eight bytes at a time: what may stand behind it
+        // there is plain, or looks like something to be escaped, which takes longer.
+        let (words, _) = self.out.get(start..).unwrap_or_default().as_chunks::<8>();
+        let plain = words
+            .get(..text.len().div_ceil(8))
+            .is_some_and(|words| words.iter().all(|bytes| is_plain(*bytes)));
+        if !plain {
+            self.len = start;
+            self.escaped(text);
         }
     }
 
@@ -268,7 +258,7 @@ impl Envelope {
     /// The name of a parameter or object. No such name holds what must be escaped: the data
     /// model is refused where one would, and instances add digits.
     pub(super) fn name(&mut self, name: &str) {
-        debug_assert!(is_plain_text(name.as_bytes()), "{name:?}");
+        debug_assert_eq!(plain_bytes(name.as_bytes()), name.len(), "{name:?}");
         self.put(name.as_bytes());
     }
 
@@ -363,7 +353,7 @@ impl Array {
 
 #[cfg(test)]
 mod tests {
-    use super::{Envelope, is_plain_text, plain_bytes};
+    use super::{Envelope, plain_bytes};
     use crate::cwmp::soap::Heading;
     use crate::cwmp::version::CwmpVersion;
 
@@ -408,12 +398,32 @@ mod tests {
                 } else {
                     assert!(found <= at, "{byte:#x} at {at}: {found}");
                 }
-                for length in at + 1..=text.len() {
-                    let cut = &text[..length];
-                    assert_eq!(is_plain_text(cut), plain, "{byte:#x} at {at} of {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_is_escaped_wherever_it_ends_and_whatever_stood_there() {
+        let heading = Heading {
+            version: CwmpVersion::V1_0,
+            id: None,
+            cap: 1 << 20,
+        };
+        for ahead in ["", "<<<<<<<<", "plain text"] {
+            for length in 0..40 {
+                for at in 0..=length {
+                    let mut e = Envelope::open(&heading);
+                    let start = e.len;
+                    e.raw(ahead);
+                    e.take_back(ahead);
+                    let mut text = "a".repeat(length);
+                    text.insert(at, '&');
+                    e.text(&text);
+                    e.text(&"b".repeat(length));
+                    let expected = format!("{}{}", text.replace('&', "&amp;"), "b".repeat(length));
+                    assert_eq!(&e.out[start..e.len], expected.as_bytes());
                 }
             }
         }
-        assert!(is_plain_text(b""));
     }
 }

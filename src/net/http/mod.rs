@@ -54,6 +54,8 @@ const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
 const AROUND: usize = 64;
 /// The largest body for which room is made before it comes.
 const PROMISED: u64 = 16 * 1024;
+/// Room behind a body, enough to find its end in one read.
+const SPARE: usize = 32;
 /// A 401's or redirect's body up to this size is read to keep the connection.
 const MAX_DISCARD: u64 = 64 * 1024;
 
@@ -510,7 +512,7 @@ impl Client {
         }
         // What is promised gets room at once, within reason.
         let promised = body.content_length().unwrap_or(0).min(PROMISED);
-        let mut bytes = Vec::with_capacity(usize::try_from(promised).unwrap_or(0) + 1);
+        let mut bytes = Vec::with_capacity(usize::try_from(promised).unwrap_or(0) + SPARE);
         body.into_reader()
             .take(limit as u64 + 1)
             .read_to_end(&mut bytes)

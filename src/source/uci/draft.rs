@@ -7,22 +7,62 @@ use crate::uci::{EditError, Package, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
-/// A parsed package and the row keys of its sections, index by index.
+/// What a copy shares with the original until one of them is changed.
 #[derive(Clone, Default)]
+pub struct Shared<T: Clone>(Arc<T>);
+
+impl<T: Clone> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Clone> DerefMut for Shared<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl<T: Clone> From<T> for Shared<T> {
+    fn from(it: T) -> Shared<T> {
+        Shared(Arc::new(it))
+    }
+}
+
+/// A parsed package and the row keys of its sections, index by index. A copy costs next to
+/// nothing before it is changed.
+#[derive(Default)]
 pub struct Content {
-    pub package: Package,
-    pub keys: Vec<String>,
+    pub package: Shared<Package>,
+    pub keys: Shared<Vec<String>>,
     /// What the sections without names held when the file was read, index by index; empty
     /// for those with names.
-    pub prints: Vec<Vec<u32>>,
+    pub prints: Shared<Vec<Vec<u32>>>,
     /// Where the sections without names are; the package knows those with.
-    anonymous: HashMap<String, usize>,
+    anonymous: Shared<HashMap<String, usize>>,
     /// What was looked up so far, until the next change.
     looked_up: RefCell<LookedUp>,
 }
 
-#[derive(Clone, Default)]
+impl Clone for Content {
+    fn clone(&self) -> Content {
+        Content {
+            package: self.package.clone(),
+            keys: self.keys.clone(),
+            prints: self.prints.clone(),
+            anonymous: self.anonymous.clone(),
+            // A copy is made to be changed.
+            looked_up: RefCell::default(),
+        }
+    }
+}
+
+#[derive(Default)]
 struct LookedUp {
     /// By type and option: the first section that has the value.
     by_option: HashMap<(String, String), HashMap<String, usize>>,
@@ -149,10 +189,10 @@ impl Content {
     pub fn of(package: Package) -> Content {
         let (keys, prints) = keys(&package);
         let mut content = Content {
-            package,
-            keys,
-            prints,
-            anonymous: HashMap::new(),
+            package: package.into(),
+            keys: keys.into(),
+            prints: prints.into(),
+            anonymous: Shared::default(),
             looked_up: RefCell::default(),
         };
         content.index();
@@ -199,7 +239,8 @@ impl Content {
             .iter()
             .enumerate()
             .filter(|(_, key)| is_anonymous(key));
-        self.anonymous = anonymous.map(|(index, key)| (key.clone(), index)).collect();
+        let anonymous = anonymous.map(|(index, key)| (key.clone(), index));
+        self.anonymous = Shared::from(anonymous.collect::<HashMap<_, _>>());
     }
 
     /// The index of the section with this key.
@@ -361,12 +402,9 @@ fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<()
                 });
             }
             let index = content.package.add_section(kind, Some(name))?;
-            content
-                .keys
-                .insert(index.min(content.keys.len()), name.clone());
-            content
-                .prints
-                .insert(index.min(content.prints.len()), Vec::new());
+            let (keys, prints) = (&mut *content.keys, &mut *content.prints);
+            keys.insert(index.min(keys.len()), name.clone());
+            prints.insert(index.min(prints.len()), Vec::new());
         }
         Change::Delete { key } => {
             let index = at(content, key)?;

@@ -32,13 +32,15 @@ pub const METHODS: &[Method] = &[
 ];
 
 /// The package whose reload is the agent's own business.
-const OWN_PACKAGE: &str = "cwmp";
+pub(super) const OWN_PACKAGE: &str = "cwmp";
 
 /// What a session's answers leave to be done once it has ended.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Afterwards {
     /// Packages to reload, each once.
     pub reload: BTreeSet<String>,
+    /// The agent's own package was among them.
+    pub settings: bool,
     /// Watched values may be others than they were.
     pub touched: bool,
 }

@@ -133,7 +133,7 @@ fn value_struct(e: &mut Envelope, list: &mut Array, name: &str, ty: XsdType, val
         XsdType::HexBinary => "</Name><Value xsi:type=\"xsd:hexBinary\">",
         XsdType::Decimal => "</Name><Value xsi:type=\"xsd:decimal\">",
     });
-    e.text(value);
+    e.put_text(value);
     e.put_markup("</Value></ParameterValueStruct><ParameterValueStruct><Name>");
 }
 

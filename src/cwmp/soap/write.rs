@@ -62,7 +62,7 @@ fn plain_bytes(text: &[u8]) -> usize {
 }
 
 /// How much of the buffer is made ready for writing at a time.
-const STEP: usize = 1500;
+const STEP: usize = 1900;
 /// What is ready is filled with it: a byte that stands in XML as it is.
 const READY: u8 = b' ';
 /// Room past the cap for markup that is written ahead and perhaps taken back.
@@ -212,17 +212,25 @@ impl Envelope {
     /// Character data, escaped. A carriage return is written as a reference, as XML
     /// readers turn a bare one into a newline.
     pub(super) fn text(&mut self, text: &str) {
+        self.put_text(text);
+    }
+
+    /// The same, where it is written often.
+    #[inline(always)]
+    pub(super) fn put_text(&mut self, text: &str) {
         let start = self.len;
         self.put(text.as_bytes());
         // Looked at where it is written, eight bytes at a time: what may stand behind it
         // there is plain, or looks like something to be escaped, which takes longer.
-        let (words, _) = self.out.get(start..).unwrap_or_default().as_chunks::<8>();
-        let plain = words
-            .get(..text.len().div_ceil(8))
-            .is_some_and(|words| words.iter().all(|bytes| is_plain(*bytes)));
-        if !plain {
-            self.len = start;
-            self.escaped(text);
+        let mut at = start;
+        while at < self.len {
+            let bytes = self.out.get(at..).and_then(|rest| rest.first_chunk::<8>());
+            if !bytes.is_some_and(|bytes| is_plain(*bytes)) {
+                self.len = start;
+                self.escaped(text);
+                return;
+            }
+            at += 8;
         }
     }
 
@@ -257,6 +265,7 @@ impl Envelope {
 
     /// The name of a parameter or object. No such name holds what must be escaped: the data
     /// model is refused where one would, and instances add digits.
+    #[inline(always)]
     pub(super) fn name(&mut self, name: &str) {
         debug_assert_eq!(plain_bytes(name.as_bytes()), name.len(), "{name:?}");
         self.put(name.as_bytes());

@@ -171,8 +171,11 @@ impl From<EditError> for ChangeError {
 /// setting the second means the same in any order.
 type Holes = BTreeMap<(String, String), Vec<String>>;
 
-/// See the module.
-pub struct Draft {
+/// See the module. Small, as it is moved about in a map.
+pub struct Draft(Box<Inner>);
+
+/// What a [`Draft`] holds.
+pub struct Inner {
     /// The file it was begun from; `None`: there was none.
     pub base: Option<Stamp>,
     pub content: Content,
@@ -272,16 +275,30 @@ pub fn by_value(reference: &str) -> Option<(&str, &str, &str)> {
     Some((kind, option, value))
 }
 
+impl Deref for Draft {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl DerefMut for Draft {
+    fn deref_mut(&mut self) -> &mut Inner {
+        &mut self.0
+    }
+}
+
 impl Draft {
     pub fn new(base: Option<Stamp>, content: Content) -> Draft {
-        Draft {
+        Draft(Box::new(Inner {
             base,
             content,
             referred: false,
             holes: Holes::new(),
             changes: Vec::new(),
             entries: BTreeMap::new(),
-        }
+        }))
     }
 
     /// The staged texts that may be keys of sections without names.
@@ -332,18 +349,20 @@ impl Draft {
 
     /// Makes one change and keeps it.
     pub fn make(&mut self, change: Change) -> Result<(), ChangeError> {
-        apply(&mut self.content, &mut self.holes, &change)?;
-        self.changes.push(change);
+        let inner = &mut *self.0;
+        apply(&mut inner.content, &mut inner.holes, &change)?;
+        inner.changes.push(change);
         Ok(())
     }
 
     /// Makes all changes again, on the content that the file has now.
     pub fn rebase(&mut self, base: Option<Stamp>, content: Content) -> Result<(), ChangeError> {
-        self.base = base;
-        self.content = content;
-        self.holes.clear();
-        for change in &self.changes {
-            apply(&mut self.content, &mut self.holes, change)?;
+        let inner = &mut *self.0;
+        inner.base = base;
+        inner.content = content;
+        inner.holes.clear();
+        for change in &inner.changes {
+            apply(&mut inner.content, &mut inner.holes, change)?;
         }
         Ok(())
     }

@@ -32,13 +32,15 @@ pub const METHODS: &[Method] = &[
 ];
 
 /// The package whose reload is the agent's own business.
-const OWN_PACKAGE: &str = "cwmp";
+pub(super) const OWN_PACKAGE: &str = "cwmp";
 
 /// What a session's answers leave to be done once it has ended.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Afterwards {
     /// Packages to reload, each once.
     pub reload: BTreeSet<String>,
+    /// The agent's own package was among them.
+    pub settings: bool,
     /// Watched values may be others than they were.
     pub touched: bool,
 }
@@ -52,7 +54,9 @@ pub fn answer(
     now: i64,
     afterwards: &mut Afterwards,
 ) -> Answer {
-    model.begin();
+    if asks_model(&request) {
+        model.begin();
+    }
     let version = session.version();
     let response = match request {
         AcsRequest::GetRpcMethods => Ok(session.rpc_methods()),
@@ -135,6 +139,17 @@ pub fn answer(
         Ok(response) => Answer::Response(response),
         Err(fault) => Answer::Fault(fault),
     }
+}
+
+/// Whether the tree is looked at: what was read before is not good enough then.
+fn asks_model(request: &AcsRequest) -> bool {
+    !matches!(
+        request,
+        AcsRequest::GetRpcMethods
+            | AcsRequest::Reboot { .. }
+            | AcsRequest::FactoryReset
+            | AcsRequest::ScheduleInform { .. }
+    )
 }
 
 fn whole(fault: model::Fault) -> Fault {

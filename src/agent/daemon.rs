@@ -419,7 +419,9 @@ impl Daemon {
 
     fn session_ended(&mut self, report: Report, orders: &Sender<Order>) {
         self.busy = None;
-        self.read_settings_now();
+        if report.afterwards.settings {
+            self.read_settings_now();
+        }
         self.scanned();
         if report.afterwards.touched {
             self.look_again();

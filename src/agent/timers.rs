@@ -9,12 +9,17 @@ use super::setup::{SETTINGS_PATH, Setup};
 use crate::cwmp::datetime::DateTime;
 use crate::cwmp::schedule::{Phase, next_periodic};
 use crate::uci::file::Stamp;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// A difference between the two clocks that counts as "the clock was set".
 const STEP: i64 = 2_000;
 /// How often the listener's place is looked at.
 const PLACE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long the way to the settings file is taken to be the same: the dispatcher wakes up
+/// several times for one session.
+const PATH_KEPT: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub struct Timers {
@@ -30,6 +35,8 @@ pub struct Timers {
     epoch: i64,
     /// The settings file when it was last looked at; the inner `None`: there was none.
     settings: Option<Option<Stamp>>,
+    /// Where it is, links resolved, and when they were.
+    settings_path: Option<(Instant, PathBuf)>,
     place: Instant,
     end_asked: Option<Instant>,
 }
@@ -45,6 +52,7 @@ impl Timers {
             started: Instant::now(),
             epoch: now,
             settings: None,
+            settings_path: None,
             place: Instant::now(),
             end_asked: None,
         };
@@ -133,11 +141,12 @@ impl Timers {
 
     /// Whether the settings file is another one than at the last call.
     pub fn settings_changed(&mut self, setup: &Setup) -> bool {
-        let stamp = setup
-            .root
-            .path(SETTINGS_PATH)
-            .ok()
-            .and_then(|path| Stamp::of(&path).ok().flatten());
+        let found = self.settings_path.take();
+        let found = found.filter(|(at, _)| at.elapsed() < PATH_KEPT);
+        let found = found.or_else(|| Some((Instant::now(), setup.root.path(SETTINGS_PATH).ok()?)));
+        let path = found.as_ref().map(|(_, path)| path);
+        let stamp = path.and_then(|path| Stamp::of(path).ok().flatten());
+        self.settings_path = found;
         let changed = self.settings != Some(stamp);
         self.settings = Some(stamp);
         changed
@@ -146,6 +155,7 @@ impl Timers {
     /// The settings are to be read again whatever their file's stamp.
     pub fn forget_settings_stamp(&mut self) {
         self.settings = None;
+        self.settings_path = None;
     }
 
     /// Whether it is time to look at the listener's place again.

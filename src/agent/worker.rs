@@ -2,6 +2,7 @@
 //! after the other: nothing that a session asked for is reloaded or rebooted before that
 //! session has ended. (What a command changes is reloaded by the thread that serves it.)
 
+use super::answer::OWN_PACKAGE;
 use super::daemon::{Mailbox, Message};
 use super::owed::Stage;
 use super::session::{self, Report};
@@ -66,6 +67,7 @@ fn work(world: &World, inbox: &Receiver<Order>, mailbox: &Mailbox) {
 /// started earlier and never happened puts nothing in force.)
 pub fn settle(world: &World, report: &mut Report) {
     let reload = std::mem::take(&mut report.afterwards.reload);
+    report.afterwards.settings = reload.contains(OWN_PACKAGE);
     let reboots = world.owed().must_act();
     if !reboots {
         world.reload_waiting(reload);

@@ -21,7 +21,8 @@ const MAX_ALIKE: usize = 32;
 /// What is known of all tables, by the table's path (`Device.NAT.PortMapping.`).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Numbers {
-    tables: BTreeMap<String, Arc<Known>>,
+    /// Shared with the copy that a change is undone from, until a table changes.
+    tables: Arc<BTreeMap<String, Arc<Known>>>,
     /// Differs from the state file.
     pub dirty: bool,
 }
@@ -71,7 +72,7 @@ impl Numbers {
             tables.insert(path, Arc::new(known));
         }
         Some(Numbers {
-            tables,
+            tables: Arc::new(tables),
             dirty: false,
         })
     }
@@ -90,7 +91,8 @@ impl Numbers {
     }
 
     fn table(&mut self, path: &str) -> &mut Known {
-        let known = self.tables.entry(path.to_owned()).or_insert_with(|| {
+        let tables = Arc::make_mut(&mut self.tables);
+        let known = tables.entry(path.to_owned()).or_insert_with(|| {
             Arc::new(Known {
                 next: 1,
                 rows: Vec::new(),
@@ -199,14 +201,14 @@ impl Numbers {
         self.dirty = true;
         self.table(table).rows.retain(|row| row.n != number);
         let below = format!("{table}{number}.");
-        self.tables.retain(|path, _| !path.starts_with(&below));
+        Arc::make_mut(&mut self.tables).retain(|path, _| !path.starts_with(&below));
     }
 
     /// Forgets the rows with these keys in the tables that `shows` tells, as
     /// [`remove`](Numbers::remove) does; their paths, without what is below them.
     pub fn forget(&mut self, keys: &HashSet<&str>, shows: &dyn Fn(&str) -> bool) -> Vec<String> {
         let mut gone: Vec<(String, u32)> = Vec::new();
-        for (path, known) in &self.tables {
+        for (path, known) in self.tables.iter() {
             let rows = known.rows.iter();
             let mut rows = rows
                 .filter(|row| keys.contains(row.key.as_str()))

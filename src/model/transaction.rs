@@ -126,9 +126,6 @@ impl Model {
             .filter(|(w, now)| !matches!(now, Ok(now) if now.exact && now.value == w.value))
             .map(|(w, _)| w)
             .collect();
-        if !changed.is_empty() {
-            self.refresh_anonymous();
-        }
         let mut change = self.begin_change();
         // A value that needs another one of the request waits for it, so that the order of
         // the items does not decide (SPV-003).
@@ -284,8 +281,8 @@ impl Model {
         Ok((leaf, value))
     }
 
-    /// Rows known by their content must be known as they are now before a source names
-    /// them, or their numbers could not follow.
+    /// Rows known by their content must be known as they are now before their names are
+    /// carried over, or their numbers could not follow.
     pub(super) fn refresh_anonymous(&mut self) {
         for path in self.numbers.anonymous() {
             if let Ok(parsed) = parse(&path)
@@ -406,7 +403,11 @@ impl Model {
         if let Some(trouble) = failed {
             return Err(self.fail(change, "prepare", &trouble));
         }
-        self.carry_over(&renamed);
+        if !renamed.is_empty() {
+            // Until the change is finished they are read by the keys they had.
+            self.refresh_anonymous();
+            self.carry_over(&renamed);
+        }
         let mut reload = change.reload.clone();
         reload.extend(files.iter().flat_map(|file| file.reload.iter().cloned()));
         if let Some(file) = files.first_mut() {

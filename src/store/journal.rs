@@ -16,7 +16,7 @@
 use super::atomic::{Target, beside, is_left_over};
 use super::disk::{Disk, Stat};
 use super::reloads::Reloads;
-use super::state::{LIMIT, StateDir, hex, seal, sha256, unseal};
+use super::state::{LIMIT, StateDir, hex, seal, sha256, sha256_of_both, unseal};
 use crate::model::source::{FileChange, Journal, Trouble};
 use log::{debug, error, info, warn};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,8 @@ pub struct DiskJournal {
     state: StateDir,
     reloads: Option<Reloads>,
     unsettled: Unsettled,
+    /// Folders that are known to be kept in [`FOLDERS`].
+    remembered: BTreeSet<String>,
 }
 
 /// A change that is neither whole nor undone, because the disk refused. Nothing else is
@@ -91,6 +93,7 @@ impl DiskJournal {
             disk,
             state,
             reloads: None,
+            remembered: BTreeSet::new(),
         }
     }
 
@@ -217,7 +220,13 @@ impl DiskJournal {
     }
 
     /// Keeps the folders of a change in mind. Writes only when one is new.
-    fn remember_folders(&self, steps: &[Step]) -> Result<(), Trouble> {
+    fn remember_folders(&mut self, steps: &[Step]) -> Result<(), Trouble> {
+        let is_kept = |dir: &Path| {
+            dir == self.state.dir() || dir.to_str().is_some_and(|d| self.remembered.contains(d))
+        };
+        if steps.iter().all(|step| is_kept(step.target.dir())) {
+            return Ok(());
+        }
         let mut known: BTreeSet<String> = self.state.load(FOLDERS).unwrap_or_default();
         let before = known.len();
         for dir in steps.iter().map(|s| s.target.dir()) {
@@ -230,6 +239,7 @@ impl DiskJournal {
                 .save(FOLDERS, &known)
                 .map_err(|e| trouble(&self.state.path(FOLDERS), e))?;
         }
+        self.remembered = known;
         Ok(())
     }
 
@@ -372,10 +382,17 @@ impl Journal for DiskJournal {
 
 impl Step {
     fn entry(&self) -> Entry {
+        let (old, new) = match (&self.old, &self.new) {
+            (Some(old), Some(new)) => {
+                let (old, new) = sha256_of_both(old, new);
+                (Some(hex(old.as_ref())), Some(hex(new.as_ref())))
+            }
+            (old, new) => (old.as_deref().map(hash), new.as_deref().map(hash)),
+        };
         Entry {
             path: self.path.clone(),
-            old: self.old.as_deref().map(hash),
-            new: self.new.as_deref().map(hash),
+            old,
+            new,
         }
     }
 

@@ -5,12 +5,18 @@
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// The most folders watched.
 const MAX_FOLDERS: usize = 64;
+/// The longest event: four numbers and a name with the NUL behind it, bytes.
+const LONGEST: usize = 16 + 256;
+/// What is read of the kernel's queue at a time, bytes. Less than the buffer could hold
+/// beside the longest event: there was no more.
+const QUEUE: usize = 1024;
 /// How often the kernel's queue is read in one go; what is left keeps it ready.
 const MAX_READS: usize = 64;
 
@@ -83,13 +89,17 @@ impl Folders {
         let Some(inotify) = &self.inotify else {
             return noticed;
         };
+        let mut buffer = [0; QUEUE];
         for _ in 0..MAX_READS {
-            let events = match inotify.read_events() {
-                Ok(events) => events,
+            let told = match nix::unistd::read(inotify, &mut buffer) {
+                Ok(n) => buffer.get(..n).unwrap_or_default(),
                 Err(Errno::EAGAIN | Errno::EINTR) => break,
                 Err(_) => return Noticed::Lost,
             };
-            for event in events {
+            let emptied = told.len() + LONGEST <= buffer.len();
+            let mut rest = told;
+            while let Some((event, after)) = Event::first_of(rest) {
+                rest = after;
                 let gone = AddWatchFlags::IN_IGNORED
                     | AddWatchFlags::IN_UNMOUNT
                     | AddWatchFlags::IN_MOVE_SELF
@@ -97,8 +107,8 @@ impl Folders {
                 if event.mask.intersects(gone) {
                     return Noticed::Lost;
                 }
-                let names = self.names.get(&event.wd.as_raw());
-                let ours = match (&event.name, names) {
+                let names = self.names.get(&event.watch);
+                let ours = match (event.name, names) {
                     (Some(name), Some(names)) => names.contains(name),
                     // What it cannot tell any more (IN_Q_OVERFLOW) may be anything.
                     _ => true,
@@ -107,8 +117,38 @@ impl Folders {
                     noticed = Noticed::Changed;
                 }
             }
+            if emptied {
+                break;
+            }
         }
         noticed
+    }
+}
+
+/// One event as the kernel writes it: four numbers (watch, mask, cookie, length of the
+/// name), and the name with NULs behind it.
+struct Event<'a> {
+    watch: i32,
+    mask: AddWatchFlags,
+    name: Option<&'a OsStr>,
+}
+
+impl Event<'_> {
+    /// The first of some events, and those after it.
+    fn first_of(told: &[u8]) -> Option<(Event<'_>, &[u8])> {
+        let (watch, rest) = told.split_first_chunk::<4>()?;
+        let (mask, rest) = rest.split_first_chunk::<4>()?;
+        let (_, rest) = rest.split_first_chunk::<4>()?;
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_ne_bytes(*length)).ok()?;
+        let (name, rest) = rest.split_at_checked(length)?;
+        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+        let event = Event {
+            watch: i32::from_ne_bytes(*watch),
+            mask: AddWatchFlags::from_bits_retain(u32::from_ne_bytes(*mask)),
+            name: (!name.is_empty()).then(|| OsStr::from_bytes(name)),
+        };
+        Some((event, rest))
     }
 }
 

@@ -74,6 +74,7 @@ impl Request {
     pub fn after(self, world: &World, model: &mut Model, before: Before) {
         match self {
             Request::Nothing => {}
+            Request::Sets(names) if names.is_empty() => {}
             Request::Sets(names) => {
                 model.begin();
                 for path in &names {

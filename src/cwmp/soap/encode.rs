@@ -87,39 +87,41 @@ impl NamesWriter {
     }
 }
 
-/// Writes one name up to its end tag, which the next or [`end_names`] writes: the pieces of
-/// markup between two texts go out as one.
+/// What begins a name of a list.
+const NAME: &str = "<ParameterInfoStruct><Name>";
+/// What begins a value of a list.
+const VALUE: &str = "<ParameterValueStruct><Name>";
+
+/// Writes one name and, ahead of the next one, what begins it: the pieces of markup between
+/// two texts go out as one. [`end_names`] takes the last back.
 fn name_struct(e: &mut Envelope, list: &mut Array, name: &str, writable: bool) {
-    e.raw(match list.items() {
-        0 => "<ParameterInfoStruct><Name>",
-        _ => "</ParameterInfoStruct><ParameterInfoStruct><Name>",
-    });
+    if list.items() == 0 {
+        e.raw(NAME);
+    }
     e.count(list);
     e.name(name);
-    e.raw(match writable {
-        true => "</Name><Writable>1</Writable>",
-        false => "</Name><Writable>0</Writable>",
+    e.put_markup(match writable {
+        true => "</Name><Writable>1</Writable></ParameterInfoStruct><ParameterInfoStruct><Name>",
+        false => "</Name><Writable>0</Writable></ParameterInfoStruct><ParameterInfoStruct><Name>",
     });
 }
 
 /// Ends a list of names.
 fn end_names(e: &mut Envelope, list: Array) {
     if list.items() > 0 {
-        e.end("ParameterInfoStruct");
+        e.take_back(NAME);
     }
     e.end_array(list);
 }
 
-/// Writes one value up to its end tags, which the next or [`end_values`] writes: the pieces
-/// of markup between two texts go out as one.
+/// Writes one value, and what begins the next one, as [`name_struct`] does.
 fn value_struct(e: &mut Envelope, list: &mut Array, name: &str, ty: XsdType, value: &str) {
-    e.raw(match list.items() {
-        0 => "<ParameterValueStruct><Name>",
-        _ => "</Value></ParameterValueStruct><ParameterValueStruct><Name>",
-    });
+    if list.items() == 0 {
+        e.raw(VALUE);
+    }
     e.count(list);
     e.name(name);
-    e.raw(match ty {
+    e.put_markup(match ty {
         XsdType::String => "</Name><Value xsi:type=\"xsd:string\">",
         XsdType::Int => "</Name><Value xsi:type=\"xsd:int\">",
         XsdType::UnsignedInt => "</Name><Value xsi:type=\"xsd:unsignedInt\">",
@@ -131,13 +133,14 @@ fn value_struct(e: &mut Envelope, list: &mut Array, name: &str, ty: XsdType, val
         XsdType::HexBinary => "</Name><Value xsi:type=\"xsd:hexBinary\">",
         XsdType::Decimal => "</Name><Value xsi:type=\"xsd:decimal\">",
     });
-    e.text(value);
+    e.put_text(value);
+    e.put_markup("</Value></ParameterValueStruct><ParameterValueStruct><Name>");
 }
 
 /// Ends a list of values.
 fn end_values(e: &mut Envelope, list: Array) {
     if list.items() > 0 {
-        e.raw("</Value></ParameterValueStruct>");
+        e.take_back(VALUE);
     }
     e.end_array(list);
 }

@@ -30,22 +30,22 @@ pub(super) fn scan(text: &str, limits: &Limits) -> Result<(), ReadError> {
     let mut scopes: Vec<u32> = Vec::new();
     let mut copied = 0u32;
     let mut nodes = 0u32;
-    let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|b| *b == b'<') {
-        rest = rest.get(at + 1..).unwrap_or_default();
+    let mut rest = text;
+    while let Some((_, tag)) = rest.split_once('<') {
+        rest = tag;
         nodes += 1;
         if nodes > limits.nodes.saturating_mul(2) {
             return Err(ReadError::TooMany("elements"));
         }
-        if let Some(after) = rest.strip_prefix(b"!--") {
-            rest = past(after, b"-->");
-        } else if let Some(after) = rest.strip_prefix(b"![CDATA[") {
-            rest = past(after, b"]]>");
-        } else if let Some(after) = rest.strip_prefix(b"?") {
-            rest = past(after, b"?>");
-        } else if rest.starts_with(b"!") {
+        if let Some(after) = rest.strip_prefix("!--") {
+            rest = past(after, "-->");
+        } else if let Some(after) = rest.strip_prefix("![CDATA[") {
+            rest = past(after, "]]>");
+        } else if let Some(after) = rest.strip_prefix('?') {
+            rest = past(after, "?>");
+        } else if rest.starts_with('!') {
             return Err(ReadError::Dtd);
-        } else if rest.starts_with(b"/") {
+        } else if rest.starts_with('/') {
             scopes.pop();
         } else {
             let tag = Tag::read(rest);
@@ -75,11 +75,9 @@ pub(super) fn scan(text: &str, limits: &Limits) -> Result<(), ReadError> {
 }
 
 /// What follows the first `mark`; nothing when it does not occur.
-fn past<'a>(bytes: &'a [u8], mark: &[u8]) -> &'a [u8] {
-    bytes
-        .windows(mark.len())
-        .position(|w| w == mark)
-        .and_then(|at| bytes.get(at + mark.len()..))
+fn past<'a>(text: &'a str, mark: &str) -> &'a str {
+    text.split_once(mark)
+        .map(|(_, after)| after)
         .unwrap_or_default()
 }
 
@@ -88,53 +86,52 @@ struct Tag<'a> {
     attributes: u32,
     namespaces: u32,
     empty: bool,
-    rest: &'a [u8],
+    rest: &'a str,
 }
 
 impl Tag<'_> {
     /// Reads from behind the `<` to the `>` that ends the tag, quotes observed.
-    fn read(bytes: &[u8]) -> Tag<'_> {
+    fn read(text: &str) -> Tag<'_> {
         let mut tag = Tag {
             attributes: 0,
             namespaces: 0,
             empty: false,
-            rest: &[],
+            rest: "",
         };
-        let mut quote = None;
-        let mut last = 0u8;
-        let mut word = 0usize;
-        for (i, &b) in bytes.iter().enumerate() {
-            match quote {
-                Some(q) if b == q => quote = None,
-                Some(_) => {}
-                None => match b {
-                    b'"' | b'\'' => quote = Some(b),
-                    b'=' => {
-                        tag.attributes += 1;
-                        let name = bytes.get(word..i).unwrap_or_default();
-                        if name.starts_with(b"xmlns") {
-                            tag.namespaces += 1;
-                        }
+        let bytes = text.as_bytes();
+        let mut word = 0;
+        let mut i = 0;
+        while let Some(&b) = bytes.get(i) {
+            match b {
+                b'"' | b'\'' => {
+                    let quoted = text.get(i + 1..).unwrap_or_default();
+                    match quoted.find(char::from(b)) {
+                        Some(length) => i += 1 + length,
+                        None => return tag,
                     }
-                    b' ' | b'\t' | b'\r' | b'\n' => {
-                        // `xmlns:a = "…"` is allowed: a blank before '=' starts no word.
-                        let next = bytes.get(i + 1..).unwrap_or_default();
-                        if next
-                            .first()
-                            .is_some_and(|n| !n.is_ascii_whitespace() && *n != b'=')
-                        {
-                            word = i + 1;
-                        }
+                }
+                b'=' => {
+                    tag.attributes += 1;
+                    let name = bytes.get(word..i).unwrap_or_default();
+                    if name.starts_with(b"xmlns") {
+                        tag.namespaces += 1;
                     }
-                    b'>' => {
-                        tag.empty = last == b'/';
-                        tag.rest = bytes.get(i + 1..).unwrap_or_default();
-                        return tag;
+                }
+                b' ' | b'\t' | b'\r' | b'\n' => {
+                    // `xmlns:a = "…"` is allowed: a blank before '=' starts no word.
+                    let next = bytes.get(i + 1);
+                    if next.is_some_and(|n| !n.is_ascii_whitespace() && *n != b'=') {
+                        word = i + 1;
                     }
-                    _ => {}
-                },
+                }
+                b'>' => {
+                    tag.empty = i > 0 && bytes.get(i - 1) == Some(&b'/');
+                    tag.rest = text.get(i + 1..).unwrap_or_default();
+                    return tag;
+                }
+                _ => {}
             }
-            last = b;
+            i += 1;
         }
         tag
     }

@@ -54,28 +54,29 @@ const fn is_plain(bytes: [u8; 8]) -> bool {
 
 /// How many bytes at the beginning of a text are plain as [`is_plain`] says.
 fn plain_bytes(text: &[u8]) -> usize {
-    let (words, rest) = text.as_chunks::<8>();
-    let mut plain = 0;
-    for bytes in words {
-        if !is_plain(*bytes) {
-            break;
-        }
-        plain += bytes.len();
-    }
-    let all_but_few = plain + rest.len() == text.len();
-    if all_but_few && (rest.is_empty() || text.last_chunk().is_some_and(|last| is_plain(*last))) {
-        return text.len();
-    }
+    let (words, _) = text.as_chunks::<8>();
+    let plain = 8 * words.iter().take_while(|bytes| is_plain(**bytes)).count();
     let special = |b: &u8| !matches!(b, b' '..=0x7f) || matches!(b, b'&' | b'<' | b'>');
     let after = text.get(plain..).unwrap_or_default();
     plain + after.iter().position(special).unwrap_or(after.len())
 }
 
+/// How much of the buffer is made ready for writing at a time.
+const STEP: usize = 1900;
+/// What is ready is filled with it: a byte that stands in XML as it is.
+const READY: u8 = b' ';
+/// Room past the cap for markup that is written ahead and perhaps taken back.
+const AHEAD: usize = 64;
+
 /// One envelope being written. After the first piece that does not fit, nothing more is
 /// written and [`finish`](Self::finish) says so.
 #[derive(Debug)]
 pub(super) struct Envelope {
+    /// What is written, and behind it room that is ready for the next pieces, so that a
+    /// piece costs little more than its bytes.
     out: Vec<u8>,
+    /// How much is written.
+    len: usize,
     cap: usize,
     full: bool,
     pub(super) version: CwmpVersion,
@@ -95,7 +96,8 @@ impl Envelope {
 
     fn with_room(heading: &Heading, room: usize) -> Envelope {
         let mut e = Envelope {
-            out: Vec::with_capacity(heading.cap.min(room)),
+            out: Vec::with_capacity(heading.cap.saturating_add(AHEAD).min(room)),
+            len: 0,
             cap: heading.cap,
             full: false,
             version: heading.version,
@@ -142,9 +144,10 @@ impl Envelope {
     /// Ends the envelope.
     pub(super) fn finish(mut self) -> Result<Vec<u8>, TooLarge> {
         self.raw("</soapenv:Body></soapenv:Envelope>\n");
-        if self.full {
+        if self.full || self.len > self.cap {
             return Err(TooLarge { cap: self.cap });
         }
+        self.out.truncate(self.len);
         Ok(self.out)
     }
 
@@ -159,16 +162,80 @@ impl Envelope {
 
     /// Markup, as it stands.
     pub(super) fn raw(&mut self, markup: &str) {
-        if self.full || self.out.len() + markup.len() > self.cap {
+        self.put(markup.as_bytes());
+    }
+
+    /// A copy into what is ready. This is where a whole tree passes through, name by name.
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        match self.out.get_mut(self.len..end) {
+            Some(free) => {
+                free.copy_from_slice(bytes);
+                self.len = end;
+            }
+            None => self.put_further(bytes),
+        }
+    }
+
+    /// The same past what is ready.
+    #[cold]
+    #[inline(never)]
+    fn put_further(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        let most = self.cap.saturating_add(AHEAD);
+        if self.full || end > most {
             self.full = true;
+            // Nothing that follows fits, however short it is.
+            self.out.truncate(self.len);
             return;
         }
-        self.out.extend_from_slice(markup.as_bytes());
+        self.out.resize((end + STEP).min(most), READY);
+        if let Some(free) = self.out.get_mut(self.len..end) {
+            free.copy_from_slice(bytes);
+            self.len = end;
+        }
+    }
+
+    /// Takes back markup that was written ahead, which is the last there is.
+    pub(super) fn take_back(&mut self, markup: &str) {
+        if !self.full {
+            debug_assert!(self.written().ends_with(markup.as_bytes()));
+            self.len -= markup.len();
+        }
+    }
+
+    fn written(&self) -> &[u8] {
+        self.out.get(..self.len).unwrap_or_default()
     }
 
     /// Character data, escaped. A carriage return is written as a reference, as XML
     /// readers turn a bare one into a newline.
     pub(super) fn text(&mut self, text: &str) {
+        self.put_text(text);
+    }
+
+    /// The same, where it is written often.
+    #[inline(always)]
+    pub(super) fn put_text(&mut self, text: &str) {
+        let start = self.len;
+        self.put(text.as_bytes());
+        // Looked at where it is written, eight bytes at a time: what may stand behind it
+        // there is plain, or looks like something to be escaped, which takes longer.
+        let mut at = start;
+        while at < self.len {
+            let bytes = self.out.get(at..).and_then(|rest| rest.first_chunk::<8>());
+            if !bytes.is_some_and(|bytes| is_plain(*bytes)) {
+                self.len = start;
+                self.escaped(text);
+                return;
+            }
+            at += 8;
+        }
+    }
+
+    #[inline(never)]
+    fn escaped(&mut self, text: &str) {
         let mut rest = text;
         loop {
             // All of it is ASCII, so the cut is between characters.
@@ -190,11 +257,18 @@ impl Envelope {
         }
     }
 
+    /// Text or markup of which nothing has to be escaped, where it is written often.
+    #[inline(always)]
+    pub(super) fn put_markup(&mut self, markup: &str) {
+        self.put(markup.as_bytes());
+    }
+
     /// The name of a parameter or object. No such name holds what must be escaped: the data
     /// model is refused where one would, and instances add digits.
+    #[inline(always)]
     pub(super) fn name(&mut self, name: &str) {
         debug_assert_eq!(plain_bytes(name.as_bytes()), name.len(), "{name:?}");
-        self.raw(name);
+        self.put(name.as_bytes());
     }
 
     /// `<name>`
@@ -245,7 +319,7 @@ impl Envelope {
         self.raw(" soapenc:arrayType=\"");
         self.raw(item);
         self.raw("[");
-        let count_at = self.out.len();
+        let count_at = self.len;
         self.raw("0000");
         self.raw("]\">");
         Array {
@@ -267,15 +341,13 @@ impl Envelope {
             return;
         }
         let digits = array.items.to_string();
-        if self.out.len() - COUNT_DIGITS + digits.len() > self.cap {
-            self.full = true;
-            return;
-        }
         let place = array.count_at..array.count_at + COUNT_DIGITS;
         match self.out.get_mut(place.clone()) {
             Some(kept) if kept.len() == digits.len() => kept.copy_from_slice(digits.as_bytes()),
             _ => {
+                self.out.truncate(self.len);
                 let _ = self.out.splice(place, digits.into_bytes());
+                self.len = self.out.len();
             }
         }
     }
@@ -334,6 +406,31 @@ mod tests {
                     assert_eq!(found, 20, "{byte:#x} at {at}");
                 } else {
                     assert!(found <= at, "{byte:#x} at {at}: {found}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_is_escaped_wherever_it_ends_and_whatever_stood_there() {
+        let heading = Heading {
+            version: CwmpVersion::V1_0,
+            id: None,
+            cap: 1 << 20,
+        };
+        for ahead in ["", "<<<<<<<<", "plain text"] {
+            for length in 0..40 {
+                for at in 0..=length {
+                    let mut e = Envelope::open(&heading);
+                    let start = e.len;
+                    e.raw(ahead);
+                    e.take_back(ahead);
+                    let mut text = "a".repeat(length);
+                    text.insert(at, '&');
+                    e.text(&text);
+                    e.text(&"b".repeat(length));
+                    let expected = format!("{}{}", text.replace('&', "&amp;"), "b".repeat(length));
+                    assert_eq!(&e.out[start..e.len], expected.as_bytes());
                 }
             }
         }

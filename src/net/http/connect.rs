@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -13,28 +13,24 @@ use rustls::pki_types::ServerName;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, ShutdownHandle, Transport,
+    Buffers, ConnectionDetails, Connector, NextTimeout, ShutdownHandle, Transport,
 };
 use ureq::{Error, Timeout};
 
+use super::buffers::Room;
 use super::{ConnectError, ResolveError, Timeouts, TlsError};
 use crate::net::socket::{Route, connect_tcp};
 use crate::net::tls::{BadCertificate, TlsConfig};
 
-/// Output is gathered up to this size before it goes out without waiting for the rest.
-const GATHER: usize = 16 * 1024;
-/// Holds the largest single header line (a full jar of cookies).
-const OUTPUT: usize = 24 * 1024;
-/// Larger than [`super::MAX_HEAD`], so that a head too large is seen as such.
-const INPUT: usize = super::MAX_HEAD + 8 * 1024;
-
-/// What the client must know about its connections.
+/// What the client and its connections must know of each other.
 #[derive(Default)]
 pub(super) struct Watch {
     /// Connections made so far.
     pub made: AtomicU32,
     /// Bytes of an answer have come since the latest request went out.
     pub answered: AtomicBool,
+    /// Bytes of the longest line that the head of the next request can have.
+    pub line: AtomicUsize,
     /// The client was told to end.
     pub aborted: AtomicBool,
     /// Our address on the latest connection.
@@ -80,8 +76,7 @@ impl Connector for Plug {
         Ok(Some(Wire {
             stream,
             tls,
-            buffers: LazyBuffers::new(INPUT, OUTPUT),
-            gathered: Vec::new(),
+            room: Room::new(self.watch.clone()),
             answer_by: deadline,
             timeouts: self.timeouts,
             watch: self.watch.clone(),
@@ -234,9 +229,8 @@ impl Write for Timed<'_> {
 pub(super) struct Wire {
     stream: Arc<TcpStream>,
     tls: Option<Box<ClientConnection>>,
-    buffers: LazyBuffers,
-    /// Head and body of a request, until ureq wants to read.
-    gathered: Vec<u8>,
+    /// Head and body of a request are gathered in it, until ureq wants to read.
+    room: Room,
     /// The head of the answer must be here by then.
     answer_by: Instant,
     timeouts: Timeouts,
@@ -258,13 +252,10 @@ impl Wire {
             deadline: Instant::now() + self.timeouts.send,
         };
         let sent = match &mut self.tls {
-            None => timed.write_all(&self.gathered),
-            Some(tls) => send_tls(tls, &mut timed, &self.gathered),
+            None => timed.write_all(self.room.gathered()),
+            Some(tls) => send_tls(tls, &mut timed, self.room.gathered()),
         };
-        self.gathered.clear();
-        if self.gathered.capacity() > GATHER {
-            self.gathered.shrink_to(GATHER);
-        }
+        self.room.sent();
         match sent {
             Err(e) if is_timeout(&e) => Err(Error::Timeout(Timeout::SendBody)),
             Err(e) if !is_gone(e.kind()) => Err(Error::Io(e)),
@@ -277,7 +268,7 @@ impl Wire {
             stream: &self.stream,
             deadline,
         };
-        let free = self.buffers.input_append_buf();
+        let free = self.room.input_append_buf();
         let Some(tls) = &mut self.tls else {
             return timed.read(free);
         };
@@ -343,24 +334,22 @@ fn send_tls(tls: &mut ClientConnection, timed: &mut Timed<'_>, mut bytes: &[u8])
 
 impl Transport for Wire {
     fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers
+        &mut self.room
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
-        if self.gathered.is_empty() {
+        if self.room.gathered().is_empty() {
             self.watch.answered.store(false, Ordering::Relaxed);
         }
-        let output = self.buffers.output();
-        let ready = output.get(..amount).unwrap_or(output);
-        self.gathered.extend_from_slice(ready);
-        if self.gathered.len() >= GATHER {
+        self.room.gather(amount);
+        if self.room.is_full() {
             self.send()?;
         }
         Ok(())
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        if !self.gathered.is_empty() {
+        if !self.room.gathered().is_empty() {
             self.send()?;
             self.answer_by = Instant::now() + self.timeouts.response;
         }
@@ -372,7 +361,7 @@ impl Transport for Wire {
         };
         match self.receive(deadline) {
             Ok(amount) => {
-                self.buffers.input_appended(amount);
+                self.room.input_appended(amount);
                 if amount > 0 {
                     self.watch.answered.store(true, Ordering::Relaxed);
                 }

@@ -16,6 +16,7 @@
 //! no cookies, no proxy from the environment, no thread.
 
 mod authorize;
+mod buffers;
 mod connect;
 mod error;
 
@@ -27,8 +28,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use ureq::RequestBuilder;
 use ureq::config::AutoHeaderValue;
-use ureq::http::{HeaderMap, Response};
+use ureq::http::header::{self, HeaderName, HeaderValue};
+use ureq::http::{Extensions, HeaderMap, Response, Uri};
+use ureq::typestate::WithBody;
 
 use crate::net::cookies::{Jar, Moment};
 use crate::net::socket::Route;
@@ -36,14 +40,22 @@ use crate::net::tls::{Clock, TlsConfig, TlsWhenNeeded};
 use crate::net::url::Url;
 
 use authorize::Authorizer;
+use buffers::PIECE;
 pub use error::{AuthError, ConnectError, HttpError, Phase, RedirectError, ResolveError, TlsError};
 
 /// Redirects followed in a row (TR-069 wants five).
 pub const MAX_REDIRECTS: u32 = 5;
 /// Largest head of an answer, bytes.
 pub(super) const MAX_HEAD: usize = 32 * 1024;
-/// Bytes of a body that are handed over at a time.
-const PIECE: usize = 4000;
+const AUTHENTICATION_INFO: HeaderName = HeaderName::from_static("authentication-info");
+const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
+/// What stands around the longest text in a line of a head: a header's name, or method and
+/// version.
+const AROUND: usize = 64;
+/// The largest body for which room is made before it comes.
+const PROMISED: u64 = 16 * 1024;
+/// Room behind a body, enough to find its end in one read.
+const SPARE: usize = 32;
 /// A 401's or redirect's body up to this size is read to keep the connection.
 const MAX_DISCARD: u64 = 64 * 1024;
 
@@ -188,6 +200,15 @@ pub struct Reply {
     pub content_type: Option<String>,
 }
 
+/// The head of a POST as it is the same for all of them.
+struct Head {
+    url: Url,
+    uri: Uri,
+    headers: HeaderMap,
+    /// How the names of the headers are written.
+    extensions: Extensions,
+}
+
 /// The HTTP client of one session.
 pub struct Client {
     config: ClientConfig,
@@ -195,6 +216,7 @@ pub struct Client {
     tls: Arc<OnceLock<TlsConfig>>,
     watch: Arc<connect::Watch>,
     url: Url,
+    head: Option<Head>,
     jar: Jar,
     authorizer: Authorizer,
     start: Instant,
@@ -259,6 +281,7 @@ impl Client {
             tls,
             watch,
             url: config.url.clone(),
+            head: None,
             jar: Jar::new(),
             authorizer: Authorizer::new(
                 config.username.clone(),
@@ -285,7 +308,7 @@ impl Client {
             match status {
                 401 => {
                     let made = self.watch.made.load(Ordering::Relaxed);
-                    let challenges = texts(response.headers(), "www-authenticate");
+                    let challenges = texts(response.headers(), header::WWW_AUTHENTICATE);
                     self.authorizer
                         .challenged(&self.url, &challenges, made)
                         .map_err(HttpError::Auth)?;
@@ -308,10 +331,10 @@ impl Client {
                     self.authorizer.begin_post();
                 }
                 _ => {
-                    for info in texts(response.headers(), "authentication-info") {
+                    for info in texts(response.headers(), AUTHENTICATION_INFO) {
                         self.authorizer.informed(&self.url, &info);
                     }
-                    let content_type = texts(response.headers(), "content-type").pop();
+                    let content_type = texts(response.headers(), header::CONTENT_TYPE).pop();
                     let body = self.read_body(response)?;
                     return Ok(Reply {
                         status,
@@ -376,25 +399,23 @@ impl Client {
         body: &[u8],
         kind: SoapAction,
     ) -> Result<Result<Response<ureq::Body>, ureq::Error>, HttpError> {
-        let mut request = self
-            .agent
-            .post(self.url.to_string())
-            .header_raw("Host", self.url.host_header().as_bytes())
-            .header_raw("Content-Length", body.len().to_string().as_bytes());
-        let action: Option<&[u8]> = match kind {
-            SoapAction::None => None,
-            SoapAction::Request => Some(b"\"\""),
-            SoapAction::Response => Some(b""),
-        };
-        if let Some(action) = action {
-            request = request
-                .header_raw("Content-Type", b"text/xml; charset=\"utf-8\"")
-                .header_raw("SOAPAction", action);
+        let mut request = self.request();
+        if let Some(headers) = request.headers_mut() {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+            match kind {
+                SoapAction::None => {
+                    headers.remove(header::CONTENT_TYPE);
+                    headers.remove(SOAP_ACTION);
+                }
+                SoapAction::Request => {
+                    headers.insert(SOAP_ACTION, HeaderValue::from_static("\"\""));
+                }
+                SoapAction::Response => {}
+            }
         }
-        if !self.config.user_agent.is_empty() {
-            request = request.header_raw("User-Agent", self.config.user_agent.as_bytes());
-        }
+        let mut line = self.config.user_agent.len().max(self.url.target().len());
         if let Some(cookies) = self.jar.header(&self.url, self.moment()) {
+            line = line.max(cookies.len());
             request = request.header_raw("Cookie", cookies.as_bytes());
         }
         if let Some(value) = self
@@ -402,13 +423,53 @@ impl Client {
             .authorization(&self.url, body)
             .map_err(HttpError::Auth)?
         {
+            line = line.max(value.len());
             request = request.header_raw("Authorization", value.as_bytes());
         }
+        self.watch.line.store(line + AROUND, Ordering::Relaxed);
         if body.len() <= PIECE {
             return Ok(request.send(body));
         }
         let mut pieces = Pieces(body);
         Ok(request.send(ureq::SendBody::from_reader(&mut pieces)))
+    }
+
+    /// A POST with the headers that all of them have; those of a response of the CPE. They
+    /// are checked and their names laid down once for each place they go to.
+    fn request(&mut self) -> RequestBuilder<WithBody> {
+        if let Some(head) = self.head.as_ref().filter(|head| head.url == self.url) {
+            let mut request = self.agent.post(head.uri.clone());
+            if let Some(headers) = request.headers_mut() {
+                headers.clone_from(&head.headers);
+            }
+            if let Some(extensions) = request.extensions_mut() {
+                extensions.clone_from(&head.extensions);
+            }
+            return request;
+        }
+        let mut request = self
+            .agent
+            .post(self.url.to_string())
+            .header_raw("Host", self.url.host_header().as_bytes())
+            .header_raw("Content-Length", b"0")
+            .header_raw("Content-Type", b"text/xml; charset=\"utf-8\"")
+            .header_raw("SOAPAction", b"");
+        if !self.config.user_agent.is_empty() {
+            request = request.header_raw("User-Agent", self.config.user_agent.as_bytes());
+        }
+        if let (Some(uri), Some(headers), Some(extensions)) = (
+            request.uri_ref(),
+            request.headers_ref(),
+            request.extensions_ref(),
+        ) {
+            self.head = Some(Head {
+                url: self.url.clone(),
+                uri: uri.clone(),
+                headers: headers.clone(),
+                extensions: extensions.clone(),
+            });
+        }
+        request
     }
 
     fn moment(&self) -> Moment {
@@ -420,13 +481,13 @@ impl Client {
 
     fn store_cookies(&mut self, headers: &HeaderMap) {
         let at = self.moment();
-        for cookie in texts(headers, "set-cookie") {
+        for cookie in texts(headers, header::SET_COOKIE) {
             self.jar.store(&cookie, &self.url, at);
         }
     }
 
     fn redirect(&self, headers: &HeaderMap) -> Result<Url, HttpError> {
-        let location = texts(headers, "location")
+        let location = texts(headers, header::LOCATION)
             .pop()
             .ok_or(HttpError::Redirect(RedirectError::NoLocation))?;
         let next = self
@@ -449,7 +510,9 @@ impl Client {
         {
             return Err(HttpError::TooLarge(limit));
         }
-        let mut bytes = Vec::new();
+        // What is promised gets room at once, within reason.
+        let promised = body.content_length().unwrap_or(0).min(PROMISED);
+        let mut bytes = Vec::with_capacity(usize::try_from(promised).unwrap_or(0) + SPARE);
         body.into_reader()
             .take(limit as u64 + 1)
             .read_to_end(&mut bytes)
@@ -516,7 +579,7 @@ fn check_tls(config: &ClientConfig, tls: &OnceLock<TlsConfig>, url: &Url) -> Res
 }
 
 /// All values of a header; bytes that are no UTF-8 are replaced.
-fn texts(headers: &HeaderMap, name: &str) -> Vec<String> {
+fn texts(headers: &HeaderMap, name: HeaderName) -> Vec<String> {
     headers
         .get_all(name)
         .iter()
@@ -524,8 +587,7 @@ fn texts(headers: &HeaderMap, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// A body that is handed over in pieces, so that a large one passes through a few warm
-/// kilobytes.
+/// A body that is handed over in pieces.
 struct Pieces<'a>(&'a [u8]);
 
 impl Read for Pieces<'_> {

@@ -7,22 +7,62 @@ use crate::uci::{EditError, Package, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
-/// A parsed package and the row keys of its sections, index by index.
+/// What a copy shares with the original until one of them is changed.
 #[derive(Clone, Default)]
+pub struct Shared<T: Clone>(Arc<T>);
+
+impl<T: Clone> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Clone> DerefMut for Shared<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl<T: Clone> From<T> for Shared<T> {
+    fn from(it: T) -> Shared<T> {
+        Shared(Arc::new(it))
+    }
+}
+
+/// A parsed package and the row keys of its sections, index by index. A copy costs next to
+/// nothing before it is changed.
+#[derive(Default)]
 pub struct Content {
-    pub package: Package,
-    pub keys: Vec<String>,
+    pub package: Shared<Package>,
+    pub keys: Shared<Vec<String>>,
     /// What the sections without names held when the file was read, index by index; empty
     /// for those with names.
-    pub prints: Vec<Vec<u32>>,
+    pub prints: Shared<Vec<Vec<u32>>>,
     /// Where the sections without names are; the package knows those with.
-    anonymous: HashMap<String, usize>,
+    anonymous: Shared<HashMap<String, usize>>,
     /// What was looked up so far, until the next change.
     looked_up: RefCell<LookedUp>,
 }
 
-#[derive(Clone, Default)]
+impl Clone for Content {
+    fn clone(&self) -> Content {
+        Content {
+            package: self.package.clone(),
+            keys: self.keys.clone(),
+            prints: self.prints.clone(),
+            anonymous: self.anonymous.clone(),
+            // A copy is made to be changed.
+            looked_up: RefCell::default(),
+        }
+    }
+}
+
+#[derive(Default)]
 struct LookedUp {
     /// By type and option: the first section that has the value.
     by_option: HashMap<(String, String), HashMap<String, usize>>,
@@ -131,8 +171,11 @@ impl From<EditError> for ChangeError {
 /// setting the second means the same in any order.
 type Holes = BTreeMap<(String, String), Vec<String>>;
 
-/// See the module.
-pub struct Draft {
+/// See the module. Small, as it is moved about in a map.
+pub struct Draft(Box<Inner>);
+
+/// What a [`Draft`] holds.
+pub struct Inner {
     /// The file it was begun from; `None`: there was none.
     pub base: Option<Stamp>,
     pub content: Content,
@@ -149,10 +192,10 @@ impl Content {
     pub fn of(package: Package) -> Content {
         let (keys, prints) = keys(&package);
         let mut content = Content {
-            package,
-            keys,
-            prints,
-            anonymous: HashMap::new(),
+            package: package.into(),
+            keys: keys.into(),
+            prints: prints.into(),
+            anonymous: Shared::default(),
             looked_up: RefCell::default(),
         };
         content.index();
@@ -199,7 +242,8 @@ impl Content {
             .iter()
             .enumerate()
             .filter(|(_, key)| is_anonymous(key));
-        self.anonymous = anonymous.map(|(index, key)| (key.clone(), index)).collect();
+        let anonymous = anonymous.map(|(index, key)| (key.clone(), index));
+        self.anonymous = Shared::from(anonymous.collect::<HashMap<_, _>>());
     }
 
     /// The index of the section with this key.
@@ -231,16 +275,30 @@ pub fn by_value(reference: &str) -> Option<(&str, &str, &str)> {
     Some((kind, option, value))
 }
 
+impl Deref for Draft {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl DerefMut for Draft {
+    fn deref_mut(&mut self) -> &mut Inner {
+        &mut self.0
+    }
+}
+
 impl Draft {
     pub fn new(base: Option<Stamp>, content: Content) -> Draft {
-        Draft {
+        Draft(Box::new(Inner {
             base,
             content,
             referred: false,
             holes: Holes::new(),
             changes: Vec::new(),
             entries: BTreeMap::new(),
-        }
+        }))
     }
 
     /// The staged texts that may be keys of sections without names.
@@ -291,18 +349,20 @@ impl Draft {
 
     /// Makes one change and keeps it.
     pub fn make(&mut self, change: Change) -> Result<(), ChangeError> {
-        apply(&mut self.content, &mut self.holes, &change)?;
-        self.changes.push(change);
+        let inner = &mut *self.0;
+        apply(&mut inner.content, &mut inner.holes, &change)?;
+        inner.changes.push(change);
         Ok(())
     }
 
     /// Makes all changes again, on the content that the file has now.
     pub fn rebase(&mut self, base: Option<Stamp>, content: Content) -> Result<(), ChangeError> {
-        self.base = base;
-        self.content = content;
-        self.holes.clear();
-        for change in &self.changes {
-            apply(&mut self.content, &mut self.holes, change)?;
+        let inner = &mut *self.0;
+        inner.base = base;
+        inner.content = content;
+        inner.holes.clear();
+        for change in &inner.changes {
+            apply(&mut inner.content, &mut inner.holes, change)?;
         }
         Ok(())
     }
@@ -361,12 +421,9 @@ fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<()
                 });
             }
             let index = content.package.add_section(kind, Some(name))?;
-            content
-                .keys
-                .insert(index.min(content.keys.len()), name.clone());
-            content
-                .prints
-                .insert(index.min(content.prints.len()), Vec::new());
+            let (keys, prints) = (&mut *content.keys, &mut *content.prints);
+            keys.insert(index.min(keys.len()), name.clone());
+            prints.insert(index.min(prints.len()), Vec::new());
         }
         Change::Delete { key } => {
             let index = at(content, key)?;

@@ -148,6 +148,9 @@ impl UciSource {
                 }));
             }
         }
+        if names.is_empty() {
+            return Ok(renamed);
+        }
         let mut namer = Namer::new(&content.package);
         for (index, name) in &mut names {
             let Some(section) = content.package.sections().get(*index) else {

@@ -1,0 +1,198 @@
+//! The two buffers of a connection. They grow with what passes through them: a session's
+//! usual messages are short, and room for the largest would be cleared for nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use ureq::unversioned::transport::Buffers;
+
+use super::connect::Watch;
+
+/// Output is gathered up to this size before it goes out without waiting for the rest.
+const GATHER: usize = 16 * 1024;
+/// Bytes of a body that are handed over at a time, so that a large one passes through a few
+/// warm kilobytes.
+pub(super) const PIECE: usize = 4000;
+/// What the input begins with; most heads and most messages of an ACS fit.
+const INPUT: usize = 2000;
+/// Larger than [`super::MAX_HEAD`], so that a head too large is seen as such.
+const MAX_INPUT: usize = super::MAX_HEAD + 8 * 1024;
+
+/// See the module.
+pub(super) struct Room {
+    /// Head and body of a request until they go out, and behind them zeros.
+    output: Vec<u8>,
+    gathered: usize,
+    /// What came, and behind it zeros.
+    input: Vec<u8>,
+    consumed: usize,
+    filled: usize,
+    /// The latest look at the input took some of it.
+    progress: bool,
+    watch: Arc<Watch>,
+}
+
+impl Room {
+    pub(super) fn new(watch: Arc<Watch>) -> Room {
+        Room {
+            output: Vec::new(),
+            gathered: 0,
+            input: Vec::new(),
+            consumed: 0,
+            filled: 0,
+            progress: false,
+            watch,
+        }
+    }
+
+    /// So much of the output is written and to be sent.
+    pub(super) fn gather(&mut self, amount: usize) {
+        self.gathered = (self.gathered + amount).min(self.output.len());
+    }
+
+    /// What is to be sent.
+    pub(super) fn gathered(&self) -> &[u8] {
+        self.output.get(..self.gathered).unwrap_or_default()
+    }
+
+    /// Whether it should go out before more is written.
+    pub(super) fn is_full(&self) -> bool {
+        self.gathered + PIECE > GATHER
+    }
+
+    /// It is sent.
+    pub(super) fn sent(&mut self) {
+        self.gathered = 0;
+    }
+
+    fn make_output(&mut self) {
+        // The longest line of a head must fit as a whole.
+        let line = self.watch.line.load(Ordering::Relaxed);
+        let needed = self.gathered + PIECE.max(line);
+        if self.output.len() < needed {
+            self.output.resize(needed, 0);
+        }
+    }
+
+    /// Room for at least one byte, as long as the largest head is not reached. What was
+    /// filled whole becomes larger: more is to come.
+    fn make_input(&mut self) {
+        let full = self.filled == self.input.len();
+        if full && self.consumed > 0 {
+            self.input.copy_within(self.consumed.., 0);
+        }
+        if full || self.consumed == self.filled {
+            self.filled -= self.consumed;
+            self.consumed = 0;
+        }
+        if full && self.input.len() < MAX_INPUT {
+            let size = (self.input.len() * 2).clamp(INPUT, MAX_INPUT);
+            self.input.resize(size, 0);
+        }
+    }
+
+    fn free_input(&mut self) -> &mut [u8] {
+        self.input.get_mut(self.filled..).unwrap_or_default()
+    }
+}
+
+impl Buffers for Room {
+    fn output(&mut self) -> &mut [u8] {
+        self.make_output();
+        self.output.get_mut(self.gathered..).unwrap_or_default()
+    }
+
+    fn input(&self) -> &[u8] {
+        let unconsumed = self.input.get(self.consumed..self.filled);
+        unconsumed.unwrap_or_default()
+    }
+
+    fn input_append_buf(&mut self) -> &mut [u8] {
+        self.make_input();
+        self.free_input()
+    }
+
+    fn input_appended(&mut self, amount: usize) {
+        self.filled = (self.filled + amount).min(self.input.len());
+    }
+
+    fn input_consume(&mut self, amount: usize) {
+        self.progress = amount > 0;
+        self.consumed = (self.consumed + amount).min(self.filled);
+    }
+
+    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
+        self.make_output();
+        self.make_input();
+        let output = self.output.get_mut(self.gathered..).unwrap_or_default();
+        let tmp = self.input.get_mut(self.filled..).unwrap_or_default();
+        (tmp, output)
+    }
+
+    fn can_use_input(&self) -> bool {
+        self.progress && self.consumed < self.filled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn come(room: &mut Room, bytes: &[u8]) -> usize {
+        let free = room.input_append_buf();
+        let n = free.len().min(bytes.len());
+        free[..n].copy_from_slice(&bytes[..n]);
+        room.input_appended(n);
+        n
+    }
+
+    #[test]
+    fn what_came_is_there_until_it_is_consumed() {
+        let mut room = Room::new(Arc::default());
+        assert!(!room.can_use_input());
+        let text: Vec<u8> = (0..MAX_INPUT).map(|i| (i % 251) as u8).collect();
+        let mut come_so_far = 0;
+        while come_so_far < text.len() {
+            let n = come(&mut room, &text[come_so_far..]);
+            assert!(n > 0);
+            come_so_far += n;
+            assert_eq!(room.input(), &text[..come_so_far]);
+        }
+        // No more fits before some of it is consumed.
+        assert!(room.input_append_buf().is_empty());
+        assert!(!room.can_use_input(), "nobody has looked at it");
+        room.input_consume(100);
+        assert!(room.can_use_input());
+        assert_eq!(room.input(), &text[100..]);
+        assert_eq!(come(&mut room, b"end of it"), 9);
+        assert!(room.input().ends_with(b"end of it"));
+        assert_eq!(room.input().len(), MAX_INPUT - 100 + 9);
+        room.input_consume(0);
+        assert!(!room.can_use_input(), "nobody could use it");
+        let rest = room.input().len();
+        room.input_consume(rest);
+        assert!(!room.can_use_input());
+        assert!(!room.input_append_buf().is_empty());
+    }
+
+    #[test]
+    fn output_is_gathered_and_a_long_line_fits() {
+        let watch = Arc::new(Watch::default());
+        let mut room = Room::new(watch.clone());
+        room.output()[..4].copy_from_slice(b"head");
+        room.gather(4);
+        let (tmp, output) = room.tmp_and_output();
+        assert!(!tmp.is_empty());
+        assert!(output.len() >= PIECE);
+        output[..4].copy_from_slice(b"body");
+        room.gather(4);
+        assert_eq!(room.gathered(), b"headbody");
+        assert!(!room.is_full());
+        watch.line.store(24 * 1024, Ordering::Relaxed);
+        assert!(room.output().len() >= 24 * 1024);
+        room.gather(24 * 1024);
+        assert!(room.is_full());
+        room.sent();
+        assert!(room.gathered().is_empty());
+    }
+}

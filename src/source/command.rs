@@ -38,9 +38,8 @@ impl CommandSource {
             self.ran.insert(argv.clone(), result);
         }
         match self.ran.get(&argv) {
-            Some(Ok(text)) => {
-                Ok(pick(text, &at.pick, rows.last().map(String::as_str)).map(Raw::Text))
-            }
+            Some(Ok(text)) => Ok(pick(text, &at.pick, rows.last().map(String::as_str))
+                .map(|value| Raw::Text(value.to_owned()))),
             Some(Err(trouble)) => Err(trouble.clone()),
             None => Ok(None),
         }

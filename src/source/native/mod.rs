@@ -186,8 +186,13 @@ pub struct NativeSource {
 impl NativeSource {
     /// Computes from files below this root; `runtime` holds what the agent hands in.
     pub fn new(root: Root, runtime: Runtime) -> NativeSource {
+        NativeSource::below(Folders::new(root), runtime)
+    }
+
+    /// The same; folders that another source walked in a request are not walked again.
+    pub fn below(folders: Folders, runtime: Runtime) -> NativeSource {
         NativeSource {
-            root: Folders::new(root),
+            root: folders,
             runtime,
             processors: Processors::default(),
             processes: Processes::default(),

@@ -4,35 +4,74 @@
 //! journal, or, where a file is a kernel's knob (`in_place`), written directly once the
 //! change is in force.
 
-use super::pick::{line_rows, pick, row_lines};
-use super::{Deadline, Limits, is_row_key, path_with_rows, read_only, text_of};
-use crate::model::binding::{Binding, DirRows, FileAt, Pick, Rows};
+use super::pick::{RowLine, line_rows, pick, pick_of_line, row_line, row_lines};
+use super::{Deadline, Limits, is_row_key, put_rows, read_only, text_of};
+use crate::model::binding::{Binding, DirRows, FileAt, Rows};
 use crate::model::source::{Ask, FileChange, Prepared, Raw, Refusal, Row, Said, Source, Trouble};
 use crate::store::{Disk, Folders, RealDisk, Root};
 use log::error;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// A listing or text longer than this is not kept from one request to the next, bytes.
+const MAX_KEPT: usize = 4096;
 
 /// Serves [`Binding::File`], [`Rows::Dir`] and [`Rows::Lines`].
 pub struct FileSource {
     folders: Folders,
     limits: Limits,
     deadline: Deadline,
-    /// What was read in this request, by path below the root; `None`: there is none.
-    texts: HashMap<String, Result<Option<String>, Trouble>>,
-    /// Where the rows of those texts are: by path, field and separator, then by key.
-    lines: BTreeMap<RowsOf, HashMap<String, Range<usize>>>,
+    /// What was read in this request; `None`: there is no such file.
+    texts: Vec<Result<Option<String>, Trouble>>,
+    /// Places in `texts`, by path below the root.
+    places: BTreeMap<Box<str>, usize>,
+    /// The path read last, and its place: many values stand in one file.
+    last: (String, usize),
+    /// Where the rows of those texts are.
+    lines: Vec<(RowsOf, Vec<RowLine>)>,
+    /// Tables as they were found last.
+    tables: Vec<(Rows, Table)>,
     /// What is staged, by path below the root.
     staged: BTreeMap<String, Staged>,
+    /// The path being asked for.
+    path: String,
 }
 
-/// A path, the field that holds the row's key, and what parts the fields.
-type RowsOf = (String, u32, Option<String>);
+/// A place in the texts, the field that holds the row's key, and what parts the fields.
+type RowsOf = (usize, u32, Option<String>);
+
+/// What the rows of a table were made of.
+#[derive(Default)]
+struct Table {
+    /// The file's text, or the folder's entries with a word on each; empty where it was too
+    /// long to be kept.
+    made_of: String,
+    version: u32,
+    /// Found to be so in this request.
+    checked: bool,
+    /// The rows found then, until they are asked for.
+    found: Option<Vec<String>>,
+}
+
+impl Table {
+    /// Takes what its rows are made of now.
+    fn take(&mut self, made_of: &str) {
+        self.checked = true;
+        // What was too long was not kept: nothing is like it.
+        if self.made_of != made_of || made_of.is_empty() {
+            self.version = self.version.wrapping_add(1);
+            self.made_of.clear();
+            if made_of.len() <= MAX_KEPT {
+                self.made_of.push_str(made_of);
+                self.made_of.shrink_to_fit();
+            }
+        }
+    }
+}
 
 struct Staged {
     /// `None`: the file goes.
@@ -43,81 +82,108 @@ struct Staged {
 impl FileSource {
     /// Files are taken below this root.
     pub fn new(root: Root, limits: Limits) -> FileSource {
+        FileSource::below(Folders::new(root), limits)
+    }
+
+    /// The same; folders that another source walked in a request are not walked again.
+    pub fn below(folders: Folders, limits: Limits) -> FileSource {
         FileSource {
-            folders: Folders::new(root),
+            folders,
             limits,
             deadline: Deadline::after(limits.request_deadline),
-            texts: HashMap::new(),
-            lines: BTreeMap::new(),
+            texts: Vec::new(),
+            places: BTreeMap::new(),
+            last: (String::new(), usize::MAX),
+            lines: Vec::new(),
+            tables: Vec::new(),
             staged: BTreeMap::new(),
+            path: String::new(),
         }
     }
 
-    fn picked(&mut self, at: &FileAt, rows: &[String]) -> Result<Option<Said<'_>>, Trouble> {
-        let said = |text: String| Said::Text(text.into());
-        let path = path_with_rows(&at.path, rows).map_err(|e| trouble(&at.path, e))?;
+    fn picked(&mut self, at: &FileAt, rows: &[String]) -> Result<Option<&str>, Trouble> {
+        let mut path = std::mem::take(&mut self.path);
+        let found = put_rows(&at.path, rows, &mut path).map_err(|e| trouble(&at.path, e));
         let row = rows.last().map(String::as_str);
-        if let Some(staged) = self.staged.get(&*path) {
-            let text = staged.text.as_deref();
-            return Ok(text.and_then(|text| pick(text, &at.pick, row)).map(said));
+        if !self.staged.is_empty() && self.staged.contains_key(&path) {
+            found?;
+            let staged = self.staged.get(&path);
+            let text = staged.and_then(|staged| staged.text.as_deref());
+            return Ok(text.and_then(|text| pick(text, &at.pick, row)));
         }
+        let place = found.map(|()| self.place(&path));
+        self.path = path;
+        let place = place?;
         if let (Some(n), None, None, Some(row)) =
             (at.pick.row_field, &at.pick.key, &at.pick.column, row)
         {
-            let Some(line) = self.row_line(&path, n, at.pick.separator.as_deref(), row)? else {
-                return Ok(None);
-            };
-            let of_line = Pick {
-                row_field: None,
-                line: None,
-                ..at.pick.clone()
-            };
-            return Ok(pick(line, &of_line, Some(row)).map(said));
+            let line = self.row_line(place, n, at.pick.separator.as_deref(), row)?;
+            return Ok(line.and_then(|line| pick_of_line(line, &at.pick)));
         }
-        let text = self.text(&path)?;
-        Ok(text.and_then(|text| pick(text, &at.pick, row)).map(said))
+        let text = self.text_at(place)?;
+        Ok(text.and_then(|text| pick(text, &at.pick, row)))
     }
 
     /// The line whose n-th field is the row's key. A table of a thousand lines is walked
     /// once, not once for every value of every row.
     fn row_line(
         &mut self,
-        path: &str,
+        place: usize,
         n: u32,
         separator: Option<&str>,
         row: &str,
     ) -> Result<Option<&str>, Trouble> {
-        let place = (path.to_owned(), n, separator.map(str::to_owned));
-        if !self.lines.contains_key(&place) {
-            let text = self.text(path)?;
-            let lines = text
-                .map(|text| row_lines(text, n, separator))
-                .unwrap_or_default();
-            self.lines.insert(place.clone(), lines);
-        }
-        let lines = self.lines.get(&place);
-        let range = lines.and_then(|lines| lines.get(row)).cloned();
-        let text = self.text(path)?;
-        Ok(range.and_then(|range| text?.get(range)))
+        let is_it = |(of, _): &(RowsOf, _)| (of.0, of.1, of.2.as_deref()) == (place, n, separator);
+        let known = self.lines.iter().position(is_it);
+        let known = match known {
+            Some(known) => known,
+            None => {
+                let lines = match self.text_at(place)? {
+                    Some(text) => row_lines(text, n, separator),
+                    None => Vec::new(),
+                };
+                let of = (place, n, separator.map(str::to_owned));
+                self.lines.push((of, lines));
+                self.lines.len() - 1
+            }
+        };
+        let lines = self.lines.get(known).map(|(_, lines)| lines.as_slice());
+        let text = self.text_at(place)?;
+        Ok(text.and_then(|text| row_line(text, lines.unwrap_or_default(), row)))
     }
 
-    /// A file's text, read at most once a request.
-    fn text(&mut self, path: &str) -> Result<Option<&str>, Trouble> {
-        if !self.texts.contains_key(path) {
-            let text = self
-                .deadline
-                .left_for(|| source_name(path))
-                .and_then(|_| self.load(path));
-            self.texts.insert(path.to_owned(), text);
+    /// The place of a file's text, which is read at most once a request.
+    fn place(&mut self, path: &str) -> usize {
+        if self.last.0 == path && self.last.1 < self.texts.len() {
+            return self.last.1;
         }
-        match self.texts.get(path) {
+        let place = match self.places.get(path) {
+            Some(place) => *place,
+            None => {
+                let text = self
+                    .deadline
+                    .left_for(|| source_name(path))
+                    .and_then(|_| self.load(path));
+                self.texts.push(text);
+                self.places.insert(path.into(), self.texts.len() - 1);
+                self.texts.len() - 1
+            }
+        };
+        self.last.0.clear();
+        self.last.0.push_str(path);
+        self.last.1 = place;
+        place
+    }
+
+    fn text_at(&self, place: usize) -> Result<Option<&str>, Trouble> {
+        match self.texts.get(place) {
             Some(Ok(text)) => Ok(text.as_deref()),
             Some(Err(trouble)) => Err(trouble.clone()),
             None => Ok(None),
         }
     }
 
-    fn load(&mut self, path: &str) -> Result<Option<String>, Trouble> {
+    fn load(&self, path: &str) -> Result<Option<String>, Trouble> {
         match self.folders.read(path, self.limits.file_size) {
             Ok(bytes) => Ok(Some(text_of(bytes))),
             Err(e) if is_absence(&e) => Ok(None),
@@ -125,8 +191,15 @@ impl FileSource {
         }
     }
 
-    fn dir_rows(&mut self, rows: &DirRows, parents: &[String]) -> Result<Vec<Row>, Trouble> {
-        let path = path_with_rows(&rows.path, parents).map_err(|e| trouble(&rows.path, e))?;
+    /// The names of a folder that are rows, in the folder's order, and all its entries with
+    /// a word on each: whether it is a row.
+    fn entries(
+        &self,
+        rows: &DirRows,
+        parents: &[String],
+    ) -> Result<(Vec<String>, String), Trouble> {
+        let mut path = String::new();
+        put_rows(&rows.path, parents, &mut path).map_err(|e| trouble(&rows.path, e))?;
         self.deadline.left_for(|| source_name(&path))?;
         let real = self.folders.folder(&path).map_err(|e| trouble(&path, e))?;
         let mut names = match RealDisk.list(&real) {
@@ -134,17 +207,40 @@ impl FileSource {
             Err(e) if is_absence(&e) => Vec::new(),
             Err(e) => return Err(trouble(&path, e)),
         };
-        let holds = |name: &str, entry: &str| {
+        path.push('/');
+        let folder = path.len();
+        let mut holds = |name: &str, entry: &str| {
             // The row itself may be a link (in sysfs it is), so the root looks at it.
-            self.folders.exists(&format!("{path}/{name}/{entry}"))
+            path.truncate(folder);
+            for part in [name, "/", entry] {
+                path.push_str(part);
+            }
+            self.folders.exists(&path)
         };
+        let mut made_of = String::new();
         names.retain(|name| {
-            is_row_key(name)
+            let is_row = is_row_key(name)
                 && (!rows.numeric || name.bytes().all(|b| b.is_ascii_digit()))
                 && !rows.except.contains(name)
                 && rows.with.as_deref().is_none_or(|w| holds(name, w))
-                && rows.without.as_deref().is_none_or(|w| !holds(name, w))
+                && rows.without.as_deref().is_none_or(|w| !holds(name, w));
+            made_of.push_str(name);
+            // No name has a slash in it.
+            made_of.push_str(if is_row { "/+/" } else { "/-/" });
+            is_row
         });
+        Ok((names, made_of))
+    }
+
+    fn dir_rows(&mut self, rows: &DirRows, parents: &[String]) -> Result<Vec<Row>, Trouble> {
+        let is_it = |(known, table): &&mut (Rows, Table)| {
+            table.checked && matches!(known, Rows::Dir(known) if known == rows)
+        };
+        let known = self.tables.iter_mut().find(is_it);
+        let mut names = match known.and_then(|(_, table)| table.found.take()) {
+            Some(names) => names,
+            None => self.entries(rows, parents)?.0,
+        };
         names.sort_by(|a, b| natural(a).cmp(natural(b)));
         names.truncate(self.limits.rows);
         Ok(names
@@ -155,13 +251,59 @@ impl FileSource {
             })
             .collect())
     }
+
+    /// Looks at what a table's rows are made of, once a request.
+    fn version(&mut self, rows: &Rows) -> Option<u32> {
+        let path = match rows {
+            Rows::Dir(rows) => &rows.path,
+            Rows::Lines(rows) => &rows.path,
+            _ => return None,
+        };
+        // One version for the tables of all rows around would not tell which of them changed.
+        if path.contains('{') || !self.staged.is_empty() {
+            return None;
+        }
+        let known = self.tables.iter().position(|(known, _)| known == rows);
+        let known = known.unwrap_or_else(|| {
+            self.tables.push((rows.clone(), Table::default()));
+            self.tables.len() - 1
+        });
+        if let Some((_, table)) = self.tables.get(known)
+            && table.checked
+        {
+            return Some(table.version);
+        }
+        match rows {
+            Rows::Dir(dir) => {
+                let (names, made_of) = self.entries(dir, &[]).ok()?;
+                let (_, table) = self.tables.get_mut(known)?;
+                let version = table.version;
+                table.take(&made_of);
+                table.found = (table.version != version).then_some(names);
+            }
+            _ => {
+                let place = self.place(path);
+                // An absent file has no rows, as an empty one.
+                let text = self.texts.get(place)?.as_ref().ok()?;
+                let (_, table) = self.tables.get_mut(known)?;
+                table.take(text.as_deref().unwrap_or_default());
+            }
+        }
+        self.tables.get(known).map(|(_, table)| table.version)
+    }
 }
 
 impl Source for FileSource {
     fn begin(&mut self) {
         self.folders.forget();
         self.texts.clear();
+        self.places.clear();
+        self.last.1 = usize::MAX;
         self.lines.clear();
+        for (_, table) in &mut self.tables {
+            table.checked = false;
+            table.found = None;
+        }
         self.deadline = Deadline::after(self.limits.request_deadline);
     }
 
@@ -169,10 +311,11 @@ impl Source for FileSource {
         match rows {
             Rows::Dir(rows) => self.dir_rows(rows, parents),
             Rows::Lines(rows) => {
-                let path =
-                    path_with_rows(&rows.path, parents).map_err(|e| trouble(&rows.path, e))?;
+                let mut path = String::new();
+                put_rows(&rows.path, parents, &mut path).map_err(|e| trouble(&rows.path, e))?;
                 let limit = self.limits.rows;
-                let text = self.text(&path)?;
+                let place = self.place(&path);
+                let text = self.text_at(place)?;
                 Ok(text
                     .map(|text| line_rows(text, rows, limit))
                     .unwrap_or_default())
@@ -181,9 +324,16 @@ impl Source for FileSource {
         }
     }
 
+    fn rows_version(&mut self, rows: &Rows) -> Option<u32> {
+        self.version(rows)
+    }
+
     fn value<'a>(&'a mut self, ask: Ask<'a>) -> Result<Option<Said<'a>>, Trouble> {
         match ask.binding {
-            Binding::File(at) => self.picked(at, ask.rows),
+            Binding::File(at) => {
+                let picked = self.picked(at, ask.rows)?;
+                Ok(picked.map(|text| Said::Text(text.into())))
+            }
             _ => Ok(None),
         }
     }
@@ -192,12 +342,13 @@ impl Source for FileSource {
         let Binding::File(file) = at.binding else {
             return Err(read_only("file", "what is bound elsewhere"));
         };
-        if file.pick != Pick::default() {
+        if !file.pick.is_whole() {
             return Err(read_only(&source_name(&file.path), "a part of a file"));
         }
-        let path = path_with_rows(&file.path, at.rows)
-            .and_then(|path| match self.folders.root().path(&path) {
-                Ok(_) => Ok(path.into_owned()),
+        let mut path = String::new();
+        put_rows(&file.path, at.rows, &mut path)
+            .and_then(|()| match self.folders.root().path(&path) {
+                Ok(_) => Ok(()),
                 Err(e) => Err(e.to_string()),
             })
             .map_err(|e| Refusal::Trouble(trouble(&file.path, e)))?;
@@ -269,9 +420,14 @@ impl Source for FileSource {
     }
 
     fn finish(&mut self, committed: bool) {
+        for (_, table) in &mut self.tables {
+            table.checked &= self.staged.is_empty();
+        }
         for (path, staged) in std::mem::take(&mut self.staged) {
-            self.texts.remove(&path);
-            self.lines.retain(|(of, _, _), _| *of != path);
+            if let Some(place) = self.places.remove(&*path) {
+                self.lines.retain(|((of, ..), _)| *of != place);
+            }
+            self.last.1 = usize::MAX;
             let (true, true, Some(text)) = (committed, staged.in_place, &staged.text) else {
                 continue;
             };

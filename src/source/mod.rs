@@ -17,8 +17,7 @@ pub use native::Runtime;
 
 use crate::model::binding::{Rows, SourceKind, expand};
 use crate::model::source::{Refusal, Source, Trouble};
-use crate::store::Root;
-use std::borrow::Cow;
+use crate::store::{Folders, Root};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -62,9 +61,10 @@ pub fn all<'t>(
 ) -> BTreeMap<SourceKind, Box<dyn Source>> {
     let mut uci = uci::UciSource::new(root.clone(), limits);
     tables.into_iter().for_each(|rows| uci.know(rows));
-    let file = file::FileSource::new(root.clone(), limits);
+    let folders = Folders::new(root.clone());
+    let file = file::FileSource::below(folders.clone(), limits);
     let command = command::CommandSource::new(root.clone(), limits);
-    let native = native::NativeSource::new(root.clone(), runtime);
+    let native = native::NativeSource::below(folders, runtime);
     let sources: [(SourceKind, Box<dyn Source>); 6] = [
         (SourceKind::Uci, Box::new(uci)),
         (SourceKind::File, Box::new(file)),
@@ -119,13 +119,26 @@ fn is_row_key(key: &str) -> bool {
 }
 
 /// Puts row keys into a path; a key that would change the path's meaning is refused.
-fn path_with_rows<'t>(path: &'t str, rows: &'t [String]) -> Result<Cow<'t, str>, String> {
-    if path.as_bytes().contains(&b'{')
-        && let Some(bad) = rows.iter().find(|key| !is_row_key(key))
-    {
+fn put_rows(path: &str, rows: &[String], out: &mut String) -> Result<(), String> {
+    out.clear();
+    let Some(at) = path.bytes().position(|b| b == b'{') else {
+        out.push_str(path);
+        return Ok(());
+    };
+    if let Some(bad) = rows.iter().find(|key| !is_row_key(key)) {
         return Err(format!("{}: cannot be part of a path", bad.escape_debug()));
     }
-    Ok(expand(path, rows))
+    let (before, from) = path.split_at(at);
+    match (from.strip_prefix("{row}"), rows.last()) {
+        // Nearly all: one placeholder, of the innermost row.
+        (Some(after), Some(row)) if !after.bytes().any(|b| b == b'{') => {
+            out.push_str(before);
+            out.push_str(row);
+            out.push_str(after);
+        }
+        _ => out.push_str(&expand(path, rows)),
+    }
+    Ok(())
 }
 
 /// Text as it is, or with U+FFFD for what is no UTF-8.

@@ -3,15 +3,13 @@
 
 use crate::model::binding::{LineRows, Pick};
 use crate::model::source::Row;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::str::SplitWhitespace;
 
 /// Applies a [`Pick`] to a text; `row` is the key of the innermost row. `None`: the text
 /// has no such line, field or column.
-pub fn pick(text: &str, pick: &Pick, row: Option<&str>) -> Option<String> {
-    if pick.is_whole() {
-        return Some(text.trim().to_owned());
-    }
+pub fn pick<'t>(text: &'t str, pick: &Pick, row: Option<&str>) -> Option<&'t str> {
     let separator = pick.separator.as_deref();
     if let Some(word) = &pick.column {
         return column(text, pick, word, row);
@@ -31,12 +29,20 @@ pub fn pick(text: &str, pick: &Pick, row: Option<&str>) -> Option<String> {
         text
     };
     match pick.field {
-        None => Some(found.trim().to_owned()),
+        None => Some(found.trim()),
         Some(n) => {
             // In `a: b c` the separator has done its work; what is left are words.
             let separator = separator.filter(|s| pick.key.is_none() || found.contains(s));
-            field(found, n, separator).map(str::to_owned)
+            field(found, n, separator)
         }
+    }
+}
+
+/// The part of a row's line that a [`Pick`] with a row field names.
+pub(super) fn pick_of_line<'t>(line: &'t str, pick: &Pick) -> Option<&'t str> {
+    match pick.field {
+        None => Some(line.trim()),
+        Some(n) => field(line, n, pick.separator.as_deref()),
     }
 }
 
@@ -61,30 +67,46 @@ pub fn line_rows(text: &str, rows: &LineRows, limit: usize) -> Vec<Row> {
         .collect()
 }
 
-/// Where the lines are, by their n-th field; the first of several with the same counts.
-pub(super) fn row_lines(
-    text: &str,
-    n: u32,
-    separator: Option<&str>,
-) -> HashMap<String, Range<usize>> {
-    let mut lines = HashMap::new();
+/// The lines of a text that have an n-th field: where that is and where the line is, in
+/// order of the fields; the first of several with the same counts.
+pub(super) fn row_lines(text: &str, n: u32, separator: Option<&str>) -> Vec<RowLine> {
+    let mut lines = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let end = start + line.len();
-        if let Some(key) = field(line, n, separator)
-            && !lines.contains_key(key)
-        {
-            lines.insert(key.to_owned(), start..end);
+        if let Some(key) = field(line, n, separator) {
+            // A field is a part of its line.
+            let at = start + key.as_ptr().addr().saturating_sub(line.as_ptr().addr());
+            lines.push(RowLine {
+                key: at..at + key.len(),
+                line: start..end,
+            });
         }
         start = end;
     }
+    // Stable: lines with the same field stay in order.
+    lines.sort_by_key(|line| text.get(line.key.clone()));
+    lines.dedup_by_key(|line| text.get(line.key.clone()));
     lines
+}
+
+/// A line of a text that is a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RowLine {
+    key: Range<usize>,
+    line: Range<usize>,
+}
+
+/// The line of a text whose field is the row's key, among those found by [`row_lines`].
+pub(super) fn row_line<'t>(text: &'t str, lines: &[RowLine], row: &str) -> Option<&'t str> {
+    let found = lines.binary_search_by(|line| text.get(line.key.clone()).cmp(&Some(row)));
+    text.get(lines.get(found.ok()?)?.line.clone())
 }
 
 /// The field below a word of the header line. The header is the first line that holds
 /// the word (with a key: and begins with it); the value's line is the row's line, the
 /// given line, or the next one (with a key: that begins with it).
-fn column(text: &str, pick: &Pick, word: &str, row: Option<&str>) -> Option<String> {
+fn column<'t>(text: &'t str, pick: &Pick, word: &str, row: Option<&str>) -> Option<&'t str> {
     let separator = pick.separator.as_deref();
     let begins = |line: &str| match &pick.key {
         None => true,
@@ -105,7 +127,7 @@ fn column(text: &str, pick: &Pick, word: &str, row: Option<&str>) -> Option<Stri
     } else {
         lines.find(|line| !line.trim().is_empty())?
     };
-    fields(line, separator).nth(at).map(str::to_owned)
+    fields(line, separator).nth(at)
 }
 
 /// What follows a key and its separator (`=` or `:` when none is given).
@@ -138,22 +160,44 @@ pub(super) fn field<'t>(text: &'t str, n: u32, separator: Option<&str>) -> Optio
 }
 
 /// The fields of a text; white space parts them when no separator is given.
-fn fields<'t>(text: &'t str, separator: Option<&str>) -> Box<dyn Iterator<Item = &'t str> + 't> {
+fn fields<'t, 's>(text: &'t str, separator: Option<&'s str>) -> Fields<'t, 's> {
     match separator {
-        Some(s) if !s.trim().is_empty() => {
-            let s = s.to_owned();
-            let mut rest = Some(text);
-            Box::new(std::iter::from_fn(move || {
-                let now = rest?;
-                let (first, after) = match now.split_once(s.as_str()) {
-                    Some((first, after)) => (first, Some(after)),
-                    None => (now, None),
-                };
-                rest = after;
-                Some(first.trim())
-            }))
-        }
-        _ => Box::new(text.split_whitespace()),
+        Some(separator) if !separator.trim().is_empty() => Fields::Parted {
+            separator,
+            rest: Some(text),
+        },
+        _ => Fields::Words(text.split_whitespace()),
+    }
+}
+
+enum Fields<'t, 's> {
+    Words(SplitWhitespace<'t>),
+    Parted {
+        separator: &'s str,
+        rest: Option<&'t str>,
+    },
+}
+
+impl<'t> Iterator for Fields<'t, '_> {
+    type Item = &'t str;
+
+    fn next(&mut self) -> Option<&'t str> {
+        let (separator, rest) = match self {
+            Fields::Words(words) => return words.next(),
+            Fields::Parted { separator, rest } => (*separator, rest),
+        };
+        let now = (*rest)?;
+        // Most separators are one character.
+        let parted = match separator.as_bytes() {
+            [one] if one.is_ascii() => now.split_once(char::from(*one)),
+            _ => now.split_once(separator),
+        };
+        let (first, after) = match parted {
+            Some((first, after)) => (first, Some(after)),
+            None => (now, None),
+        };
+        *rest = after;
+        Some(first.trim())
     }
 }
 
@@ -168,6 +212,9 @@ mod tests {
 
     fn p() -> Pick {
         Pick::default()
+    }
+    fn pick(text: &str, pick: &Pick, row: Option<&str>) -> Option<String> {
+        super::pick(text, pick, row).map(str::to_owned)
     }
     fn s(text: &str) -> Option<String> {
         Some(text.to_owned())

@@ -3,12 +3,12 @@
 use super::disk::{Disk, RealDisk};
 use nix::errno::Errno;
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Links followed on one path, as the kernel allows.
 const MAX_LINKS: u32 = 40;
@@ -149,12 +149,56 @@ impl Root {
 }
 
 /// A root whose folders are walked once, until [`forget`](Folders::forget): for whoever
-/// reads many files of few folders in one go. Below `/` there is nothing to walk.
+/// reads many files of few folders in one go. Below `/` there is nothing to walk. Copies
+/// share what they know.
 #[derive(Debug, Clone)]
 pub struct Folders {
     root: Root,
-    /// Real paths, by the path below the root.
-    walked: RefCell<HashMap<String, PathBuf>>,
+    walked: Arc<Mutex<Walked>>,
+}
+
+/// The folders that were walked.
+#[derive(Debug, Default)]
+struct Walked {
+    /// In order of the paths below the root.
+    known: Vec<(Box<str>, Lies)>,
+    /// The place of the folder that was asked for last: neighbours are asked for together.
+    last: usize,
+}
+
+/// Where a folder lies.
+#[derive(Debug, Clone)]
+enum Lies {
+    /// Where its path says: no part of it is a link.
+    Plainly,
+    /// Elsewhere.
+    At(PathBuf),
+}
+
+impl Walked {
+    fn get(&mut self, folder: &str) -> Option<&Lies> {
+        let is_last = self.known.get(self.last).is_some_and(|k| *k.0 == *folder);
+        if !is_last {
+            let found = self
+                .known
+                .binary_search_by(|(path, _)| (**path).cmp(folder));
+            self.last = found.ok()?;
+        }
+        self.known.get(self.last).map(|(_, lies)| lies)
+    }
+
+    fn insert(&mut self, folder: &str, lies: Lies) {
+        let found = self
+            .known
+            .binary_search_by(|(path, _)| (**path).cmp(folder));
+        match found {
+            Ok(at) => self.last = at,
+            Err(at) => {
+                self.known.insert(at, (folder.into(), lies));
+                self.last = at;
+            }
+        }
+    }
 }
 
 impl Folders {
@@ -162,7 +206,7 @@ impl Folders {
     pub fn new(root: Root) -> Folders {
         Folders {
             root,
-            walked: RefCell::default(),
+            walked: Arc::default(),
         }
     }
 
@@ -173,7 +217,12 @@ impl Folders {
 
     /// Links may have changed: folders are walked anew.
     pub fn forget(&mut self) {
-        self.walked.get_mut().clear();
+        self.walked().known.clear();
+    }
+
+    fn walked(&self) -> MutexGuard<'_, Walked> {
+        // Whoever panicked left entries that are each true.
+        self.walked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// As [`Root::path`].
@@ -199,15 +248,18 @@ impl Folders {
 
     /// As [`path`](Self::path), for a folder that what is asked for next lies in.
     pub fn folder(&self, path: &str) -> Result<PathBuf, PathError> {
-        if let Some(known) = self.walked.borrow().get(path) {
-            return Ok(known.clone());
+        if self.root.is_system() {
+            return self.root.path(path);
         }
-        let real = self.path(path)?;
-        if !self.root.is_system() {
-            let mut walked = self.walked.borrow_mut();
-            walked.insert(path.to_owned(), real.clone());
+        let known = match self.walked().get(path) {
+            Some(Lies::Plainly) => Some(self.plainly(path)),
+            Some(Lies::At(real)) => Some(real.clone()),
+            None => None,
+        };
+        match known {
+            Some(real) => Ok(real),
+            None => self.walk(&mut self.walked(), path),
         }
-        Ok(real)
     }
 
     /// As [`Root::read`].
@@ -225,46 +277,73 @@ impl Folders {
 
     /// The real path if what it names is no link. `None`: walk it.
     fn unless_link(&self, path: &str) -> Result<Option<PathBuf>, PathError> {
+        if self.root.is_system() {
+            return Ok(None);
+        }
         let Some((folder, name)) = path.rsplit_once('/') else {
             return Ok(None);
         };
-        if self.root.is_system() || folder.is_empty() || !is_plain(name) {
+        if !is_plain(name) {
             return Ok(None);
         }
-        let mut walked = self.walked.borrow_mut();
-        if let Some(real) = walked.get(folder) {
-            return Ok(Some(within(real, name)));
+        if folder.is_empty() {
+            return Ok(Some(self.plainly(path)));
         }
-        let real = match self.below_known(&mut walked, folder) {
-            Some(real) => real,
-            None => self.root.path(folder)?,
-        };
-        let found = within(&real, name);
-        walked.insert(folder.to_owned(), real);
-        Ok(Some(found))
+        let mut walked = self.walked();
+        match walked.get(folder) {
+            Some(Lies::Plainly) => return Ok(Some(self.plainly(path))),
+            Some(Lies::At(real)) => return Ok(Some(within(real, name))),
+            None => {}
+        }
+        let real = self.walk(&mut walked, folder)?;
+        Ok(Some(within(&real, name)))
     }
 
-    /// A folder below one that is known, or below the root, step by step; the folders
-    /// between are known then, too. `None`: there is a link on the way.
-    fn below_known(&self, walked: &mut HashMap<String, PathBuf>, folder: &str) -> Option<PathBuf> {
+    /// The real path of a folder that is not known yet; it is known then.
+    fn walk(&self, walked: &mut Walked, folder: &str) -> Result<PathBuf, PathError> {
+        if let Some(real) = self.below_known(walked, folder) {
+            walked.insert(folder, Lies::Plainly);
+            return Ok(real);
+        }
+        let real = self.root.path(folder)?;
+        walked.insert(folder, Lies::At(real.clone()));
+        Ok(real)
+    }
+
+    /// A folder below one that lies where its path says, or below the root, step by step;
+    /// the folders between are known then, too. `None`: there is a link on the way.
+    fn below_known(&self, walked: &mut Walked, folder: &str) -> Option<PathBuf> {
         let mut slashes = folder.rmatch_indices('/').map(|(at, _)| at);
-        let (mut at, mut real) = slashes.find_map(|at| match folder.get(..at)? {
-            "" => Some((at, self.root.dir.clone())),
-            above => Some((at, walked.get(above)?.clone())),
-        })?;
+        let mut at = slashes.find_map(|at| match folder.get(..at)? {
+            "" => Some(Some(at)),
+            above => match walked.get(above)? {
+                Lies::Plainly => Some(Some(at)),
+                Lies::At(_) => Some(None),
+            },
+        })??;
+        let real = self.plainly(folder);
+        let (before, bytes) = (self.root.dir.as_os_str().len(), real.as_os_str().as_bytes());
         loop {
             let rest = folder.get(at + 1..)?;
             let name = rest.split('/').next().filter(|name| is_plain(name))?;
-            real = within(&real, name);
-            if real.is_symlink() {
+            at += 1 + name.len();
+            if Path::new(OsStr::from_bytes(bytes.get(..before + at)?)).is_symlink() {
                 return None;
             }
-            at += 1 + name.len();
             if at == folder.len() {
                 return Some(real);
             }
-            walked.insert(folder.get(..at)?.to_owned(), real.clone());
+            walked.insert(folder.get(..at)?, Lies::Plainly);
         }
+    }
+
+    /// What a path names where no part of it is a link. The path begins with a slash.
+    fn plainly(&self, path: &str) -> PathBuf {
+        let root = self.root.dir.as_os_str();
+        let mut real = OsString::with_capacity(root.len() + path.len());
+        real.push(root);
+        real.push(path);
+        real.into()
     }
 }
 

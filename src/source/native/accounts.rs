@@ -3,19 +3,26 @@
 //! `/etc/passwd`, `/etc/shadow` and `/etc/group` are read once a request. What stands in
 //! a password field never leaves this module.
 
+use super::kept::Found;
+use super::names::Value;
 use super::system::read;
 use crate::store::Folders;
+use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher as _;
 
 /// Accounts at most.
 const MOST: usize = 256;
 /// Below are the system's own accounts, above nobody's.
 const PEOPLE: std::ops::Range<u32> = 1000..65534;
 
-/// The accounts of this request.
+/// The accounts, found anew when one of the files says something else.
 #[derive(Default)]
 pub struct Accounts {
     known: Option<BTreeMap<String, Account>>,
+    /// What stands for the files: they are not kept, because passwords are in them.
+    files: Found<u64>,
+    keys: RandomState,
 }
 
 struct Account {
@@ -28,7 +35,13 @@ struct Account {
 impl Accounts {
     /// A new request begins.
     pub fn begin(&mut self) {
-        self.known = None;
+        self.files.begin();
+    }
+
+    /// A number that stands while all accounts are as they are.
+    pub fn version(&mut self, root: &Folders) -> Result<u32, String> {
+        self.all(root)?;
+        Ok(self.files.version())
     }
 
     /// The names of root and of everybody who is not a part of the system.
@@ -40,27 +53,29 @@ impl Accounts {
     pub fn value(
         &mut self,
         root: &Folders,
-        name: &str,
+        what: Value,
         user: &str,
     ) -> Result<Option<String>, String> {
         let account = self.all(root)?.get(user);
-        Ok(account.and_then(|account| match name {
-            "user_id" => Some(account.id.to_string()),
-            "user_enabled" => Some(account.enabled.to_string()),
-            "user_groups" => Some(account.groups.join(",")),
+        Ok(account.and_then(|account| match what {
+            Value::UserId => Some(account.id.to_string()),
+            Value::UserEnabled => Some(account.enabled.to_string()),
+            Value::UserGroups => Some(account.groups.join(",")),
             _ => None,
         }))
     }
 
     fn all(&mut self, root: &Folders) -> Result<&BTreeMap<String, Account>, String> {
-        if self.known.is_none() {
+        if !self.files.is_checked() {
             let text = |path| read(root, path).map(Option::unwrap_or_default);
-            let passwd = text("/etc/passwd")?;
-            self.known = Some(accounts(
-                &passwd,
-                &text("/etc/shadow")?,
-                &text("/etc/group")?,
-            ));
+            let (passwd, shadow) = (text("/etc/passwd")?, text("/etc/shadow")?);
+            let group = text("/etc/group")?;
+            // With keys of this process's own: nobody makes two files that are taken for
+            // one.
+            let files = self.keys.hash_one((&passwd, &shadow, &group));
+            if self.files.take(files) || self.known.is_none() {
+                self.known = Some(accounts(&passwd, &shadow, &group));
+            }
         }
         self.known
             .as_ref()

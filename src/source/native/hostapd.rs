@@ -23,11 +23,22 @@ const ENTERPRISE: &str = "WPA-Enterprise,WPA2-Enterprise,WPA-WPA2-Enterprise";
 #[derive(Default)]
 pub struct Modes {
     known: Option<([Option<Stamp>; 2], String)>,
+    /// Looked at in this request.
+    checked: bool,
 }
 
 impl Modes {
+    /// A new request begins.
+    pub fn begin(&mut self) {
+        self.checked = false;
+    }
+
     /// The list, found anew when packages were installed or removed.
     pub fn supported(&mut self, root: &Folders) -> String {
+        if let Some((_, modes)) = self.known.as_ref().filter(|_| self.checked) {
+            return modes.clone();
+        }
+        self.checked = true;
         let stamps = LISTS.map(|(dir, _)| {
             let path = root.path(dir).ok()?;
             Stamp::of(&path).ok().flatten()

@@ -2,7 +2,10 @@
 //! runs. Read-only.
 
 mod accounts;
+mod counters;
 mod hostapd;
+mod kept;
+mod names;
 mod network;
 mod processes;
 mod processors;
@@ -16,80 +19,20 @@ use crate::model::binding::{Binding, Rows};
 use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Said, Source, Trouble};
 use crate::store::{Folders, Root};
 use accounts::Accounts;
+use counters::Counters;
 use hostapd::Modes;
+use names::Value;
 use processes::Processes;
 use processors::{Processors, Share};
 use sensors::Sensors;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use system::Hardware;
 use timezone::ZoneText;
 use wifi::Wifi;
 
 pub use timezone::is_posix_zone;
-
-/// Names of values computed here.
-const COMPUTED: [&str; 45] = [
-    "config_date",
-    "cpu_idle",
-    "cpu_system",
-    "cpu_usage",
-    "cpu_user",
-    "current_local_time",
-    "hardware",
-    "ipv4_address",
-    "ipv4_netmask",
-    "ipv6_address",
-    "persistent_free",
-    "persistent_total",
-    "process_command",
-    "process_cpu_time",
-    "process_name",
-    "process_priority",
-    "process_size",
-    "process_state",
-    "processor_architecture",
-    "sensor_name",
-    "sensor_status",
-    "sensor_time",
-    "sensor_value",
-    "user_enabled",
-    "user_groups",
-    "user_id",
-    "wifi_bands",
-    "wifi_bssid",
-    "wifi_bytes_received",
-    "wifi_bytes_sent",
-    "wifi_discards_received",
-    "wifi_discards_sent",
-    "wifi_errors_received",
-    "wifi_errors_sent",
-    "wifi_mac",
-    "wifi_multicast_received",
-    "wifi_name",
-    "wifi_packets_received",
-    "wifi_packets_sent",
-    "wifi_security_modes",
-    "wifi_service",
-    "wifi_status",
-    "wifi_supported_standards",
-    "wifi_supported_widths",
-    "wifi_upstream",
-];
-
-/// Names of values that the agent sets in [`Runtime`], or the model keeps itself.
-const GIVEN: [&str; 10] = [
-    "connection_request_url",
-    "first_use_date",
-    "hardware_version",
-    "manufacturer",
-    "model_name",
-    "oui",
-    "parameter_key",
-    "product_class",
-    "serial_number",
-    "software_version",
-];
 
 /// Names of tables.
 const TABLES: [&str; 6] = [
@@ -103,21 +46,17 @@ const TABLES: [&str; 6] = [
 
 /// Names that `native = ` may give for a parameter; `check` refuses others.
 pub fn is_value(name: &str) -> bool {
-    COMPUTED.contains(&name) || GIVEN.contains(&name) || is_network_value(name)
+    names::value(name).is_some()
 }
 
 /// Whether a value changes without the agent's doing, and nobody tells.
 pub fn changes_by_itself(name: &str) -> bool {
-    !GIVEN.contains(&name)
+    names::value(name) != Some(Value::Given)
 }
 
 /// Names that `rows = { native = }` may give.
 pub fn is_table(name: &str) -> bool {
     TABLES.contains(&name) || network::TABLES.contains(&name)
-}
-
-fn is_network_value(name: &str) -> bool {
-    network::VALUES.contains(&name) || network::MORE.contains(&name) || network::is_counter(name)
 }
 
 /// Values that the agent itself knows and the data model shows
@@ -178,6 +117,10 @@ pub struct NativeSource {
     accounts: Accounts,
     wifi: Wifi,
     modes: Modes,
+    hardware: Hardware,
+    counters: Counters,
+    /// The value that was asked for last.
+    text: String,
     /// The time of this request, where a value asked for it.
     now: Option<String>,
     networks: network::Networks,
@@ -186,8 +129,13 @@ pub struct NativeSource {
 impl NativeSource {
     /// Computes from files below this root; `runtime` holds what the agent hands in.
     pub fn new(root: Root, runtime: Runtime) -> NativeSource {
+        NativeSource::below(Folders::new(root), runtime)
+    }
+
+    /// The same; folders that another source walked in a request are not walked again.
+    pub fn below(folders: Folders, runtime: Runtime) -> NativeSource {
         NativeSource {
-            root: Folders::new(root),
+            root: folders,
             runtime,
             processors: Processors::default(),
             processes: Processes::default(),
@@ -195,60 +143,110 @@ impl NativeSource {
             accounts: Accounts::default(),
             wifi: Wifi::default(),
             modes: Modes::default(),
+            hardware: Hardware::default(),
+            counters: Counters::default(),
+            text: String::new(),
             now: None,
             networks: network::Networks::default(),
         }
     }
 
-    fn computed(&mut self, name: &str, rows: &[String]) -> Result<Option<String>, Trouble> {
-        let row = rows.last().map(String::as_str).unwrap_or_default();
-        let cpu = if row.is_empty() { "cpu" } else { row };
-        let value = match name {
-            "current_local_time" => Ok(Some(
-                self.runtime.zone().current_local_time(self.root.root()),
-            )),
-            "cpu_usage" => self.share(cpu, Share::Busy),
-            "cpu_user" => self.share(cpu, Share::User),
-            "cpu_system" => self.share(cpu, Share::System),
-            "cpu_idle" => self.share(cpu, Share::Idle),
-            "processor_architecture" => {
-                processors::architecture(&self.root).map(|word| word.map(str::to_owned))
-            }
-            "hardware" => system::hardware(&self.root),
-            "config_date" => system::config_date(&self.root, row),
-            "process_command" => processes::command(&self.root, row),
-            "process_cpu_time" | "process_name" | "process_priority" | "process_size"
-            | "process_state" => self.processes.value(&self.root, name, row),
-            "sensor_name" => self.sensors.name(&self.root, row),
-            "sensor_value" => self.sensors.value(&self.root, row),
-            "sensor_status" => self.sensors.status(&self.root, row),
-            "sensor_time" => self.sensor_time(row),
-            "user_id" | "user_enabled" | "user_groups" => {
-                self.accounts.value(&self.root, name, row)
-            }
-            "wifi_security_modes" => Ok(Some(self.modes.supported(&self.root))),
-            _ if name.starts_with("wifi_") => {
-                let section = rows.first().map(String::as_str).unwrap_or_default();
-                self.wifi.value(&self.root, name, section)
-            }
-            "persistent_total" => system::persistent(&self.root).map(|s| s.map(|(total, _)| total)),
-            "persistent_free" => system::persistent(&self.root).map(|s| s.map(|(_, free)| free)),
-            "ipv4_address" => network::ipv4(rows).map(|a| a.map(|(address, _)| address)),
-            "ipv4_netmask" => network::ipv4(rows).map(|a| a.and_then(|(_, mask)| mask)),
-            "ipv6_address" => network::ipv6(row),
-            _ if GIVEN.contains(&name) => Ok(self.runtime.get(name)),
-            _ => Ok(self.networks.value(&self.root, name, rows)),
+    fn computed(&mut self, name: &str, rows: &[String]) -> Result<Option<&str>, Trouble> {
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
+        let put = match names::value(name) {
+            Some(value) => self.put(value, name, rows, &mut text),
+            None => Err("there is no native value of this name".to_owned()),
         };
-        match value {
-            // A name is only looked up in full where nothing came of it.
-            Ok(None) if !is_value(name) => Err("there is no native value of this name".to_owned()),
-            value => value,
+        self.text = text;
+        match put {
+            Ok(is_there) => Ok(is_there.then_some(self.text.as_str())),
+            Err(what) => Err(trouble(name, what)),
         }
-        .map_err(|what| trouble(name, what))
     }
 
-    fn share(&mut self, cpu: &str, share: Share) -> Result<Option<String>, String> {
-        self.processors.share(&self.root, cpu, share)
+    /// Appends a value; tells whether there is one.
+    fn put(
+        &mut self,
+        value: Value,
+        name: &str,
+        rows: &[String],
+        out: &mut String,
+    ) -> Result<bool, String> {
+        let row = rows.last().map(String::as_str).unwrap_or_default();
+        let cpu = if row.is_empty() { "cpu" } else { row };
+        let root = &self.root;
+        let value = match value {
+            Value::Given => self.runtime.get(name),
+            Value::Net(what) => return Ok(self.networks.value(root, what, rows, out).is_some()),
+            Value::DeviceCounter(column) => return Ok(self.counter(row, column, out)),
+            Value::InterfaceCounter(column) => {
+                let Some(device) = self.networks.l3_device(root, row) else {
+                    return Ok(false);
+                };
+                let digits = self.counters.digits(root, device, column);
+                out.push_str(digits.unwrap_or_default());
+                return Ok(digits.is_some());
+            }
+            Value::WifiCounter(column) => {
+                let section = rows.first().map(String::as_str).unwrap_or_default();
+                let counters = &mut self.counters;
+                let count = self.wifi.counter(root, counters, section, column)?;
+                put_number(count.unwrap_or_default(), out);
+                return Ok(count.is_some());
+            }
+            Value::CurrentLocalTime => Some(self.runtime.zone().current_local_time(root.root())),
+            Value::CpuUsage => self.processors.share(root, cpu, Share::Busy)?,
+            Value::CpuUser => self.processors.share(root, cpu, Share::User)?,
+            Value::CpuSystem => self.processors.share(root, cpu, Share::System)?,
+            Value::CpuIdle => self.processors.share(root, cpu, Share::Idle)?,
+            Value::ProcessorArchitecture => {
+                let word = self.processors.architecture(root)?;
+                out.push_str(word.unwrap_or_default());
+                return Ok(word.is_some());
+            }
+            Value::Hardware => self.hardware.name(root)?,
+            Value::ConfigDate => system::config_date(root, row)?,
+            Value::ProcessCommand => processes::command(root, row)?,
+            Value::ProcessCpuTime
+            | Value::ProcessName
+            | Value::ProcessPriority
+            | Value::ProcessSize
+            | Value::ProcessState => self.processes.value(root, value, row)?,
+            Value::SensorName => self.sensors.name(root, row)?,
+            Value::SensorValue => self.sensors.value(root, row)?,
+            Value::SensorStatus => self.sensors.status(root, row)?,
+            Value::SensorTime => self.sensor_time(row)?,
+            Value::UserId | Value::UserEnabled | Value::UserGroups => {
+                self.accounts.value(root, value, row)?
+            }
+            Value::WifiSecurityModes => Some(self.modes.supported(root)),
+            Value::WifiBands
+            | Value::WifiBssid
+            | Value::WifiMac
+            | Value::WifiName
+            | Value::WifiService
+            | Value::WifiStatus
+            | Value::WifiSupportedStandards
+            | Value::WifiSupportedWidths
+            | Value::WifiUpstream => {
+                let section = rows.first().map(String::as_str).unwrap_or_default();
+                self.wifi.value(root, value, section)?
+            }
+            Value::PersistentTotal => system::persistent(root)?.map(|(total, _)| total),
+            Value::PersistentFree => system::persistent(root)?.map(|(_, free)| free),
+            Value::Ipv4Address => network::ipv4(rows)?.map(|(address, _)| address),
+            Value::Ipv4Netmask => network::ipv4(rows)?.and_then(|(_, mask)| mask),
+            Value::Ipv6Address => network::ipv6(row)?,
+        };
+        out.push_str(value.as_deref().unwrap_or_default());
+        Ok(value.is_some())
+    }
+
+    fn counter(&mut self, device: &str, column: u8, out: &mut String) -> bool {
+        let digits = self.counters.digits(&self.root, device, column);
+        out.push_str(digits.unwrap_or_default());
+        digits.is_some()
     }
 
     /// When a sensor was read: now, or never.
@@ -272,12 +270,31 @@ impl NativeSource {
             ("cpus", _) => self.processors.names(root),
             ("processes", _) => self.processes.ids(root),
             // Without a word for what they are there is nothing to show of them.
-            ("processors", _) if processors::architecture(root)?.is_none() => Ok(Vec::new()),
+            ("processors", _) if self.processors.architecture(root)?.is_none() => Ok(Vec::new()),
             ("processors", _) => self.processors.names(root),
             ("sensors", _) => self.sensors.keys(root),
             ("users", _) => self.accounts.names(root),
             _ => Err("there is no native table of this name".to_owned()),
         }
+    }
+
+    /// A number that stands while the rows of all tables of this name do; `None` where only
+    /// asking tells.
+    fn version(&mut self, table: &str) -> Result<Option<u32>, String> {
+        let root = &self.root;
+        Ok(Some(match table {
+            "cpus" => self.processors.version(root)?,
+            "processes" => self.processes.version(root)?,
+            "processors" => {
+                self.processors.architecture(root)?;
+                self.processors.version(root)?
+            }
+            "sensors" => self.sensors.version(root)?,
+            "users" => self.accounts.version(root)?,
+            "ipv4_addresses" => return Ok(None),
+            name if network::TABLES.contains(&name) => self.networks.version(root, name),
+            _ => return Ok(None),
+        }))
     }
 }
 
@@ -289,8 +306,10 @@ impl Source for NativeSource {
         self.sensors.begin();
         self.accounts.begin();
         self.wifi.begin();
+        self.modes.begin();
+        self.counters.begin();
         self.now = None;
-        self.networks.clear();
+        self.networks.begin();
     }
 
     fn rows(&mut self, rows: &Rows, parents: &[String]) -> Result<Vec<Row>, Trouble> {
@@ -304,6 +323,14 @@ impl Source for NativeSource {
         match self.keys(name, parents) {
             Ok(keys) => Ok(keys.into_iter().map(row).collect()),
             Err(what) => Err(trouble(name, what)),
+        }
+    }
+
+    fn rows_version(&mut self, rows: &Rows) -> Option<u32> {
+        match rows {
+            // What is wrong is told by whoever asks for the rows.
+            Rows::Native(name) => self.version(name).ok().flatten(),
+            _ => None,
         }
     }
 
@@ -336,6 +363,16 @@ impl Source for NativeSource {
     fn finish(&mut self, _committed: bool) {}
 }
 
+/// Appends a number in decimal digits.
+fn put_number(number: u64, out: &mut String) {
+    if number < 10 {
+        out.push(char::from(b'0' + number as u8));
+    } else {
+        // Writing to a String does not fail.
+        let _ = write!(out, "{number}");
+    }
+}
+
 fn trouble(name: &str, what: String) -> Trouble {
     Trouble {
         source: format!("native {name}"),
@@ -352,7 +389,7 @@ mod tests {
         let root = Root::new("/".as_ref()).expect("there is a root");
         let mut source = NativeSource::new(root, Runtime::default());
         let pid = [std::process::id().to_string()];
-        for name in COMPUTED {
+        for (name, _) in names::ALL {
             // In a process row each answers a value or none, but is known.
             let answer = source.computed(name, &pid);
             assert!(answer.is_ok(), "{name}: {answer:?}");
@@ -370,7 +407,7 @@ mod tests {
         let url = "connection_request_url";
         assert_eq!(source.computed(url, &[]), Ok(None));
         runtime.set(url, "http://192.0.2.1:7547/x");
-        assert_eq!(source.computed(url, &[]), Ok(runtime.get(url)));
+        assert_eq!(source.computed(url, &[]), Ok(runtime.get(url).as_deref()));
         assert!(runtime.get(url).is_some());
         runtime.clear(url);
         assert_eq!(source.computed(url, &[]), Ok(None));

@@ -4,6 +4,8 @@
 //! as many files.
 
 use super::super::is_row_key;
+use super::kept::Found;
+use super::names::Value;
 use super::processors::TICKS_PER_SECOND;
 use super::system::read;
 use crate::store::{Disk, Folders, RealDisk};
@@ -15,7 +17,7 @@ pub const MOST_ROWS: usize = 64;
 /// Processes looked at, to find those that the table shows.
 const MOST_READ: usize = 1024;
 /// `kthreadd`, whose children the kernel's threads are.
-const KTHREADD: &str = "2";
+const KTHREADD: u32 = 2;
 
 /// Places in what follows the name in `/proc/PID/stat`.
 const STATE: usize = 0;
@@ -29,13 +31,21 @@ const RESIDENT: usize = 21;
 #[derive(Debug, Default)]
 pub struct Processes {
     read: BTreeMap<u32, Option<Stat>>,
+    /// Those that are shown.
+    ids: Found<Vec<u32>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Stat {
     name: String,
-    /// What follows the name. The few fields that are wanted are looked for when they are.
-    fields: String,
+    state: String,
+    parent: Option<u32>,
+    /// Ticks.
+    user: Option<u64>,
+    system: Option<u64>,
+    priority: Option<i64>,
+    /// Pages.
+    resident: Option<u64>,
 }
 
 impl Stat {
@@ -43,18 +53,26 @@ impl Stat {
         // The name may hold spaces and parentheses of its own.
         let (before, after) = text.rsplit_once(')')?;
         let (_, name) = before.split_once('(')?;
-        Some(Stat {
+        let mut stat = Stat {
             name: name.to_owned(),
-            fields: after.trim().to_owned(),
-        })
-    }
-
-    fn field(&self, place: usize) -> Option<&str> {
-        self.fields.split_ascii_whitespace().nth(place)
-    }
-
-    fn number<T: std::str::FromStr>(&self, place: usize) -> Option<T> {
-        self.field(place)?.parse().ok()
+            ..Stat::default()
+        };
+        for (place, field) in after
+            .split_ascii_whitespace()
+            .take(RESIDENT + 1)
+            .enumerate()
+        {
+            match place {
+                STATE => stat.state = field.to_owned(),
+                PARENT => stat.parent = field.parse().ok(),
+                USER_TIME => stat.user = field.parse().ok(),
+                SYSTEM_TIME => stat.system = field.parse().ok(),
+                PRIORITY => stat.priority = field.parse().ok(),
+                RESIDENT => stat.resident = field.parse().ok(),
+                _ => {}
+            }
+        }
+        Some(stat)
     }
 }
 
@@ -62,11 +80,27 @@ impl Processes {
     /// A new request begins.
     pub fn begin(&mut self) {
         self.read.clear();
+        self.ids.begin();
+    }
+
+    /// A number that stands while the same processes are shown.
+    pub fn version(&mut self, root: &Folders) -> Result<u32, String> {
+        self.find(root)?;
+        Ok(self.ids.version())
     }
 
     /// The processes to be shown, in order of their ids: all, or where there are more than
     /// [`MOST_ROWS`], first those that are no threads of the kernel, the oldest first.
     pub fn ids(&mut self, root: &Folders) -> Result<Vec<String>, String> {
+        self.find(root)?;
+        let ids = self.ids.now.as_deref().unwrap_or_default();
+        Ok(ids.iter().map(u32::to_string).collect())
+    }
+
+    fn find(&mut self, root: &Folders) -> Result<(), String> {
+        if self.ids.is_checked() {
+            return Ok(());
+        }
         let dir = root.path("/proc").map_err(|e| e.to_string())?;
         let names = RealDisk.list(&dir).map_err(|e| format!("/proc: {e}"))?;
         let mut ids: Vec<u32> = names.iter().filter_map(|name| name.parse().ok()).collect();
@@ -77,8 +111,8 @@ impl Processes {
             let mut own = Vec::new();
             for id in ids {
                 let stat = self.stat(root, id)?;
-                let parent = stat.and_then(|stat| stat.field(PARENT));
-                match parent == Some(KTHREADD) || id.to_string() == KTHREADD {
+                let parent = stat.and_then(|stat| stat.parent);
+                match parent == Some(KTHREADD) || id == KTHREADD {
                     true => threads.push(id),
                     false => own.push(id),
                 }
@@ -88,14 +122,15 @@ impl Processes {
             own.sort_unstable();
             ids = own;
         }
-        Ok(ids.iter().map(u32::to_string).collect())
+        self.ids.take(ids);
+        Ok(())
     }
 
     fn stat(&mut self, root: &Folders, id: u32) -> Result<Option<&Stat>, String> {
         let known = match self.read.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => {
-                let text = read(root, &format!("/proc/{id}/stat"))?;
+                let text = read(root, &["/proc/", &id.to_string(), "/stat"].concat())?;
                 free.insert(text.as_deref().and_then(Stat::parse))
             }
         };
@@ -106,7 +141,7 @@ impl Processes {
     pub fn value(
         &mut self,
         root: &Folders,
-        name: &str,
+        what: Value,
         id: &str,
     ) -> Result<Option<String>, String> {
         let Ok(number) = id.parse() else {
@@ -115,12 +150,12 @@ impl Processes {
         let Some(stat) = self.stat(root, number)? else {
             return Ok(None);
         };
-        Ok(match name {
-            "process_name" => Some(stat.name.clone()),
-            "process_state" => state(stat),
-            "process_priority" => priority(stat),
-            "process_cpu_time" => cpu_time(stat),
-            "process_size" => size(stat),
+        Ok(match what {
+            Value::ProcessName => Some(stat.name.clone()),
+            Value::ProcessState => state(stat),
+            Value::ProcessPriority => priority(stat),
+            Value::ProcessCpuTime => cpu_time(stat),
+            Value::ProcessSize => size(stat),
             _ => None,
         })
     }
@@ -128,7 +163,7 @@ impl Processes {
 
 /// One of the words of Device.DeviceInfo.ProcessStatus.Process.{i}.State.
 fn state(stat: &Stat) -> Option<String> {
-    let word = match stat.field(STATE)? {
+    let word = match stat.state.as_str() {
         "R" => "Running",
         "S" => "Sleeping",
         "I" => "Idle",
@@ -143,16 +178,15 @@ fn state(stat: &Stat) -> Option<String> {
 /// 0 (most important: real time) to 99.
 fn priority(stat: &Stat) -> Option<String> {
     // Below 0: real time; 0 to 39: nice -20 to 19.
-    let kernel: i64 = stat.number(PRIORITY)?;
+    let kernel = stat.priority?;
     Some((kernel.clamp(0, 39) * 99 / 39).to_string())
 }
 
 /// Milliseconds of processor time, in user space and kernel.
 fn cpu_time(stat: &Stat) -> Option<String> {
-    let user: u64 = stat.number(USER_TIME)?;
-    let kernel: u64 = stat.number(SYSTEM_TIME)?;
-    let ms = user
-        .saturating_add(kernel)
+    let ms = stat
+        .user?
+        .saturating_add(stat.system?)
         .saturating_mul(1000 / TICKS_PER_SECOND);
     // The parameter is an unsignedInt: it stays at its highest value after 49 days.
     Some(ms.min(u64::from(u32::MAX)).to_string())
@@ -160,8 +194,7 @@ fn cpu_time(stat: &Stat) -> Option<String> {
 
 /// KiB of memory in use.
 fn size(stat: &Stat) -> Option<String> {
-    let pages: u64 = stat.number(RESIDENT)?;
-    let kib = pages.saturating_mul(page_size()) / 1024;
+    let kib = stat.resident?.saturating_mul(page_size()) / 1024;
     Some(kib.min(u64::from(u32::MAX)).to_string())
 }
 

@@ -82,12 +82,48 @@ pub struct Processors {
     loads: HashMap<String, Load>,
     /// In the kernel's order.
     names: Vec<String>,
+    /// How often other processors were on.
+    version: u32,
+    /// `/etc/os-release` and the word that it gives.
+    release: Option<(String, Option<&'static str>)>,
+    /// It was read in this request.
+    knows_release: bool,
 }
 
 impl Processors {
     /// A new request begins.
     pub fn begin(&mut self) {
         self.read = false;
+        self.knows_release = false;
+    }
+
+    /// A number that stands while the same processors are on.
+    pub fn version(&mut self, root: &Folders) -> Result<u32, String> {
+        self.refresh(root)?;
+        Ok(self.version)
+    }
+
+    /// Device.DeviceInfo.Processor.{i}.Architecture: TR-181's word for what the firmware was
+    /// built for; `None` where it has none.
+    pub fn architecture(&mut self, root: &Folders) -> Result<Option<&'static str>, String> {
+        if !self.knows_release {
+            let release = read(root, "/etc/os-release")?.unwrap_or_default();
+            if self
+                .release
+                .as_ref()
+                .is_none_or(|(then, _)| *then != release)
+            {
+                let line = release
+                    .lines()
+                    .find_map(|line| line.strip_prefix("OPENWRT_ARCH="));
+                let word = word_of(line.unwrap_or_default().trim_matches(['"', '\'']));
+                self.release = Some((release, word));
+                // Without a word there are no rows.
+                self.version = self.version.wrapping_add(1);
+            }
+            self.knows_release = true;
+        }
+        Ok(self.release.as_ref().and_then(|(_, word)| *word))
     }
 
     /// The processors that are on: `cpu0`, `cpu1`, …
@@ -132,8 +168,8 @@ impl Processors {
     }
 
     fn take(&mut self, text: &str) {
-        let mut loads = HashMap::new();
-        self.names.clear();
+        let mut loads = HashMap::with_capacity(self.loads.len());
+        let mut names = Vec::with_capacity(self.names.len());
         let lines = text.lines().take_while(|line| line.starts_with("cpu"));
         for line in lines.take(MOST + 1) {
             let Some((name, counts)) = line.split_once(' ') else {
@@ -157,22 +193,16 @@ impl Processors {
                 }
             };
             if name != "cpu" {
-                self.names.push(name.to_owned());
+                names.push(name.to_owned());
             }
             loads.insert(name.to_owned(), load);
         }
         self.loads = loads;
+        if self.names != names {
+            self.names = names;
+            self.version = self.version.wrapping_add(1);
+        }
     }
-}
-
-/// Device.DeviceInfo.Processor.{i}.Architecture: TR-181's word for what the firmware was
-/// built for; `None` where it has none.
-pub fn architecture(root: &Folders) -> Result<Option<&'static str>, String> {
-    let release = read(root, "/etc/os-release")?.unwrap_or_default();
-    let line = release
-        .lines()
-        .find_map(|line| line.strip_prefix("OPENWRT_ARCH="));
-    Ok(word_of(line.unwrap_or_default().trim_matches(['"', '\''])))
 }
 
 fn word_of(arch: &str) -> Option<&'static str> {
@@ -198,6 +228,7 @@ mod tests {
             read: true,
             loads: all.loads.clone(),
             names: all.names.clone(),
+            ..Processors::default()
         };
         let root = Folders::new(Root::new("/".as_ref()).expect("there is a root"));
         copy.share(&root, name, share).expect("no file is read")

@@ -4,9 +4,12 @@
 //! a request; one that does not answer (the radio it sits in is off) is in error, which
 //! TR-181 has a value for.
 
+use super::kept::Found;
 use super::system::read;
 use crate::store::{Disk, Folders, RealDisk};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::os::unix::fs::DirEntryExt;
 
 /// Sensors at most.
 const MOST: usize = 32;
@@ -15,10 +18,13 @@ const MONITORS: &str = "/sys/class/hwmon";
 /// TR-181: no good reading was obtained yet.
 const NO_READING: i64 = -274;
 
-/// The sensors of this request.
+/// The sensors, looked for anew when the kernel's folders of them hold something else.
 #[derive(Debug, Default)]
 pub struct Sensors {
     known: Option<BTreeMap<String, Sensor>>,
+    /// The names of all entries, with their inodes: another device under an old name has
+    /// another one.
+    entries: Found<Vec<(OsString, u64)>>,
 }
 
 #[derive(Debug)]
@@ -33,7 +39,13 @@ struct Sensor {
 impl Sensors {
     /// A new request begins.
     pub fn begin(&mut self) {
-        self.known = None;
+        self.entries.begin();
+    }
+
+    /// A number that stands while the sensors are the same.
+    pub fn version(&mut self, root: &Folders) -> Result<u32, String> {
+        self.all(root)?;
+        Ok(self.entries.version())
     }
 
     /// The keys of the sensors: `thermal_zone0`, `hwmon1-temp1`.
@@ -77,8 +89,12 @@ impl Sensors {
     }
 
     fn all(&mut self, root: &Folders) -> Result<&BTreeMap<String, Sensor>, String> {
-        if self.known.is_none() {
-            self.known = Some(find(root));
+        if !self.entries.is_checked() {
+            let is_new = self.entries.take(all_entries(root));
+            match &mut self.known {
+                Some(known) if !is_new => known.values_mut().for_each(|s| s.degrees = None),
+                known => *known = Some(find(root)),
+            }
         }
         self.known
             .as_ref()
@@ -135,6 +151,31 @@ fn find(root: &Folders) -> BTreeMap<String, Sensor> {
         }
     }
     all
+}
+
+/// The entries of the folders of sensors.
+fn all_entries(root: &Folders) -> Vec<(OsString, u64)> {
+    let mut all = Vec::new();
+    add_entries(root, ZONES, &mut all);
+    let zones = all.len();
+    add_entries(root, MONITORS, &mut all);
+    let monitors = all.iter().skip(zones).filter_map(|(name, _)| name.to_str());
+    let dirs: Vec<String> = monitors
+        .map(|name| [MONITORS, "/", name].concat())
+        .take(MOST)
+        .collect();
+    for dir in &dirs {
+        add_entries(root, dir, &mut all);
+    }
+    all
+}
+
+fn add_entries(root: &Folders, dir: &str, all: &mut Vec<(OsString, u64)>) {
+    let real = root.folder(dir).ok();
+    let entries = real.and_then(|dir| std::fs::read_dir(dir).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        all.push((entry.file_name(), entry.ino()));
+    }
 }
 
 fn word(root: &Folders, path: &str) -> Option<String> {

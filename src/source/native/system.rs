@@ -29,14 +29,41 @@ pub fn persistent(root: &Folders) -> Result<Option<(String, String)>, String> {
     Ok(Some((kib(all), kib(free))))
 }
 
+/// What the hardware besides the board is called, found anew when the kernel says something
+/// else of its processors.
+#[derive(Debug, Default)]
+pub struct Hardware {
+    /// What the kernel said, and what is shown.
+    known: Option<(String, Option<String>)>,
+}
+
+/// Longer than this is not kept from one request to the next, bytes.
+const MAX_KEPT: usize = 4096;
+
+impl Hardware {
+    /// See [`hardware`].
+    pub fn name(&mut self, root: &Folders) -> Result<Option<String>, String> {
+        // A machine of so many processors that this is too large has no device tree either.
+        let cpuinfo = read(root, "/proc/cpuinfo").ok().flatten();
+        let cpuinfo = cpuinfo.unwrap_or_default();
+        if let Some((then, name)) = &self.known
+            && *then == cpuinfo
+        {
+            return Ok(name.clone());
+        }
+        let name = hardware(root, &cpuinfo)?;
+        self.known = (cpuinfo.len() <= MAX_KEPT).then(|| (cpuinfo, name.clone()));
+        Ok(name)
+    }
+}
+
 /// The hardware besides the board: what `/proc/cpuinfo` calls the system, else the last
-/// and most general name of the device tree. Commas would part a list.
-pub fn hardware(root: &Folders) -> Result<Option<String>, String> {
-    // A machine of so many processors that this is too large has no device tree either.
-    let cpuinfo = read(root, "/proc/cpuinfo").ok().flatten();
+/// and most general name of the device tree, which does not change while the kernel runs.
+/// Commas would part a list.
+fn hardware(root: &Folders, cpuinfo: &str) -> Result<Option<String>, String> {
     let keys = ["system type", "machine", "Hardware", "model name"];
     let named = keys.iter().find_map(|key| {
-        cpuinfo.as_deref()?.lines().find_map(|line| {
+        cpuinfo.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
             (name.trim() == *key).then(|| value.trim().to_owned())
         })
@@ -57,7 +84,7 @@ pub fn config_date(root: &Folders, package: &str) -> Result<Option<String>, Stri
         return Ok(None);
     }
     let path = root
-        .path(&format!("/etc/config/{package}"))
+        .path(&["/etc/config/", package].concat())
         .map_err(|e| e.to_string())?;
     let Ok(meta) = std::fs::metadata(&path) else {
         return Ok(None);
@@ -72,7 +99,12 @@ pub fn config_date(root: &Folders, package: &str) -> Result<Option<String>, Stri
 
 /// `None`: there is no such file, or no such process any more.
 pub fn read(root: &Folders, path: &str) -> Result<Option<String>, String> {
-    match root.read(path, LIMIT) {
+    read_up_to(root, path, LIMIT)
+}
+
+/// The same of a file that may be so many bytes long.
+pub fn read_up_to(root: &Folders, path: &str, limit: u64) -> Result<Option<String>, String> {
+    match root.read(path, limit) {
         Ok(bytes) => Ok(Some(text_of(bytes))),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) if e.raw_os_error() == Some(nix::errno::Errno::ESRCH as i32) => Ok(None),
@@ -91,18 +123,21 @@ mod tests {
         std::fs::create_dir_all(dir.join("proc/device-tree")).expect("a folder");
         let root = Folders::new(Root::new(&dir).expect("a root"));
         let write = |path: &str, text: &str| std::fs::write(dir.join(path), text).expect("written");
-        assert_eq!(hardware(&root), Ok(None));
+        assert_eq!(Hardware::default().name(&root), Ok(None));
         write(
             "proc/device-tree/compatible",
             "example,router\0mediatek,mt7986a\0",
         );
         write("proc/cpuinfo", "processor\t: 0\nBogoMIPS\t: 26.00\n");
-        assert_eq!(hardware(&root), Ok(Some("mediatek/mt7986a".to_owned())));
+        assert_eq!(
+            Hardware::default().name(&root),
+            Ok(Some("mediatek/mt7986a".to_owned()))
+        );
         write(
             "proc/cpuinfo",
             "system type\t\t: MediaTek MT7621 ver:1 eco:3\nmachine\t: x\n",
         );
-        let named = hardware(&root);
+        let named = Hardware::default().name(&root);
         std::fs::remove_dir_all(&dir).expect("gone");
         assert_eq!(named, Ok(Some("MediaTek MT7621 ver:1 eco:3".to_owned())));
     }

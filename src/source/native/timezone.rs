@@ -112,7 +112,10 @@ pub(super) fn local_time(now: i64, zone: &str) -> String {
     if now < CLOCK_FLOOR {
         return UNKNOWN_TIME.to_owned();
     }
-    let east = Zone::parse(zone).map_or(0, |zone| zone.east_at(now));
+    let east = match zone {
+        "UTC0" => 0,
+        zone => Zone::parse(zone).map_or(0, |zone| zone.east_at(now)),
+    };
     let offset = i32::try_from(east)
         .ok()
         .and_then(|s| UtcOffset::from_whole_seconds(s).ok())
@@ -121,15 +124,25 @@ pub(super) fn local_time(now: i64, zone: &str) -> String {
         return UNKNOWN_TIME.to_owned();
     };
     let t = utc.to_offset(offset);
-    let mut text = format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-        t.year(),
-        u8::from(t.month()),
-        t.day(),
-        t.hour(),
-        t.minute(),
-        t.second()
-    );
+    let mut text = String::with_capacity("2020-01-01T00:00:00+00:00".len());
+    match u16::try_from(t.year()) {
+        Ok(year @ 0..=9999) => {
+            put_two((year / 100) as u8, &mut text);
+            put_two((year % 100) as u8, &mut text);
+        }
+        _ => text.push_str(&t.year().to_string()),
+    }
+    let parts = [
+        ('-', u8::from(t.month())),
+        ('-', t.day()),
+        ('T', t.hour()),
+        (':', t.minute()),
+        (':', t.second()),
+    ];
+    for (before, part) in parts {
+        text.push(before);
+        put_two(part, &mut text);
+    }
     let minutes = east / 60;
     if minutes == 0 {
         text.push('Z');
@@ -139,6 +152,12 @@ pub(super) fn local_time(now: i64, zone: &str) -> String {
         text.push_str(&format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60));
     }
     text
+}
+
+/// Two digits of a number below 100.
+fn put_two(n: u8, text: &mut String) {
+    text.push(char::from(b'0' + n / 10 % 10));
+    text.push(char::from(b'0' + n % 10));
 }
 
 /// A time zone: seconds east of Greenwich, and in summer.

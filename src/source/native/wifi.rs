@@ -6,11 +6,12 @@
 //! must exist and belong to that phy, or it is not shown.
 
 use super::super::uci::{keys_of, wifi_standards};
+use super::counters::Counters;
+use super::names::Value;
 use super::system::read;
 use crate::store::{Disk, Folders, RealDisk};
 use crate::uci::file::{FileError, Stamp, load};
 use crate::uci::{Package, Section};
-use std::collections::HashMap;
 
 const CONFIG: &str = "/etc/config/wireless";
 const PHYS: &str = "/sys/class/ieee80211";
@@ -73,7 +74,6 @@ struct State {
     phys: Vec<Phy>,
     /// One for each interface: its device, and whether that is up.
     devices: Vec<Option<Device>>,
-    counters: Option<HashMap<String, Counters>>,
 }
 
 struct Device {
@@ -81,22 +81,6 @@ struct Device {
     /// `operstate`.
     state: String,
 }
-
-/// A line of `/proc/net/dev`: eight numbers received, eight sent.
-type Counters = [u64; 16];
-
-/// Which of a line's numbers, by the end of the value's name.
-const COUNTERS: [(&str, usize); 9] = [
-    ("wifi_bytes_received", 0),
-    ("wifi_packets_received", 1),
-    ("wifi_errors_received", 2),
-    ("wifi_discards_received", 3),
-    ("wifi_multicast_received", 7),
-    ("wifi_bytes_sent", 8),
-    ("wifi_packets_sent", 9),
-    ("wifi_errors_sent", 10),
-    ("wifi_discards_sent", 11),
-];
 
 impl Wifi {
     /// A new request begins.
@@ -108,24 +92,21 @@ impl Wifi {
     pub fn value(
         &mut self,
         root: &Folders,
-        name: &str,
+        what: Value,
         key: &str,
     ) -> Result<Option<String>, String> {
         self.refresh(root)?;
-        let (Some((_, config)), Some(state)) = (&self.config, &mut self.state) else {
+        let (Some((_, config)), Some(state)) = (&self.config, &self.state) else {
             return Ok(None);
         };
-        if let Some((_, place)) = COUNTERS.iter().find(|(n, _)| *n == name) {
-            return state.counter(root, config, key, *place);
-        }
         let radio = config.radios.iter().position(|r| r.key == key);
         if let Some((radio, at)) = radio.and_then(|i| Some((config.radios.get(i)?, i))) {
-            return Ok(match name {
-                "wifi_status" => Some(state.radio_status(config, radio, at).to_owned()),
-                "wifi_upstream" => Some(config.has_client(radio).to_string()),
-                "wifi_bands" => Some(radio.band.to_owned()).filter(|b| !b.is_empty()),
-                "wifi_supported_standards" => Some(radio.standards.join(",")),
-                "wifi_supported_widths" => Some(radio.widths()),
+            return Ok(match what {
+                Value::WifiStatus => Some(state.radio_status(config, radio, at).to_owned()),
+                Value::WifiUpstream => Some(config.has_client(radio).to_string()),
+                Value::WifiBands => Some(radio.band.to_owned()).filter(|b| !b.is_empty()),
+                Value::WifiSupportedStandards => Some(radio.standards.join(",")),
+                Value::WifiSupportedWidths => Some(radio.widths()),
                 _ => None,
             });
         }
@@ -134,18 +115,46 @@ impl Wifi {
             return Ok(None);
         };
         let device = state.devices.get(at).and_then(Option::as_ref);
-        Ok(match name {
-            "wifi_name" => Some(device.map_or(&interface.name, |d| &d.name).clone()),
-            "wifi_status" => Some(state.status(config, interface, at).to_owned()),
-            "wifi_service" => Some(state.service(config, interface, at).to_owned()),
-            "wifi_mac" => address(root, device)?.or_else(|| {
+        Ok(match what {
+            Value::WifiName => Some(device.map_or(&interface.name, |d| &d.name).clone()),
+            Value::WifiStatus => Some(state.status(config, interface, at).to_owned()),
+            Value::WifiService => Some(state.service(config, interface, at).to_owned()),
+            Value::WifiMac => address(root, device)?.or_else(|| {
                 let mac = Some(&interface.mac).filter(|m| is_address(m));
                 mac.map(|m| m.to_lowercase())
             }),
             // Which access point a client is connected to, the kernel's files do not tell.
-            "wifi_bssid" if interface.mode == "ap" => address(root, device)?,
+            Value::WifiBssid if interface.mode == "ap" => address(root, device)?,
             _ => None,
         })
+    }
+
+    /// A counter of an interface's device, or of all devices of a radio, by its column in
+    /// `/proc/net/dev`.
+    pub fn counter(
+        &mut self,
+        root: &Folders,
+        counters: &mut Counters,
+        key: &str,
+        column: u8,
+    ) -> Result<Option<u64>, String> {
+        self.refresh(root)?;
+        let (Some((_, config)), Some(state)) = (&self.config, &self.state) else {
+            return Ok(None);
+        };
+        // A file that cannot be read is told of even where there is no device.
+        let mut sum = counters.number(root, "", column)?;
+        let radio = config.radios.iter().find(|radio| radio.key == key);
+        for (interface, device) in config.interfaces.iter().zip(&state.devices) {
+            let own = match radio {
+                Some(radio) => interface.radio == radio.name,
+                None => interface.key == key,
+            };
+            if let (true, Some(device)) = (own, device) {
+                sum = sum.wrapping_add(counters.number(root, &device.name, column)?);
+            }
+        }
+        Ok(Some(sum))
     }
 
     fn refresh(&mut self, root: &Folders) -> Result<(), String> {
@@ -242,11 +251,7 @@ impl State {
         for (at, interface) in config.interfaces.iter().enumerate() {
             devices.push(device_of(root, config, &phys, at, interface));
         }
-        State {
-            phys,
-            devices,
-            counters: None,
-        }
+        State { phys, devices }
     }
 
     fn radio_status(&self, config: &Config, radio: &Radio, at: usize) -> &'static str {
@@ -298,60 +303,12 @@ impl State {
             _ => "Error",
         }
     }
-
-    /// A counter of an interface's device, or of all devices of a radio.
-    fn counter(
-        &mut self,
-        root: &Folders,
-        config: &Config,
-        key: &str,
-        place: usize,
-    ) -> Result<Option<String>, String> {
-        if self.counters.is_none() {
-            let text = read(root, "/proc/net/dev")?.unwrap_or_default();
-            let known = |name: &str| self.devices.iter().flatten().any(|d| d.name == name);
-            self.counters = Some(counters(&text, known));
-        }
-        let radio = config.radios.iter().find(|radio| radio.key == key);
-        let mut sum = 0u64;
-        for (interface, device) in config.interfaces.iter().zip(&self.devices) {
-            let own = match radio {
-                Some(radio) => interface.radio == radio.name,
-                None => interface.key == key,
-            };
-            if let (true, Some(device)) = (own, device) {
-                let line = self.counters.as_ref().and_then(|all| all.get(&device.name));
-                let count = line.and_then(|line| line.get(place)).copied();
-                sum = sum.wrapping_add(count.unwrap_or(0));
-            }
-        }
-        Ok(Some(sum.to_string()))
-    }
 }
 
 impl Device {
     fn is_up(&self) -> bool {
         self.state == "up" || self.state == "unknown"
     }
-}
-
-fn counters(text: &str, known: impl Fn(&str) -> bool) -> HashMap<String, Counters> {
-    let mut all = HashMap::new();
-    for line in text.lines() {
-        let Some((name, rest)) = line.split_once(':') else {
-            continue;
-        };
-        let name = name.trim();
-        if !known(name) {
-            continue;
-        }
-        let mut line = Counters::default();
-        for (place, number) in line.iter_mut().zip(rest.split_whitespace()) {
-            *place = number.parse().unwrap_or(0);
-        }
-        all.insert(name.to_owned(), line);
-    }
-    all
 }
 
 /// `path` is that of the hardware below `/sys/devices`, with `+1` for its second phy.

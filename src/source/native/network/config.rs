@@ -8,6 +8,7 @@ use crate::store::Folders;
 use crate::uci::file::{self, FileError, Stamp};
 use crate::uci::{Package, Section, Value};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -28,6 +29,8 @@ pub struct Interface {
     pub dns: Vec<String>,
     /// `ipv6 '0'`.
     pub without_ipv6: bool,
+    /// The device that carries its packets.
+    pub l3: Option<String>,
 }
 
 /// A device with settings: a `device` section.
@@ -43,11 +46,12 @@ pub struct Device {
 #[derive(Debug, Clone)]
 pub struct VlanPort {
     pub bridge: String,
-    pub vlan: String,
     /// The key of its `bridge-vlan` section.
     pub section: String,
     pub port: String,
     pub tagged: bool,
+    /// `vlan/port`, the key of its row.
+    pub key: String,
 }
 
 /// Both files, as far as they are needed here.
@@ -56,13 +60,18 @@ pub struct Config {
     network: Watched,
     dhcp: Watched,
     pub interfaces: Vec<Interface>,
-    by_name: HashMap<String, usize>,
+    /// Places in `interfaces`, in order of their names.
+    by_name: Vec<usize>,
+    /// The place in `by_name` that was looked up last: neighbours are asked for together.
+    last: Cell<usize>,
     pub devices: HashMap<String, Device>,
     pub vlan_ports: Vec<VlanPort>,
-    /// Places in `vlan_ports`, by bridge and `vlan/port`.
-    vlan_port_at: HashMap<(String, String), usize>,
+    /// Places in `vlan_ports`, in order of bridge and key.
+    vlan_port_at: Vec<usize>,
     /// Pools of addresses: section key and interface.
     pub pools: Vec<(String, String)>,
+    /// How often a file was read.
+    pub version: u32,
 }
 
 /// A file and the state in which it was last read.
@@ -110,9 +119,11 @@ impl Config {
     /// Reads what changed.
     pub fn refresh(&mut self, root: &Folders) {
         if let Some(package) = self.network.changed(root, "network") {
+            self.version = self.version.wrapping_add(1);
             self.take_network(&package);
         }
         if let Some(package) = self.dhcp.changed(root, "dhcp") {
+            self.version = self.version.wrapping_add(1);
             let sections = package.sections().iter().zip(keys_of(&package));
             self.pools = sections
                 .filter(|(section, _)| section.kind() == "dhcp")
@@ -148,39 +159,62 @@ impl Config {
                         let (name, flags) = port.split_once(':').unwrap_or((&port, ""));
                         self.vlan_ports.push(VlanPort {
                             bridge: bridge.to_owned(),
-                            vlan: vlan.to_owned(),
                             section: key.clone(),
                             port: name.to_owned(),
                             tagged: flags.contains('t'),
+                            key: [vlan, "/", name].concat(),
                         });
                     }
                 }
                 _ => {}
             }
         }
-        let places = self.vlan_ports.iter().enumerate();
-        self.vlan_port_at = places
-            .map(|(i, p)| ((p.bridge.clone(), format!("{}/{}", p.vlan, p.port)), i))
-            .collect();
-        let names = self.interfaces.iter().enumerate();
-        self.by_name = names
-            .map(|(i, network)| (network.name.clone(), i))
-            .collect();
+        // Stable: of several with the same key the last counts.
+        let ports = &self.vlan_ports;
+        let order = |at: &usize| ports.get(*at).map(|p| (&p.bridge, &p.key));
+        self.vlan_port_at = (0..ports.len()).rev().collect();
+        self.vlan_port_at.sort_by_key(order);
+        self.vlan_port_at.dedup_by_key(|at| order(at));
+        let interfaces = &self.interfaces;
+        let order = |at: &usize| interfaces.get(*at).map(|i| &i.name);
+        self.by_name = (0..interfaces.len()).rev().collect();
+        self.by_name.sort_by_key(order);
+        self.by_name.dedup_by_key(|at| order(at));
+        for at in 0..self.interfaces.len() {
+            let name = self.interfaces.get(at).map(|i| i.name.clone());
+            let l3 = name.and_then(|name| self.carries(&name).map(Cow::into_owned));
+            if let Some(interface) = self.interfaces.get_mut(at) {
+                interface.l3 = l3;
+            }
+        }
     }
 
     /// A port in a VLAN of a bridge, by `vlan/port`.
     pub fn vlan_port(&self, bridge: &str, key: &str) -> Option<&VlanPort> {
-        let at = self.vlan_port_at.get(&(bridge.to_owned(), key.to_owned()));
-        self.vlan_ports.get(*at?)
+        let wanted = Some((bridge, key));
+        let of = |at: &usize| self.vlan_ports.get(*at).map(|p| (&*p.bridge, &*p.key));
+        let at = self.vlan_port_at.binary_search_by(|at| of(at).cmp(&wanted));
+        self.vlan_ports.get(*self.vlan_port_at.get(at.ok()?)?)
     }
 
     /// The network of this name.
     pub fn interface(&self, name: &str) -> Option<&Interface> {
-        self.interfaces.get(*self.by_name.get(name)?)
+        let at = |place: usize| self.interfaces.get(*self.by_name.get(place)?);
+        if let Some(last) = at(self.last.get()).filter(|i| i.name == name) {
+            return Some(last);
+        }
+        let of = |at: &usize| self.interfaces.get(*at).map(|i| i.name.as_str());
+        let place = self.by_name.binary_search_by(|at| of(at).cmp(&Some(name)));
+        self.last.set(place.ok()?);
+        at(self.last.get())
     }
 
     /// The device that carries the network's packets.
-    pub fn l3_device(&self, name: &str) -> Option<Cow<'_, str>> {
+    pub fn l3_device(&self, name: &str) -> Option<&str> {
+        self.interface(name)?.l3.as_deref()
+    }
+
+    fn carries(&self, name: &str) -> Option<Cow<'_, str>> {
         let mut network = self.interface(name)?;
         // `@wan` names another network; a circle of them ends here.
         for _ in 0..8 {
@@ -266,6 +300,7 @@ fn interface(section: &Section, name: String) -> Interface {
         ip6assign: section.get("ip6assign").is_some(),
         dns: words(section, "dns"),
         without_ipv6: text(section, "ipv6") == Some("0"),
+        l3: None,
         name,
     }
 }

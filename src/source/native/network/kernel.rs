@@ -1,30 +1,16 @@
-//! What the kernel and the router's programs tell of networks in text files: counters,
-//! routes, addresses, leases, name servers. Each file is read at most once a request.
+//! What the kernel and the router's programs tell of networks in text files: routes,
+//! addresses, leases, name servers. Each file is read at most once a request, and understood
+//! again when it says something else.
 
-use crate::source::text_of;
+use super::super::kept::Kept;
 use crate::store::Folders;
-use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Bytes of one file at most.
-const MAX_FILE: u64 = 1 << 20;
+pub const MAX_FILE: u64 = 1 << 20;
 /// Lines that are looked at, of one file.
-const MAX_LINES: usize = 20_000;
-
-/// The counters that `/proc/net/dev` has, by their names in sysfs and their columns.
-pub const COUNTERS: [(&str, usize); 10] = [
-    ("rx_bytes", 0),
-    ("rx_packets", 1),
-    ("rx_errors", 2),
-    ("rx_dropped", 3),
-    ("multicast", 7),
-    ("tx_bytes", 8),
-    ("tx_packets", 9),
-    ("tx_errors", 10),
-    ("tx_dropped", 11),
-    ("collisions", 13),
-];
+pub const MAX_LINES: usize = 20_000;
 
 /// A route of IPv4.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +26,8 @@ pub struct Route {
 pub struct Address6 {
     pub device: String,
     pub address: Ipv6Addr,
+    /// As the row of its table is named.
+    pub key: String,
     pub length: u8,
     /// `IFA_F_…` of the kernel, eight bits of them.
     pub flags: u8,
@@ -54,97 +42,99 @@ pub struct Lease {
     pub address: Ipv4Addr,
 }
 
-/// The counters of each device.
-type Counters = HashMap<String, Vec<u64>>;
+/// All leases.
+#[derive(Debug, Default)]
+pub struct Leases {
+    pub all: Vec<Lease>,
+    /// Places in `all`.
+    by_mac: HashMap<String, usize>,
+}
+
+impl Leases {
+    /// The lease of a MAC address.
+    pub fn of(&self, mac: &str) -> Option<&Lease> {
+        self.all.get(*self.by_mac.get(mac)?)
+    }
+}
+
 /// Networks and their name servers.
 type Servers = Vec<(String, IpAddr)>;
 
-/// The files of one request.
+/// The files, as they were read last.
 #[derive(Default)]
 pub struct Kernel {
-    counters: OnceCell<Counters>,
-    routes: OnceCell<Vec<Route>>,
-    addresses6: OnceCell<Vec<Address6>>,
-    on_link6: OnceCell<Vec<(String, String)>>,
-    leases: OnceCell<Vec<Lease>>,
-    lease_of: OnceCell<HashMap<String, usize>>,
-    neighbours: OnceCell<HashMap<String, bool>>,
-    servers: OnceCell<Servers>,
+    routes: Kept<Vec<Route>>,
+    addresses6: Kept<Vec<Address6>>,
+    on_link6: Kept<Vec<(String, String)>>,
+    leases: Kept<Leases>,
+    neighbours: Kept<HashMap<String, bool>>,
+    servers: Kept<Servers>,
 }
 
-fn text(root: &Folders, path: &str) -> String {
-    text_of(root.read(path, MAX_FILE).unwrap_or_default())
+fn bytes(root: &Folders, path: &str) -> Vec<u8> {
+    root.read(path, MAX_FILE).unwrap_or_default()
 }
 
 impl Kernel {
-    /// One counter of a device; `None`: there is no such device.
-    pub fn counter(&self, root: &Folders, device: &str, column: usize) -> Option<u64> {
-        let counters = self.counters.get_or_init(|| {
-            let text = text(root, "/proc/net/dev");
-            let lines = text.lines().skip(2).take(MAX_LINES);
-            let parse = |line: &str| {
-                let (device, numbers) = line.split_once(':')?;
-                let numbers = numbers.split_whitespace().map(|n| n.parse().unwrap_or(0));
-                Some((device.trim().to_owned(), numbers.collect()))
-            };
-            lines.filter_map(parse).collect()
-        });
-        counters.get(device)?.get(column).copied()
+    /// A new request begins.
+    pub fn begin(&mut self) {
+        self.routes.begin();
+        self.addresses6.begin();
+        self.on_link6.begin();
+        self.leases.begin();
+        self.neighbours.begin();
+        self.servers.begin();
     }
 
     /// The main table of routes.
-    pub fn routes(&self, root: &Folders) -> &[Route] {
-        self.routes.get_or_init(|| {
-            let text = text(root, "/proc/net/route");
+    pub fn routes(&mut self, root: &Folders) -> &[Route] {
+        let read = || bytes(root, "/proc/net/route");
+        let (routes, _) = self.routes.get(read, |text| {
             let lines = text.lines().skip(1).take(MAX_LINES);
             lines.filter_map(route).collect()
-        })
-    }
-
-    /// The addresses of IPv6 that are in force.
-    pub fn addresses6(&self, root: &Folders) -> &[Address6] {
-        self.addresses6.get_or_init(|| {
-            let text = text(root, "/proc/net/if_inet6");
-            text.lines().take(MAX_LINES).filter_map(address6).collect()
-        })
-    }
-
-    /// Prefixes of IPv6 that lie on a link: device and prefix.
-    pub fn on_link6(&self, root: &Folders) -> &[(String, String)] {
-        self.on_link6.get_or_init(|| {
-            let text = text(root, "/proc/net/ipv6_route");
-            text.lines().take(MAX_LINES).filter_map(on_link6).collect()
-        })
-    }
-
-    /// dnsmasq's leases.
-    pub fn leases(&self, root: &Folders) -> &[Lease] {
-        self.leases.get_or_init(|| {
-            let text = text(root, "/tmp/dhcp.leases");
-            text.lines().take(MAX_LINES).filter_map(lease).collect()
-        })
-    }
-
-    /// The lease of a MAC address.
-    pub fn lease_of(&self, root: &Folders, mac: &str) -> Option<&Lease> {
-        let all = self.leases(root);
-        let places = self.lease_of.get_or_init(|| {
-            let places = all.iter().enumerate();
-            places.map(|(i, lease)| (lease.mac.clone(), i)).collect()
         });
-        all.get(*places.get(mac)?)
+        routes
+    }
+
+    /// The addresses of IPv6 that are in force, and a number that stands while they do.
+    pub fn addresses6(&mut self, root: &Folders) -> (&[Address6], u32) {
+        let read = || bytes(root, "/proc/net/if_inet6");
+        let (all, version) = self
+            .addresses6
+            .get(read, |text| lines(&text).filter_map(address6).collect());
+        (all, version)
+    }
+
+    /// Prefixes of IPv6 that lie on a link, device and prefix, and a number as above.
+    pub fn on_link6(&mut self, root: &Folders) -> (&[(String, String)], u32) {
+        let read = || bytes(root, "/proc/net/ipv6_route");
+        let (all, version) = self
+            .on_link6
+            .get(read, |text| lines(&text).filter_map(on_link6).collect());
+        (all, version)
+    }
+
+    /// dnsmasq's leases, and a number as above.
+    pub fn leases(&mut self, root: &Folders) -> (&Leases, u32) {
+        let read = || bytes(root, "/tmp/dhcp.leases");
+        self.leases.get(read, |text| {
+            let all: Vec<Lease> = lines(&text).filter_map(lease).collect();
+            let places = all.iter().enumerate();
+            let by_mac = places.map(|(i, lease)| (lease.mac.clone(), i)).collect();
+            Leases { all, by_mac }
+        })
     }
 
     /// Whether a MAC address answers on a link.
-    pub fn is_active(&self, root: &Folders, mac: &str) -> bool {
-        let neighbours = self.neighbours.get_or_init(|| {
-            let text = text(root, "/proc/net/arp");
+    pub fn is_active(&mut self, root: &Folders, mac: &str) -> bool {
+        let read = || bytes(root, "/proc/net/arp");
+        let (neighbours, _) = self.neighbours.get(read, |text| {
             let mut all: HashMap<String, bool> = HashMap::new();
             for line in text.lines().skip(1).take(MAX_LINES) {
-                let fields: Vec<&str> = line.split_whitespace().collect();
-                if let [_, _, flags, mac, ..] = fields.as_slice() {
-                    let complete = matches!(*flags, "0x2" | "0x6");
-                    *all.entry((*mac).to_owned()).or_default() |= complete;
+                let mut fields = line.split_whitespace().skip(2);
+                if let (Some(flags), Some(mac)) = (fields.next(), fields.next()) {
+                    let complete = matches!(flags, "0x2" | "0x6");
+                    *all.entry(mac.to_owned()).or_default() |= complete;
                 }
             }
             all
@@ -152,17 +142,23 @@ impl Kernel {
         neighbours.get(mac).copied().unwrap_or(false)
     }
 
-    /// Name servers by network, as netifd writes them for dnsmasq.
-    pub fn servers(&self, root: &Folders) -> &[(String, IpAddr)] {
-        self.servers.get_or_init(|| {
-            let mut all = text(root, "/tmp/resolv.conf.d/resolv.conf.auto");
-            if all.is_empty() {
+    /// Name servers by network, as netifd writes them for dnsmasq, and a number as above.
+    pub fn servers(&mut self, root: &Folders) -> (&[(String, IpAddr)], u32) {
+        let read = || {
+            let all = bytes(root, "/tmp/resolv.conf.d/resolv.conf.auto");
+            match all.is_empty() {
                 // Where it was before 21.02.
-                all = text(root, "/tmp/resolv.conf.auto");
+                true => bytes(root, "/tmp/resolv.conf.auto"),
+                false => all,
             }
-            servers(&all)
-        })
+        };
+        let (all, version) = self.servers.get(read, |text| servers(&text));
+        (all, version)
     }
+}
+
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().take(MAX_LINES)
 }
 
 /// `wan 00000000 0100A8C0 0003 0 0 0 00000000 …`: addresses are in memory's order of octets.
@@ -193,9 +189,11 @@ fn address6(line: &str) -> Option<Address6> {
     let [address, _, length, _, flags, device] = fields.as_slice() else {
         return None;
     };
+    let address = octets6(address)?;
     Some(Address6 {
         device: (*device).to_owned(),
-        address: octets6(address)?,
+        address,
+        key: address.to_string(),
         length: u8::from_str_radix(length, 16).ok()?,
         // Later kernels have more flags than this file's two digits.
         flags: (u32::from_str_radix(flags, 16).ok()? & 0xff) as u8,

@@ -6,60 +6,20 @@ mod config;
 mod kernel;
 mod stack;
 
+use super::kept::Found;
+use super::names::Net;
+use super::put_number;
 use super::timezone::local_time;
 use crate::source::is_row_key;
 use crate::store::Folders;
 use config::Config;
-use kernel::{COUNTERS, Kernel};
+use kernel::Kernel;
 use nix::ifaddrs::InterfaceAddressIterator;
 use serde::Deserialize;
 use std::cell::OnceCell;
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
-
-/// Names of values computed here, but for the counters.
-pub const VALUES: [&str; 32] = [
-    "dns_server_address",
-    "dns_server_network",
-    "dns_server_type",
-    "host_network",
-    "interface_address",
-    "interface_address_status",
-    "interface_addressing",
-    "interface_dhcp_status",
-    "interface_dns",
-    "interface_ipv4",
-    "interface_ipv4_mask",
-    "interface_ipv6",
-    "interface_lower",
-    "interface_mask",
-    "interface_mtu",
-    "interface_peer",
-    "interface_routers",
-    "interface_service_status",
-    "interface_status",
-    "interface_type",
-    "ipv6_address_origin",
-    "ipv6_address_status",
-    "ipv6_capable",
-    "ipv6_prefix_origin",
-    "is_management_port",
-    "is_upstream",
-    "lease_address",
-    "lease_expiry",
-    "link_lower",
-    "port_lower",
-    "stack_higher",
-    "stack_lower",
-];
-
-/// Further values: of the ports of VLANs and of hosts.
-pub const MORE: [&str; 4] = [
-    "host_active",
-    "vlan_port_port",
-    "vlan_port_untagged",
-    "vlan_port_vlan",
-];
 
 /// Names of tables listed here.
 pub const TABLES: [&str; 9] = [
@@ -74,29 +34,22 @@ pub const TABLES: [&str; 9] = [
     "vlan_ports",
 ];
 
-/// Whether a name is a counter: `device_` or `interface_` and a name of sysfs.
-pub fn is_counter(name: &str) -> bool {
-    counter(name).is_some()
-}
+/// An address of IPv4: device, address, mask.
+type Address4 = (String, Ipv4Addr, Option<Ipv4Addr>);
 
-/// The kind of row, and the column in `/proc/net/dev`.
-fn counter(name: &str) -> Option<(bool, usize)> {
-    let (of_interface, name) = match name.strip_prefix("interface_") {
-        Some(rest) => (true, rest),
-        None => (false, name.strip_prefix("device_")?),
-    };
-    let found = COUNTERS.iter().find(|(counter, _)| *counter == name);
-    found.map(|(_, column)| (of_interface, *column))
-}
-
-/// Everything known of networks in one request; the configuration outlasts it.
+/// Everything known of networks in one request; what is good while files stay as they are
+/// outlasts it.
 #[derive(Default)]
 pub struct Networks {
     config: Config,
     /// Looked at in this request.
     is_fresh: bool,
     kernel: Kernel,
-    addresses: OnceCell<Vec<(String, Ipv4Addr, Option<Ipv4Addr>)>>,
+    addresses: Found<Vec<Address4>>,
+    /// Which devices are ports of Ethernet, of those that the stack asks for.
+    physical: Found<Vec<(String, bool)>>,
+    /// The network whose state was looked at last in this request.
+    state: Option<(String, &'static str)>,
     upstream: OnceCell<Vec<String>>,
 }
 
@@ -122,10 +75,12 @@ struct BoardPorts {
 
 impl Networks {
     /// A new request begins.
-    pub fn clear(&mut self) {
+    pub fn begin(&mut self) {
         self.is_fresh = false;
-        self.kernel = Kernel::default();
-        self.addresses.take();
+        self.kernel.begin();
+        self.addresses.begin();
+        self.physical.begin();
+        self.state = None;
     }
 
     fn refresh(&mut self, root: &Folders) {
@@ -135,167 +90,200 @@ impl Networks {
         }
     }
 
-    /// A value of the row that these keys name; `None`: there is none.
-    pub fn value(&mut self, root: &Folders, name: &str, rows: &[String]) -> Option<String> {
+    /// The device that carries a network's packets.
+    pub fn l3_device(&mut self, root: &Folders, network: &str) -> Option<&str> {
+        self.refresh(root);
+        self.config.l3_device(network)
+    }
+
+    /// Appends a value of the row that these keys name; `None`: there is none.
+    pub fn value(
+        &mut self,
+        root: &Folders,
+        what: Net,
+        rows: &[String],
+        out: &mut String,
+    ) -> Option<()> {
         self.refresh(root);
         let row = rows.last().map_or("", String::as_str);
         let around = rows.iter().rev().nth(1).map_or("", String::as_str);
-        if let Some((of_interface, column)) = counter(name) {
-            let l3;
-            let device = if of_interface {
-                l3 = self.config.l3_device(row)?;
-                &*l3
-            } else {
-                row
-            };
-            return self
-                .kernel
-                .counter(root, device, column)
-                .map(|n| n.to_string());
-        }
-        let word = |text: &str| Some(text.to_owned());
-        let boolean = |is: bool| word(if is { "1" } else { "0" });
-        match name {
-            "interface_status" => word(self.status(root, row)),
-            "interface_service_status" => word(self.enabled(root, row)),
-            "interface_address_status" => word(self.enabled(root, around)),
-            "interface_dhcp_status" => {
+        // Writing to a String does not fail.
+        match what {
+            Net::InterfaceStatus => out.push_str(self.status(root, row)),
+            Net::InterfaceServiceStatus => out.push_str(self.enabled(root, row)),
+            Net::InterfaceAddressStatus => out.push_str(self.enabled(root, around)),
+            Net::InterfaceDhcpStatus => {
                 let bound = self.of_device(row).next().is_some();
-                word(if bound { "Bound" } else { "Init" })
+                out.push_str(if bound { "Bound" } else { "Init" });
             }
-            "interface_type" => word(self.kind(row)),
-            "interface_mtu" => {
+            Net::InterfaceType => out.push_str(self.kind(row)),
+            Net::InterfaceMtu => {
                 let device = self.config.l3_device(row)?;
-                let mtu: u32 = sysfs(root, &device, "mtu")?.parse().ok()?;
+                let mtu: u32 = sysfs(root, device, "mtu")?.parse().ok()?;
                 // lo has one more than TR-181 can say.
-                Some(mtu.min(65_535).to_string())
+                put_number(u64::from(mtu.min(65_535)), out);
             }
-            "interface_ipv6" => boolean(self.has_ipv6(root, row)),
-            "interface_lower" => self.config.interface_lower(row),
-            "link_lower" => {
+            Net::InterfaceIpv6 => put_bool(self.has_ipv6(root, row), out),
+            Net::InterfaceLower => out.push_str(&self.config.interface_lower(row)?),
+            Net::LinkLower => {
                 if self.config.is_bridge(row) {
-                    return Some(format!("Device.Bridging.Bridge.{{i}}.Port.={row}/{row}"));
+                    let _ = write!(out, "Device.Bridging.Bridge.{{i}}.Port.={row}/{row}");
+                } else {
+                    out.push_str("Device.Ethernet.Interface.=");
+                    out.push_str(row);
                 }
-                Some(format!("Device.Ethernet.Interface.={row}"))
             }
-            "port_lower" => Some(self.config.port_lower(around, row).join(",")),
-            "interface_address" => self.address(around, row).map(|a| a.0.to_string()),
-            "interface_mask" => self.address(around, row)?.1.map(|mask| mask.to_string()),
-            "interface_addressing" => word(match self.config.interface(around)?.proto.as_str() {
-                "dhcp" => "DHCP",
-                "pppoe" | "pppoa" | "ppp" | "pptp" | "l2tp" => "IPCP",
-                _ => "Static",
-            }),
-            "interface_ipv4" => self.of_device(row).next().map(|(_, a, _)| a.to_string()),
-            "interface_ipv4_mask" => self.of_device(row).next()?.2.map(|m| m.to_string()),
-            "interface_peer" => {
+            Net::PortLower => out.push_str(&self.config.port_lower(around, row).join(",")),
+            Net::InterfaceAddress => {
+                let (address, _) = self.address(around, row)?;
+                let _ = write!(out, "{address}");
+            }
+            Net::InterfaceMask => {
+                let mask = self.address(around, row)?.1?;
+                let _ = write!(out, "{mask}");
+            }
+            Net::InterfaceAddressing => {
+                out.push_str(match self.config.interface(around)?.proto.as_str() {
+                    "dhcp" => "DHCP",
+                    "pppoe" | "pppoa" | "ppp" | "pptp" | "l2tp" => "IPCP",
+                    _ => "Static",
+                });
+            }
+            Net::InterfaceIpv4 => {
+                let (_, address, _) = self.of_device(row).next()?;
+                let _ = write!(out, "{address}");
+            }
+            Net::InterfaceIpv4Mask => {
+                let mask = self.of_device(row).next()?.2?;
+                let _ = write!(out, "{mask}");
+            }
+            Net::InterfacePeer => {
                 let device = self.config.l3_device(row)?;
                 let mut routes = self.kernel.routes(root).iter();
                 let host = Ipv4Addr::BROADCAST;
                 let peer = routes
                     .find(|r| r.device == device && r.mask == host && r.gateway.is_unspecified());
-                peer.map(|route| route.to.to_string())
+                let _ = write!(out, "{}", peer?.to);
             }
-            "interface_routers" => {
+            Net::InterfaceRouters => {
                 let device = self.config.l3_device(row)?;
                 let routes = self.kernel.routes(root).iter();
                 let default = routes.filter(|r| {
                     r.device == device && r.to.is_unspecified() && !r.gateway.is_unspecified()
                 });
-                let all: Vec<String> = default.map(|r| r.gateway.to_string()).collect();
-                Some(all.join(","))
+                put_list(default.map(|r| r.gateway), out);
             }
-            "interface_dns" => {
-                let servers = self.kernel.servers(root).iter();
+            Net::InterfaceDns => {
+                let servers = self.kernel.servers(root).0.iter();
                 let own = servers.filter(|(network, a)| network == row && a.is_ipv4());
-                let all: Vec<String> = own.take(2).map(|(_, a)| a.to_string()).collect();
-                Some(all.join(","))
+                put_list(own.take(2).map(|(_, a)| a), out);
             }
-            "ipv6_capable" => {
+            Net::Ipv6Capable => {
                 let path = root.path("/proc/net/if_inet6").ok()?;
-                boolean(path.exists())
+                put_bool(path.exists(), out);
             }
-            "ipv6_address_status" => {
+            Net::Ipv6AddressStatus => {
                 let flags = self.address6(root, around, row)?.flags;
-                word(match flags {
+                out.push_str(match flags {
                     f if f & 0x08 != 0 => "Duplicate",
                     f if f & 0x04 != 0 => "Optimistic",
                     f if f & 0x40 != 0 => "Tentative",
                     f if f & 0x20 != 0 => "Deprecated",
                     _ => "Preferred",
-                })
+                });
             }
-            "ipv6_address_origin" => {
-                let address = self.address6(root, around, row)?;
+            Net::Ipv6AddressOrigin => {
+                let found = self.address6(root, around, row)?;
+                let (address, length) = (found.address, found.length);
                 let network = self.config.interface(around)?;
                 let own = |text: &String| text.split('/').next() == Some(row);
-                word(
-                    if address.address.is_unicast_link_local() || address.address.is_loopback() {
+                out.push_str(
+                    if address.is_unicast_link_local() || address.is_loopback() {
                         "WellKnown"
                     } else if network.ip6addr.iter().any(own) {
                         "Static"
-                    } else if network.proto == "dhcpv6" && address.length == 128 {
+                    } else if network.proto == "dhcpv6" && length == 128 {
                         "DHCPv6"
                     } else {
                         "AutoConfigured"
                     },
-                )
+                );
             }
-            "ipv6_prefix_origin" => {
+            Net::Ipv6PrefixOrigin => {
                 let network = self.config.interface(around)?;
-                word(if network.ip6prefix.iter().any(|p| p == row) {
+                out.push_str(if network.ip6prefix.iter().any(|p| p == row) {
                     "Static"
                 } else if network.ip6assign {
                     "Child"
                 } else {
                     "RouterAdvertisement"
-                })
+                });
             }
-            "is_management_port" => boolean(row == around),
-            "is_upstream" => boolean(self.upstream(root).iter().any(|device| device == row)),
-            "vlan_port_vlan" => self
-                .config
-                .vlan_port(around, row)
-                .map(|p| p.section.clone()),
-            "vlan_port_port" => self.config.vlan_port(around, row).map(|p| p.port.clone()),
-            "vlan_port_untagged" => boolean(!self.config.vlan_port(around, row)?.tagged),
-            "dns_server_address" => row.split_once('/').map(|(_, address)| address.to_owned()),
-            "dns_server_network" => row.split_once('/').map(|(network, _)| network.to_owned()),
-            "dns_server_type" => {
+            Net::IsManagementPort => put_bool(row == around, out),
+            Net::IsUpstream => {
+                put_bool(self.upstream(root).iter().any(|device| device == row), out);
+            }
+            Net::VlanPortVlan => out.push_str(&self.config.vlan_port(around, row)?.section),
+            Net::VlanPortPort => out.push_str(&self.config.vlan_port(around, row)?.port),
+            Net::VlanPortUntagged => put_bool(!self.config.vlan_port(around, row)?.tagged, out),
+            Net::DnsServerAddress => out.push_str(row.split_once('/')?.1),
+            Net::DnsServerNetwork => out.push_str(row.split_once('/')?.0),
+            Net::DnsServerType => {
                 let (name, address) = row.split_once('/')?;
                 let network = self.config.interface(name)?;
-                word(match network.proto.as_str() {
+                out.push_str(match network.proto.as_str() {
                     _ if network.dns.iter().any(|d| d == address) => "Static",
                     "dhcp" => "DHCPv4",
                     "dhcpv6" => "DHCPv6",
                     "pppoe" | "pppoa" | "ppp" | "pptp" | "l2tp" => "IPCP",
                     _ => "Static",
-                })
+                });
             }
-            "lease_address" => Some(self.kernel.lease_of(root, row)?.address.to_string()),
-            "lease_expiry" => {
-                let mac = around;
-                let expires = self.kernel.lease_of(root, mac)?.expires;
-                match expires {
-                    0 => word("9999-12-31T23:59:59Z"),
-                    at => Some(local_time(at, "UTC0")),
-                }
+            Net::LeaseAddress => {
+                let lease = self.kernel.leases(root).0.of(row)?;
+                let _ = write!(out, "{}", lease.address);
             }
-            "host_network" => {
-                let address = self.kernel.lease_of(root, row)?.address;
+            Net::LeaseExpiry => match self.kernel.leases(root).0.of(around)?.expires {
+                0 => out.push_str("9999-12-31T23:59:59Z"),
+                at => out.push_str(&local_time(at, "UTC0")),
+            },
+            Net::HostNetwork => {
+                let address = self.kernel.leases(root).0.of(row)?.address;
                 let mut all = self.config.interfaces.iter();
                 let own = |name: &str| {
                     let network = self.config.network_of(name)?;
                     network.offset(address)
                 };
-                all.find(|i| i.name != "loopback" && own(&i.name).is_some())
-                    .map(|i| i.name.clone())
+                let network = all.find(|i| i.name != "loopback" && own(&i.name).is_some())?;
+                out.push_str(&network.name);
             }
-            "host_active" => boolean(self.kernel.is_active(root, row)),
-            "stack_higher" => Some(row.split_once('>')?.0.to_owned()),
-            "stack_lower" => Some(row.split_once('>')?.1.to_owned()),
-            _ => None,
+            Net::HostActive => put_bool(self.kernel.is_active(root, row), out),
+            Net::StackHigher => out.push_str(row.split_once('>')?.0),
+            Net::StackLower => out.push_str(row.split_once('>')?.1),
         }
+        Some(())
+    }
+
+    /// A number that stands while the rows of all tables of this name do.
+    pub fn version(&mut self, root: &Folders, table: &str) -> u32 {
+        self.refresh(root);
+        // Each of them only grows, and so does their sum.
+        let other = match table {
+            "interface_addresses" => {
+                self.load_addresses();
+                self.addresses.version()
+            }
+            "ipv6_addresses" => self.kernel.addresses6(root).1,
+            "ipv6_prefixes" => self.kernel.on_link6(root).1,
+            "name_servers" => self.kernel.servers(root).1,
+            "pool_clients" | "pool_client_addresses" => self.kernel.leases(root).1,
+            "interface_stack" => {
+                self.load_physical(root);
+                self.physical.version()
+            }
+            _ => 0,
+        };
+        self.config.version.wrapping_add(other)
     }
 
     /// The keys of a table's rows.
@@ -318,16 +306,16 @@ impl Networks {
                 let Some(device) = self.config.l3_device(parent) else {
                     return Vec::new();
                 };
-                let all = self.kernel.addresses6(root).iter();
+                let all = self.kernel.addresses6(root).0.iter();
                 let own = all.filter(|a| a.device == device);
-                own.map(|a| a.address.to_string()).collect()
+                own.map(|a| a.key.clone()).collect()
             }
             "ipv6_prefixes" => {
                 let Some(network) = self.config.interface(parent) else {
                     return Vec::new();
                 };
                 let device = self.config.l3_device(parent).unwrap_or_default();
-                let on_link = self.kernel.on_link6(root).iter();
+                let on_link = self.kernel.on_link6(root).0.iter();
                 let on_link = on_link
                     .filter(|(d, _)| *d == device)
                     .map(|(_, prefix)| prefix);
@@ -339,11 +327,11 @@ impl Networks {
             "vlan_ports" => {
                 let all = self.config.vlan_ports.iter();
                 let own = all.filter(|p| p.bridge == parent);
-                own.map(|p| format!("{}/{}", p.vlan, p.port)).collect()
+                own.map(|p| p.key.clone()).collect()
             }
             "name_servers" => {
                 let mut seen = HashSet::new();
-                let servers = self.kernel.servers(root).iter();
+                let servers = self.kernel.servers(root).0.iter();
                 let keys = servers.map(|(network, address)| format!("{network}/{address}"));
                 keys.filter(|key| seen.insert(key.clone())).collect()
             }
@@ -353,38 +341,67 @@ impl Networks {
                 let Some(network) = network else {
                     return Vec::new();
                 };
-                let leases = self.kernel.leases(root).iter();
+                let leases = self.kernel.leases(root).0.all.iter();
                 let own = leases.filter(|l| network.offset(l.address).is_some());
                 own.map(|l| l.mac.clone()).collect()
             }
             "pool_client_addresses" => {
-                let lease = self.kernel.lease_of(root, parent);
+                let lease = self.kernel.leases(root).0.of(parent);
                 lease.map(|l| l.address.to_string()).into_iter().collect()
             }
             "interface_stack" => {
-                let physical = |device: &str| {
-                    let path = format!("/sys/class/net/{device}/device");
-                    let is_there = |path: &str| root.path(path).is_ok_and(|p| p.exists());
-                    is_row_key(device)
-                        && is_there(&path)
-                        && !is_there(&format!("/sys/class/net/{device}/phy80211"))
-                };
-                self.config.stack(&physical)
+                self.load_physical(root);
+                let known = self.physical.now.as_deref().unwrap_or_default();
+                self.config.stack(&|device| {
+                    let found = known.binary_search_by(|(name, _)| name.as_str().cmp(device));
+                    found.is_ok_and(|at| known.get(at).is_some_and(|(_, is)| *is))
+                })
             }
             _ => Vec::new(),
         }
     }
 
+    /// Looks which of the devices that the stack asks for are ports of Ethernet.
+    fn load_physical(&mut self, root: &Folders) {
+        if self.physical.is_checked() {
+            return;
+        }
+        let mut found = self.config.maybe_ports();
+        let mut path = String::new();
+        let mut holds = |device: &str, entry: &str| {
+            path.clear();
+            for part in ["/sys/class/net/", device, "/", entry] {
+                path.push_str(part);
+            }
+            root.exists(&path)
+        };
+        for (device, is_port) in &mut found {
+            *is_port = is_row_key(device) && holds(device, "device") && !holds(device, "phy80211");
+        }
+        self.physical.take(found);
+    }
+
     /// TR-181's word for the state of a network's device.
-    fn status(&self, root: &Folders, name: &str) -> &'static str {
+    fn status(&mut self, root: &Folders, name: &str) -> &'static str {
+        if let Some((known, state)) = &self.state
+            && known == name
+        {
+            return state;
+        }
+        let state = self.state_of(root, name);
+        self.state = Some((name.to_owned(), state));
+        state
+    }
+
+    fn state_of(&self, root: &Folders, name: &str) -> &'static str {
         let Some(network) = self.config.interface(name) else {
             return "Unknown";
         };
         if network.disabled {
             return "Down";
         }
-        let device = self.config.l3_device(name);
-        let state = device.and_then(|device| sysfs(root, &device, "operstate"));
+        let device = network.l3.as_deref();
+        let state = device.and_then(|device| sysfs(root, device, "operstate"));
         match state.as_deref() {
             // Devices without a carrier of their own, as lo and PPP, say unknown.
             Some("up" | "unknown") => "Up",
@@ -395,7 +412,7 @@ impl Networks {
         }
     }
 
-    fn enabled(&self, root: &Folders, name: &str) -> &'static str {
+    fn enabled(&mut self, root: &Folders, name: &str) -> &'static str {
         match self.status(root, name) {
             "Up" => "Enabled",
             _ => "Disabled",
@@ -423,29 +440,35 @@ impl Networks {
         if self.config.interface(name).is_some_and(|i| i.without_ipv6) || !is_row_key(&device) {
             return false;
         }
-        let path = format!("/proc/sys/net/ipv6/conf/{device}/disable_ipv6");
+        let path = ["/proc/sys/net/ipv6/conf/", device, "/disable_ipv6"].concat();
         root.read(&path, 64)
             .is_ok_and(|text| text.trim_ascii() == b"0")
     }
 
+    fn load_addresses(&mut self) {
+        if !self.addresses.is_checked() {
+            self.addresses.take(kernel_addresses());
+        }
+    }
+
     /// The addresses that the kernel has for a network, in its order.
-    fn of_device(&self, name: &str) -> impl Iterator<Item = &(String, Ipv4Addr, Option<Ipv4Addr>)> {
+    fn of_device(&mut self, name: &str) -> impl Iterator<Item = &Address4> {
+        self.load_addresses();
         let device = self.config.l3_device(name).unwrap_or_default();
-        let all = self.addresses.get_or_init(kernel_addresses).iter();
+        let all = self.addresses.now.as_deref().unwrap_or_default().iter();
         all.filter(move |(d, _, _)| *d == device)
     }
 
     /// The address that a row is, by its place.
-    fn address(&self, name: &str, place: &str) -> Option<(Ipv4Addr, Option<Ipv4Addr>)> {
+    fn address(&mut self, name: &str, place: &str) -> Option<(Ipv4Addr, Option<Ipv4Addr>)> {
         let n = place.parse::<usize>().ok()?.checked_sub(1)?;
         self.of_device(name).nth(n).map(|(_, a, mask)| (*a, *mask))
     }
 
-    fn address6(&self, root: &Folders, name: &str, address: &str) -> Option<&kernel::Address6> {
+    fn address6(&mut self, root: &Folders, name: &str, address: &str) -> Option<&kernel::Address6> {
         let device = self.config.l3_device(name)?;
-        let address: Ipv6Addr = address.parse().ok()?;
-        let mut all = self.kernel.addresses6(root).iter();
-        all.find(|a| a.device == device && a.address == address)
+        let mut all = self.kernel.addresses6(root).0.iter();
+        all.find(|a| a.key == address && a.device == device)
     }
 
     /// The ports that the board's maker calls WAN.
@@ -464,10 +487,21 @@ fn sysfs(root: &Folders, device: &str, file: &str) -> Option<String> {
     if !is_row_key(device) {
         return None;
     }
-    let bytes = root
-        .read(&format!("/sys/class/net/{device}/{file}"), 256)
-        .ok()?;
+    let path = ["/sys/class/net/", device, "/", file].concat();
+    let bytes = root.read(&path, 256).ok()?;
     Some(String::from_utf8_lossy(&bytes).trim().to_owned())
+}
+
+fn put_bool(is: bool, out: &mut String) {
+    out.push(if is { '1' } else { '0' });
+}
+
+fn put_list(items: impl Iterator<Item = impl std::fmt::Display>, out: &mut String) {
+    for (n, item) in items.enumerate() {
+        let comma = if n == 0 { "" } else { "," };
+        // Writing to a String does not fail.
+        let _ = write!(out, "{comma}{item}");
+    }
 }
 
 /// The kernel's addresses. qemu-user's netlink never ends for a program of the other byte

@@ -55,6 +55,21 @@ impl Config {
             .collect()
     }
 
+    /// The devices that [`stack`](Self::stack) may ask for, in order of their names, each once.
+    pub fn maybe_ports(&self) -> Vec<(String, bool)> {
+        let bridges = self.devices.values().filter(|d| d.kind == "bridge");
+        let ports = bridges.flat_map(|bridge| bridge.ports.iter().cloned());
+        let mut all: Vec<(String, bool)> = self
+            .links()
+            .into_iter()
+            .chain(ports)
+            .map(|d| (d, false))
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// Every pair of higher and lower row, `higher>lower`. `physical` tells whether a device
     /// is a port of Ethernet.
     pub fn stack(&self, physical: &dyn Fn(&str) -> bool) -> Vec<String> {

@@ -26,6 +26,7 @@ use draft::{Change, ChangeError, Content, Draft};
 use naming::Ready;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use view::is_view;
@@ -47,11 +48,11 @@ pub struct UciSource {
     cache: Vec<(String, Cached)>,
     drafts: BTreeMap<String, Draft>,
     /// Of tables below other rows, as this request's content has it.
-    children: Vec<(UciRows, Children)>,
+    children: Vec<(Arc<UciRows>, Children)>,
     /// Tables seen or told of, with the keys of the rows around them.
-    tables: Vec<(UciRows, BTreeSet<Vec<String>>)>,
+    tables: Vec<(Arc<UciRows>, BTreeSet<Vec<String>>)>,
     /// Tables of list entries, told of or seen.
-    lists: Vec<UciItems>,
+    lists: Vec<Arc<UciItems>>,
     /// The highest number given to a section made here, by package and type: the number
     /// of one that went is not given again while this runs.
     numbers: BTreeMap<(String, String), u32>,
@@ -107,7 +108,7 @@ impl UciSource {
         }
     }
 
-    fn seen(&mut self, rows: &UciRows, parents: &[String]) {
+    fn seen(&mut self, rows: &Arc<UciRows>, parents: &[String]) {
         match self.tables.iter_mut().find(|(known, _)| known == rows) {
             Some((_, around)) => {
                 if around.len() < self.limits.rows {
@@ -204,13 +205,13 @@ impl UciSource {
     }
 
     /// Notes which sections are below which row, once for all rows of a request.
-    fn index(&mut self, rows: &UciRows, option: &str) -> Result<(), Trouble> {
+    fn index(&mut self, rows: &Arc<UciRows>, option: &str) -> Result<(), Trouble> {
         if self.children.iter().any(|(known, _)| known == rows) {
             return Ok(());
         }
         let mut children = Children::new();
         let sections = self.content(&rows.package)?.package.sections().iter();
-        let of_type = |(_, s): &(usize, &Section)| s.kind() == rows.section_type;
+        let of_type = |(_, s): &(usize, &Section)| s.kind() == &*rows.section_type;
         for (place, section) in sections.enumerate().filter(of_type) {
             for parent in section.get(option).map(Value::items).unwrap_or_default() {
                 let places = children.entry(parent.clone()).or_default();
@@ -267,7 +268,7 @@ impl UciSource {
                         .map_err(Refusal::Trouble)?
                 };
                 let section = Change::Section {
-                    kind: kind.clone(),
+                    kind: kind.as_ref().to_owned(),
                     name: name.clone(),
                 };
                 self.make(&at.package, section)?;
@@ -393,7 +394,7 @@ impl UciSource {
     }
 
     fn make(&mut self, package: &str, change: Change) -> Result<(), Refusal> {
-        self.children.retain(|(rows, _)| rows.package != package);
+        self.children.retain(|(rows, _)| *rows.package != *package);
         let draft = self.draft(package).map_err(Refusal::Trouble)?;
         draft.make(change).map_err(|e| match e {
             ChangeError::Edit(EditError::BadValue { .. }) => Refusal::Value(e.to_string()),
@@ -571,7 +572,7 @@ impl Source for UciSource {
             .iter()
             .map(|(option, text)| {
                 (
-                    option.clone(),
+                    option.as_ref().to_owned(),
                     expand(text, parents).replace("{new}", &name),
                 )
             })
@@ -591,14 +592,14 @@ impl Source for UciSource {
         }
         if let Some(option) = &rows.parent {
             match parents.last() {
-                _ if option == keys::ITSELF => {
+                _ if **option == *keys::ITSELF => {
                     return Err(read_only(
                         &source_name(&rows.package),
                         "a table whose rows are the rows around it",
                     ));
                 }
                 // One without a name gets one, here too, when this is written.
-                Some(parent) => options.push((option.clone(), parent.clone())),
+                Some(parent) => options.push((option.as_ref().to_owned(), parent.clone())),
                 None => {
                     return Err(Refusal::Trouble(trouble(
                         &rows.package,
@@ -608,7 +609,7 @@ impl Source for UciSource {
             }
         }
         let section = Change::Section {
-            kind: rows.section_type.clone(),
+            kind: rows.section_type.as_ref().to_owned(),
             name: name.clone(),
         };
         self.make(&rows.package, section)?;
@@ -617,7 +618,7 @@ impl Source for UciSource {
             prints: Vec::new(),
         };
         for (option, text) in options {
-            if rows.key.as_ref() == Some(&option) {
+            if rows.key.as_deref() == Some(&*option) {
                 row.key.clone_from(&text);
             }
             let key = name.clone();
@@ -742,7 +743,7 @@ impl<'c> Finder<'c> {
 
     fn find(&mut self, at: &'c UciAt, rows: &'c [String]) -> Option<usize> {
         if let Some((section, around, index)) = self.last
-            && section == at.section
+            && section == &*at.section
             && std::ptr::eq(around, rows)
         {
             return index;

@@ -125,10 +125,9 @@ fn options(binding: &Binding) -> Vec<String> {
         Some("pool_address") => &["cwmp_pool"],
         _ => &[],
     };
-    let mut all = at.clears.clone();
-    all.extend(also.iter().map(|name| (*name).to_owned()));
-    all.push(at.option.clone());
-    all
+    let clears = at.clears.iter().map(|name| &**name);
+    let all = clears.chain(also.iter().copied()).chain([&*at.option]);
+    all.map(str::to_owned).collect()
 }
 
 /// The lines of a section that a Set may make: `@device[name={row}]` is found by its name.
@@ -326,14 +325,14 @@ impl Trial<'_> {
         };
         let due: Vec<String> = match outcome.changed.is_empty() {
             true => Vec::new(),
-            false => vec![at.package.clone()],
+            false => vec![at.package.to_string()],
         };
         if changed != due || outcome.reload != due {
             let reload = &outcome.reload;
             self.wrong(format!("{about}: writes {changed:?}, reloads {reload:?}"));
             return;
         }
-        let (Some(then), Some(now)) = (before.get(&at.package), after.get(&at.package)) else {
+        let (Some(then), Some(now)) = (before.get(&*at.package), after.get(&*at.package)) else {
             return;
         };
         let bindings = items.iter().filter_map(|(path, _)| {

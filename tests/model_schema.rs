@@ -85,7 +85,7 @@ fn a_good_file_becomes_a_tree() {
         panic!("bound to UCI");
     };
     assert_eq!(
-        (at.section.as_str(), at.item, at.create.as_deref()),
+        (&*at.section, at.item, at.create.as_deref()),
         ("ntp", Some(1), Some("timeserver"))
     );
     let status = schema.parameter("Device.Time.Status").unwrap();

@@ -11,23 +11,24 @@ use cwmp_agent::store::journal::DiskJournal;
 use cwmp_agent::store::state::StateDir;
 use scratch::Scratch;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 fn uci(package: &str) -> Binding {
-    Binding::Uci(UciAt {
+    Binding::Uci(Box::new(UciAt {
         package: package.into(),
         section: "s".into(),
         option: "o".into(),
         create: Some("t".into()),
         ..UciAt::default()
-    })
+    }))
 }
 
 fn file(path: &str) -> Binding {
-    Binding::File(FileAt {
+    Binding::File(Box::new(FileAt {
         path: path.into(),
         pick: Pick::default(),
         in_place: false,
-    })
+    }))
 }
 
 fn sources(t: &Scratch, tables: &[Rows]) -> BTreeMap<SourceKind, Box<dyn Source>> {
@@ -126,14 +127,11 @@ fn sections_of_the_schemas_tables_are_named_before_they_were_ever_read() {
         "etc/config/a",
         "config t 's'\n\nconfig row\n\toption x '1'\n\nconfig other\n",
     );
-    let rows = Rows::Uci(UciRows {
+    let rows = Rows::Uci(Arc::new(UciRows {
         package: "a".into(),
         section_type: "row".into(),
-        only: BTreeMap::new(),
-        new: BTreeMap::new(),
-        parent: None,
         ..UciRows::default()
-    });
+    }));
     let mut s = sources(&t, std::slice::from_ref(&rows));
     stage(&mut s, &uci("a"), "new");
     let prepared = prepare(&mut s);

@@ -17,11 +17,11 @@ fn source(root: &Path) -> FileSource {
 }
 
 fn at(path: &str, pick: Pick) -> Binding {
-    Binding::File(FileAt {
+    Binding::File(Box::new(FileAt {
         path: path.into(),
         pick,
         in_place: false,
-    })
+    }))
 }
 
 fn whole(path: &str) -> Binding {
@@ -149,10 +149,10 @@ fn procfs_and_sysfs_are_read_though_they_say_size_0() {
             > 0.0
     );
     let pid = std::process::id().to_string();
-    let processes = Rows::Dir(DirRows {
+    let processes = Rows::Dir(Box::new(DirRows {
         numeric: true,
         ..dir("/proc")
-    });
+    }));
     let rows = keys(&mut s, &processes, &[]);
     assert!(rows.contains(&pid));
     assert!(rows.iter().all(|k| k.parse::<u32>().is_ok()));
@@ -196,7 +196,7 @@ fn entries_of_a_folder_are_rows_links_too() {
         .unwrap();
     }
     let mut s = source(t.dir());
-    let rows = |d: DirRows| Rows::Dir(d);
+    let rows = |d: DirRows| Rows::Dir(Box::new(d));
     let net = dir("/sys/class/net");
     assert_eq!(
         keys(&mut s, &rows(net.clone()), &[]),
@@ -235,13 +235,13 @@ fn lines_of_a_file_are_rows_and_their_fields_values() {
     let t = Scratch::new();
     t.file("tmp/dhcp.leases", "1763 00:11:22:33:44:55 192.168.1.10 laptop *\n1764 66:77:88:99:aa:bb 192.168.1.11 * 01\nduid 1\n");
     let mut s = source(t.dir());
-    let rows = Rows::Lines(LineRows {
+    let rows = Rows::Lines(Box::new(LineRows {
         path: "/tmp/dhcp.leases".into(),
         key: 2,
         min_fields: 4,
         skip: 0,
         separator: None,
-    });
+    }));
     assert_eq!(
         keys(&mut s, &rows, &[]),
         ["00:11:22:33:44:55", "66:77:88:99:aa:bb"]
@@ -315,11 +315,11 @@ fn a_kernel_file_is_written_in_place_once_the_change_is_in_force() {
     let knob = t.file("proc/sys/net/x", "0\n");
     let before = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&knob).unwrap());
     let mut s = source(t.dir());
-    let binding = Binding::File(FileAt {
+    let binding = Binding::File(Box::new(FileAt {
         path: "/proc/sys/net/x".into(),
         pick: Pick::default(),
         in_place: true,
-    });
+    }));
     let ask = Ask {
         binding: &binding,
         rows: &[],

@@ -13,10 +13,10 @@ use scratch::Scratch;
 use std::time::{Duration, Instant};
 
 fn command(argv: &[&str], pick: Pick) -> Binding {
-    Binding::Command(CommandAt {
+    Binding::Command(Box::new(CommandAt {
         argv: argv.iter().map(|a| a.to_string()).collect(),
         pick,
-    })
+    }))
 }
 
 fn read(s: &mut dyn Source, binding: &Binding, rows: &[&str]) -> Result<Option<String>, Trouble> {
@@ -209,7 +209,7 @@ fn constants_and_fixed_rows_are_as_written() {
     let model = Binding::Constant("port {row}".into());
     assert_eq!(read(&mut s, &model, &["7"]).unwrap().unwrap(), "port 7");
     let rows = s
-        .rows(&Rows::Fixed(vec!["1".into(), "2".into()]), &[])
+        .rows(&Rows::Fixed(["1".into(), "2".into()].into()), &[])
         .unwrap();
     assert_eq!(
         rows.iter().map(|r| r.key.as_str()).collect::<Vec<_>>(),

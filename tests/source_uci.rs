@@ -3,7 +3,7 @@
 
 mod scratch;
 
-use cwmp_agent::model::binding::{Binding, Rows, UciAt, UciRows};
+use cwmp_agent::model::binding::{Binding, Rows, Text, UciAt, UciRows};
 use cwmp_agent::model::source::{Ask, Journal, Prepared, Raw, Refusal, Row, Source, Trouble};
 use cwmp_agent::source::Limits;
 use cwmp_agent::source::uci::UciSource;
@@ -11,7 +11,7 @@ use cwmp_agent::store::Root;
 use cwmp_agent::store::journal::DiskJournal;
 use cwmp_agent::store::state::StateDir;
 use scratch::Scratch;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 const WIRELESS: &str = "\
@@ -61,7 +61,7 @@ fn router() -> Box_ {
 
 fn at(path: &str) -> UciAt {
     let mut parts = path.splitn(3, '.');
-    let mut next = || parts.next().unwrap().to_owned();
+    let mut next = || parts.next().unwrap().into();
     UciAt {
         package: next(),
         section: next(),
@@ -81,16 +81,13 @@ fn table(package: &str, kind: &str) -> UciRows {
     UciRows {
         package: package.into(),
         section_type: kind.into(),
-        only: BTreeMap::new(),
-        new: BTreeMap::new(),
-        parent: None,
         ..UciRows::default()
     }
 }
 
-fn pairs(list: &[(&str, &str)]) -> BTreeMap<String, String> {
+fn pairs(list: &[(&str, &str)]) -> Box<[(Text, Text)]> {
     list.iter()
-        .map(|(a, b)| (a.to_string(), b.to_string()))
+        .map(|(a, b)| ((*a).into(), (*b).into()))
         .collect()
 }
 
@@ -108,7 +105,7 @@ fn list(items: &[&str]) -> Option<Raw> {
 
 impl Box_ {
     fn try_read(&mut self, at: UciAt, rows: &[&str]) -> Result<Option<Raw>, Trouble> {
-        let binding = Binding::Uci(at);
+        let binding = Binding::Uci(Box::new(at));
         self.s
             .read(&[Ask {
                 binding: &binding,
@@ -120,7 +117,7 @@ impl Box_ {
         self.try_read(at(path), rows).unwrap()
     }
     fn stage(&mut self, at: UciAt, rows: &[&str], value: Option<Raw>) -> Result<(), Refusal> {
-        let binding = Binding::Uci(at);
+        let binding = Binding::Uci(Box::new(at));
         self.s.stage(
             Ask {
                 binding: &binding,
@@ -131,7 +128,7 @@ impl Box_ {
     }
     fn rows(&mut self, rows: &UciRows, parents: &[&str]) -> Vec<Row> {
         self.s
-            .rows(&Rows::Uci(rows.clone()), &strings(parents))
+            .rows(&Rows::Uci(Arc::new(rows.clone())), &strings(parents))
             .unwrap()
     }
     fn keys(&mut self, rows: &UciRows, parents: &[&str]) -> Vec<String> {
@@ -193,7 +190,7 @@ fn a_broken_file_is_trouble_with_its_line_and_the_others_work() {
         "{told}"
     );
     assert!(
-        b.s.rows(&Rows::Uci(table("wireless", "wifi-iface")), &[])
+        b.s.rows(&Rows::Uci(Arc::new(table("wireless", "wifi-iface"))), &[])
             .is_err()
     );
     assert!(matches!(
@@ -325,8 +322,10 @@ fn tables_show_only_what_their_filters_let_through() {
     assert_eq!(b.keys(&of_radio, &["radio0"]).len(), 2);
     assert_eq!(b.keys(&of_radio, &[]), Vec::<String>::new());
     // A row that is staged is there at once, below its own row and no other.
-    let new =
-        b.s.add_row(&Rows::Uci(of_radio.clone()), &strings(&["radio1"]));
+    let new = b.s.add_row(
+        &Rows::Uci(Arc::new(of_radio.clone())),
+        &strings(&["radio1"]),
+    );
     let new = new.unwrap().key;
     assert_eq!(b.keys(&of_radio, &["radio1"]), ["guest", new.as_str()]);
     assert_eq!(b.keys(&of_radio, &["radio0"]).len(), 2);
@@ -340,7 +339,7 @@ fn tables_show_only_what_their_filters_let_through() {
     let anonymous = b.keys(&table("wireless", "wifi-iface"), &[]).remove(0);
     assert_eq!(b.keys(&itself, &[&anonymous]), [anonymous]);
     assert!(
-        b.s.add_row(&Rows::Uci(itself), &strings(&["guest"]))
+        b.s.add_row(&Rows::Uci(Arc::new(itself)), &strings(&["guest"]))
             .is_err()
     );
 }
@@ -488,7 +487,7 @@ fn a_new_row_has_a_name_at_once_and_the_values_of_its_table() {
         parent: Some("device".into()),
         ..table("wireless", "wifi-iface")
     };
-    let rows = Rows::Uci(ssids.clone());
+    let rows = Rows::Uci(Arc::new(ssids.clone()));
     let row = b.s.add_row(&rows, &strings(&["radio1"])).unwrap();
     assert_eq!(row.key, "cwmp_wifi_iface_1");
     assert_eq!(b.keys(&ssids, &["radio1"]), ["guest", "cwmp_wifi_iface_1"]);
@@ -524,7 +523,7 @@ fn anonymous_rows_get_names_when_their_file_is_written_and_the_model_is_told() {
         ..ifaces.clone()
     };
     let keys = b.keys(&ifaces, &[]);
-    b.s.know(&Rows::Uci(ap.clone()));
+    b.s.know(&Rows::Uci(Arc::new(ap.clone())));
     b.stage(at("wireless.{row}.ssid"), &[&keys[0]], text("new"))
         .unwrap();
     assert_eq!(
@@ -538,7 +537,7 @@ fn anonymous_rows_get_names_when_their_file_is_written_and_the_model_is_told() {
         .iter()
         .map(|r| {
             (
-                r.rows == Rows::Uci(ap.clone()),
+                r.rows == Rows::Uci(Arc::new(ap.clone())),
                 r.from.as_str(),
                 r.to.as_str(),
             )

@@ -161,7 +161,7 @@ impl Ours {
             option: "item".into(),
             ..UciAt::default()
         };
-        let binding = Binding::Uci(at);
+        let binding = Binding::Uci(Box::new(at));
         let ask = Ask {
             binding: &binding,
             rows: &[],
@@ -190,12 +190,12 @@ impl Ours {
     fn append(&mut self, package: &str, name: &str) {
         let at = UciAt {
             package: package.into(),
-            section: name.replace('-', "_"),
+            section: name.replace('-', "_").into(),
             option: "item".into(),
             create: Some("row".into()),
             ..UciAt::default()
         };
-        let binding = Binding::Uci(at);
+        let binding = Binding::Uci(Box::new(at));
         let ask = Ask {
             binding: &binding,
             rows: &[],

@@ -292,7 +292,7 @@ fn unknown_natives(schema: &Schema, files: &[(String, String)]) -> Vec<String> {
     let known = |name: &str, entry: bool| {
         source::uci::is_view(name) && !entry || source::uci::is_value(name, entry)
     };
-    let mut unknown: Vec<(&str, String, &String)> = Vec::new();
+    let mut unknown: Vec<(&str, String, &str)> = Vec::new();
     for p in schema.parameters() {
         for binding in p.binding().into_iter().chain(p.live()) {
             match binding {
@@ -300,7 +300,7 @@ fn unknown_natives(schema: &Schema, files: &[(String, String)]) -> Vec<String> {
                     unknown.push(("native", p.path(), name));
                 }
                 Binding::Uci(at) => {
-                    let codec = at.codec.as_ref();
+                    let codec = at.codec.as_deref();
                     let codec = codec.filter(|name| !known(name, at.entry));
                     unknown.extend(codec.map(|name| ("as", p.path(), name)));
                 }
@@ -314,12 +314,12 @@ fn unknown_natives(schema: &Schema, files: &[(String, String)]) -> Vec<String> {
                 unknown.push(("native", o.path(), name));
             }
             Some(Rows::Items(at)) => {
-                let codec = at.codec.as_ref();
+                let codec = at.codec.as_deref();
                 let codec = codec.filter(|name| !source::uci::is_table(name));
                 unknown.extend(codec.map(|name| ("as", o.path(), name)));
             }
             Some(Rows::Uci(at)) => {
-                let within = at.within.as_ref();
+                let within = at.within.as_deref();
                 let within = within.filter(|name| !source::uci::is_within(name));
                 unknown.extend(within.map(|name| ("within", o.path(), name)));
             }

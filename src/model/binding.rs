@@ -6,7 +6,11 @@
 //! anything.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A text of a data-model file. The same few hundred come up again and again, and a router
+/// holds them for as long as the agent runs: a schema has one copy of each.
+pub type Text = Arc<str>;
 
 /// Which source a binding belongs to: one [`Source`](super::source::Source) serves each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,41 +26,41 @@ pub enum SourceKind {
 /// Where one parameter's value lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Binding {
-    Uci(UciAt),
-    File(FileAt),
-    Command(CommandAt),
+    Uci(Box<UciAt>),
+    File(Box<FileAt>),
+    Command(Box<CommandAt>),
     /// A value computed by compiled-in code, known by a name.
-    Native(String),
-    Constant(String),
+    Native(Text),
+    Constant(Text),
     /// A value kept in memory only, until the agent ends; the text is its key.
-    Memory(String),
+    Memory(Text),
 }
 
 /// `uci = "package.section.option"`; the section may be a name, `{row}` or `@type[n]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UciAt {
-    pub package: String,
-    pub section: String,
-    pub option: String,
+    pub package: Text,
+    pub section: Text,
+    pub option: Text,
     /// `item = n`: only the n-th entry (from 1) of a list.
     pub item: Option<u32>,
     /// `item = "{row}"`: the entry of the list that is the innermost row ([`Rows::Items`]).
     pub entry: bool,
     /// `as = "name"`: compiled-in code reads the value out of the section's options, and
     /// says what they must be so that it reads so.
-    pub codec: Option<String>,
+    pub codec: Option<Text>,
     /// `words = true`: a list parameter kept as one option with spaces between.
     pub words: bool,
     /// `create = "type"`: the section is made with this type when it is written and absent.
-    pub create: Option<String>,
+    pub create: Option<Text>,
     /// `part = n`: only one part of the option's text.
-    pub part: Option<UciPart>,
+    pub part: Option<Box<UciPart>>,
     /// `through = { … }`: the option names a section, and the value stands there.
-    pub through: Option<UciThrough>,
+    pub through: Option<Box<UciThrough>>,
     /// `or = "option"`: read in place of an option that is absent.
-    pub or: Option<String>,
+    pub or: Option<Text>,
     /// `clears = ["option"]`: options of the same section that a write takes away.
-    pub clears: Vec<String>,
+    pub clears: Box<[Text]>,
 }
 
 /// `part = n, separator = "-"`: one part of a text such as `8000-8010`; the other parts
@@ -66,7 +70,7 @@ pub struct UciPart {
     /// From 1.
     pub n: u32,
     /// Each of its characters parts the text; the first is written.
-    pub separator: String,
+    pub separator: Text,
 }
 
 /// `through = { type = "zone", key = "name", value = "network" }`: what the option says is
@@ -74,9 +78,9 @@ pub struct UciPart {
 /// item of that section's `value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UciThrough {
-    pub section_type: String,
-    pub key: String,
-    pub value: String,
+    pub section_type: Text,
+    pub key: Text,
+    pub value: Text,
 }
 
 /// `file`, `proc` or `sysfs` (the same source; the word is for the reader).
@@ -119,49 +123,49 @@ pub struct Pick {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rows {
     /// Sections of one type in a UCI package.
-    Uci(UciRows),
+    Uci(Arc<UciRows>),
     /// The entries of a list in a UCI section.
-    Items(UciItems),
+    Items(Arc<UciItems>),
     /// The entries of a folder.
-    Dir(DirRows),
+    Dir(Box<DirRows>),
     /// The lines of a file.
-    Lines(LineRows),
+    Lines(Box<LineRows>),
     /// Always these keys.
-    Fixed(Vec<String>),
+    Fixed(Box<[Text]>),
     /// Rows of compiled-in code, known by a name.
-    Native(String),
+    Native(Text),
 }
 
 /// The rows of a table that is a kind of UCI section.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UciRows {
-    pub package: String,
-    pub section_type: String,
+    pub package: Text,
+    pub section_type: Text,
     /// Only sections in which these options have these values.
-    pub only: BTreeMap<String, String>,
+    pub only: Box<[(Text, Text)]>,
     /// Options of a section made by AddObject.
-    pub new: BTreeMap<String, String>,
+    pub new: Box<[(Text, Text)]>,
     /// Only sections whose option of this name is the key of the row around the table.
-    pub parent: Option<String>,
+    pub parent: Option<Text>,
     /// `key = "option"`: the row's key is what this option says, not the section's name.
-    pub key: Option<String>,
+    pub key: Option<Text>,
     /// `within = "name"`: compiled-in code says which sections belong to the row around.
-    pub within: Option<String>,
+    pub within: Option<Text>,
 }
 
 /// `rows = { items = "package.section.option" }`: the entries of a list are the rows, and
 /// each is its own key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UciItems {
-    pub package: String,
-    pub section: String,
-    pub option: String,
+    pub package: Text,
+    pub section: Text,
+    pub option: Text,
     /// A row that is always there, before the entries.
-    pub first: Option<String>,
+    pub first: Option<Text>,
     /// Only entries that this compiled-in code can read.
-    pub codec: Option<String>,
+    pub codec: Option<Text>,
     /// What AddObject appends; `{n}` is the first number that makes it new.
-    pub new: Option<String>,
+    pub new: Option<Text>,
 }
 
 /// The rows of a table that is a folder.

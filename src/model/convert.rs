@@ -129,7 +129,7 @@ fn no_spaces(facets: &Facets) -> bool {
 }
 
 fn in_words(param: &Param) -> bool {
-    matches!(&param.source, ParamSource::At(b) if matches!(&**b, Binding::Uci(at) if at.words))
+    matches!(&param.source, ParamSource::At(b) if matches!(b, Binding::Uci(at) if at.words))
 }
 
 fn item_from<'v, 's: 'v>(
@@ -266,7 +266,7 @@ pub(super) fn to_raw(
     key_of_path: Lookup<'_>,
 ) -> Result<Option<Raw>, String> {
     let extra = param.extra.as_deref();
-    let in_uci = matches!(&param.source, ParamSource::At(b) if matches!(**b, Binding::Uci(_)));
+    let in_uci = matches!(&param.source, ParamSource::At(b) if matches!(b, Binding::Uci(_)));
     let raw = if facets.list.is_some() {
         let items: Vec<String> = split_list(canonical)
             .iter()

@@ -275,7 +275,7 @@ impl Origins {
             }
             ParamSource::At(binding) => self.binding(binding, &leaf.place.keys),
         }
-        if let Some(live) = param.extra.as_ref().and_then(|e| e.live.as_deref()) {
+        if let Some(live) = param.extra.as_ref().and_then(|e| e.live.as_ref()) {
             self.binding(live, &leaf.place.keys);
         }
         // A reference reads as the path of a row.
@@ -295,8 +295,8 @@ impl Origins {
             }
             Binding::File(at) => self.file(&at.path, keys),
             Binding::Native(name) => {
-                if !self.natives.contains(name) {
-                    self.natives.insert(name.clone());
+                if !self.natives.contains(&**name) {
+                    self.natives.insert(name.as_ref().to_owned());
                 }
             }
             Binding::Command(_) => self.others = true,
@@ -357,7 +357,7 @@ fn of_others(schema: &Schema, param: ParamId) -> bool {
         ParamSource::Alias | ParamSource::ParameterKey => return false,
         ParamSource::Entries(table) => schema.object(*table).table.as_deref(),
         ParamSource::At(binding) => {
-            return matches!(**binding, Binding::Command(_) | Binding::Native(_));
+            return matches!(binding, Binding::Command(_) | Binding::Native(_));
         }
     };
     table.is_some_and(|table| !matches!(table.rows, Rows::Uci(_)))

@@ -186,7 +186,7 @@ impl Model {
         let shows = |path: &str| {
             let rows = schema.rows_at(path);
             matches!(rows, Some(Rows::Uci(at))
-                if at.package == package && at.key.as_deref().unwrap_or_default() == named_by)
+                if *at.package == *package && at.key.as_deref().unwrap_or_default() == named_by)
         };
         for path in self.numbers.forget(keys, &shows) {
             self.attributes.remove_below(&path);
@@ -214,7 +214,7 @@ impl Model {
                 .as_ref()
                 .is_some_and(|e| e.references.iter().any(|table| tables.contains(table)));
             let kept = match &param.source {
-                ParamSource::At(binding) => param.writable || matches!(**binding, Binding::Uci(_)),
+                ParamSource::At(binding) => param.writable || matches!(binding, Binding::Uci(_)),
                 _ => false,
             };
             if !refers || !kept {

@@ -222,7 +222,7 @@ impl Model {
         };
         let facets = schema.facets(id);
         let most = self.limits.value_bytes;
-        if let Binding::Constant(text) = &**binding
+        if let Binding::Constant(text) = binding
             && let Some(reading) = convert::from_constant(param, facets, text)
             && reading.value.len() <= most
         {
@@ -251,7 +251,7 @@ impl Model {
         seen: &mut Seen,
     ) -> Result<Reading<'a>, Trouble> {
         let param = schema.param(id);
-        let live = param.extra.as_ref().and_then(|e| e.live.as_deref());
+        let live = param.extra.as_ref().and_then(|e| e.live.as_ref());
         let mut ask = Ask {
             binding,
             rows: at.keys,

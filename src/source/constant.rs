@@ -18,7 +18,7 @@ impl Source for ConstantSource {
         Ok(keys
             .iter()
             .map(|key| Row {
-                key: key.clone(),
+                key: key.as_ref().to_owned(),
                 prints: Vec::new(),
             })
             .collect())

@@ -234,7 +234,7 @@ impl FileSource {
 
     fn dir_rows(&mut self, rows: &DirRows, parents: &[String]) -> Result<Vec<Row>, Trouble> {
         let is_it = |(known, table): &&mut (Rows, Table)| {
-            table.checked && matches!(known, Rows::Dir(known) if known == rows)
+            table.checked && matches!(known, Rows::Dir(known) if **known == *rows)
         };
         let known = self.tables.iter_mut().find(is_it);
         let mut names = match known.and_then(|(_, table)| table.found.take()) {

@@ -130,15 +130,15 @@ impl Uci {
 
     fn is_row(rows: &Rows, parents: &[String], section: &Section) -> bool {
         let Rows::Uci(at) = rows else { return false };
-        section.kind == at.section_type
+        *section.kind == *at.section_type
             && at
                 .only
                 .iter()
-                .all(|(k, v)| text(section.options.get(k)).as_deref() == Some(v))
+                .all(|(k, v)| text(section.options.get(&**k)).as_deref() == Some(&**v))
             && at
                 .parent
                 .as_ref()
-                .is_none_or(|p| text(section.options.get(p)).as_ref() == parents.last())
+                .is_none_or(|p| text(section.options.get(&**p)).as_ref() == parents.last())
     }
 
     fn find<'p>(sections: &'p mut [Section], name: &str) -> Option<&'p mut Section> {
@@ -179,9 +179,9 @@ impl Source for Uci {
         self.check(&at.package)?;
         let name = expand(&at.section, ask.rows);
         let raw = packages
-            .get_mut(&at.package)
+            .get_mut(&*at.package)
             .and_then(|s| Uci::find(s, &name))
-            .and_then(|s| s.options.get(&at.option).cloned());
+            .and_then(|s| s.options.get(&*at.option).cloned());
         let raw = match (at.item, raw) {
             (Some(n), Some(Raw::List(items))) => items.get(n as usize - 1).cloned().map(Raw::Text),
             (_, raw) => raw,
@@ -194,20 +194,20 @@ impl Source for Uci {
             panic!("no UCI binding")
         };
         self.check(&at.package).map_err(Refusal::Trouble)?;
-        if self.world.lock().unwrap().full_option.as_ref() == Some(&at.option) {
+        if self.world.lock().unwrap().full_option.as_deref() == Some(&*at.option) {
             return Err(Refusal::Full("the flash is full".to_owned()));
         }
         let mut packages = self.packages();
         let name = expand(&at.section, ask.rows);
-        let sections = packages.entry(at.package.clone()).or_default();
+        let sections = packages.entry(at.package.to_string()).or_default();
         let section = Uci::find(sections, &name)
             .ok_or_else(|| Refusal::Value(format!("no section {name}")))?;
         match value {
             Some(Raw::Text(text)) if text.contains('\0') => {
                 return Err(Refusal::Value("a zero byte".to_owned()));
             }
-            Some(raw) => section.options.insert(at.option.clone(), raw),
-            None => section.options.remove(&at.option),
+            Some(raw) => section.options.insert(at.option.to_string(), raw),
+            None => section.options.remove(&*at.option),
         };
         self.staged = Some(packages);
         Ok(())
@@ -222,23 +222,24 @@ impl Source for Uci {
         let mut world = self.world.lock().unwrap();
         world.fresh += 1;
         let mut section = Section {
-            kind: at.section_type.clone(),
+            kind: at.section_type.to_string(),
             name: Some(format!("new{}", world.fresh)),
             options: BTreeMap::new(),
             was: None,
         };
         drop(world);
-        for (k, v) in &at.new {
-            section.options.insert(k.clone(), Raw::Text(v.clone()));
+        for (k, v) in &*at.new {
+            let v = Raw::Text(v.to_string());
+            section.options.insert(k.to_string(), v);
         }
         if let (Some(option), Some(parent)) = (&at.parent, parents.last()) {
             section
                 .options
-                .insert(option.clone(), Raw::Text(parent.clone()));
+                .insert(option.to_string(), Raw::Text(parent.clone()));
         }
         let row = section.row();
         packages
-            .entry(at.package.clone())
+            .entry(at.package.to_string())
             .or_default()
             .push(section);
         self.staged = Some(packages);
@@ -251,7 +252,7 @@ impl Source for Uci {
         };
         self.check(&at.package).map_err(Refusal::Trouble)?;
         let mut packages = self.packages();
-        let sections = packages.entry(at.package.clone()).or_default();
+        let sections = packages.entry(at.package.to_string()).or_default();
         let before = sections.len();
         sections.retain(|s| s.row().key != key);
         assert_eq!(sections.len() + 1, before, "{key} is there once");
@@ -326,7 +327,7 @@ impl Source for Plain {
         Ok(keys
             .iter()
             .map(|key| Row {
-                key: key.clone(),
+                key: key.to_string(),
                 prints: Vec::new(),
             })
             .collect())

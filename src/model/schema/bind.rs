@@ -2,10 +2,11 @@
 
 use super::fields::Fields;
 use crate::model::binding::{
-    Binding, CommandAt, DirRows, FileAt, LineRows, Pick, Rows, UciAt, UciItems, UciPart, UciRows,
-    UciThrough,
+    Binding, CommandAt, DirRows, FileAt, LineRows, Pick, Rows, Text, UciAt, UciItems, UciPart,
+    UciRows, UciThrough,
 };
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use toml::de::DeValue;
 
 const PICK_KEYS: [&str; 6] = ["line", "key", "row_field", "field", "column", "separator"];
@@ -13,18 +14,20 @@ const PICK_KEYS: [&str; 6] = ["line", "key", "row_field", "field", "column", "se
 /// The binding under one source key of a parameter.
 pub(crate) fn binding(fields: &mut Fields<'_, '_, '_>, key: &str) -> Option<Binding> {
     match key {
-        "uci" => uci(fields).map(Binding::Uci),
-        "file" | "proc" | "sysfs" => file(fields, key).map(Binding::File),
-        "command" => command(fields).map(Binding::Command),
+        "uci" => uci(fields).map(|at| Binding::Uci(Box::new(at))),
+        "file" | "proc" | "sysfs" => file(fields, key).map(|at| Binding::File(Box::new(at))),
+        "command" => command(fields).map(|at| Binding::Command(Box::new(at))),
         "native" => word(fields, key).map(Binding::Native),
         "memory" => word(fields, key).map(Binding::Memory),
-        "constant" => fields.scalar(key).map(Binding::Constant),
+        "constant" => fields
+            .scalar(key)
+            .map(|text| Binding::Constant(fields.share(&text))),
         _ => None,
     }
 }
 
-fn word(fields: &mut Fields<'_, '_, '_>, key: &str) -> Option<String> {
-    let text = fields.text(key)?;
+fn word(fields: &mut Fields<'_, '_, '_>, key: &str) -> Option<Text> {
+    let text = fields.shared(key)?;
     if text.is_empty() || text.contains(char::is_whitespace) {
         fields.wrong(key, "is no name; write one without white space");
         return None;
@@ -93,24 +96,24 @@ fn uci(fields: &mut Fields<'_, '_, '_>) -> Option<UciAt> {
             "create is no section type; use letters, digits, - and _",
         );
     }
-    let mut options = at.or.iter().chain(&at.clears);
+    let mut options = at.or.iter().chain(&*at.clears);
     if options.any(|name| !is_uci_name_with_rows(name)) {
         fields.wrong(
             "uci",
             "or and clears name options of the same section; use letters, digits and _",
         );
     }
-    package.clone_into(&mut at.package);
-    section.clone_into(&mut at.section);
-    option.clone_into(&mut at.option);
+    at.package = fields.share(package);
+    at.section = fields.share(section);
+    at.option = fields.share(option);
     Some(at)
 }
 
 /// What may stand beside `at`.
 fn uci_options(inner: &mut Fields<'_, '_, '_>) -> UciAt {
-    let separator = inner.text("separator").filter(|s| !s.is_empty());
+    let separator = inner.shared("separator").filter(|s| !s.is_empty());
     let part = match (inner.number("part", 1), separator) {
-        (Some(n), Some(separator)) => Some(UciPart { n, separator }),
+        (Some(n), Some(separator)) => Some(Box::new(UciPart { n, separator })),
         (None, None) => None,
         _ => {
             inner.wrong_here("part and separator go together; write part = 1, separator = \"-\"");
@@ -126,11 +129,14 @@ fn uci_options(inner: &mut Fields<'_, '_, '_>) -> UciAt {
         },
         entry,
         codec: inner.has("as").then(|| word(inner, "as")).flatten(),
-        create: inner.text("create"),
+        create: inner.shared("create"),
         part,
-        through: uci_through(inner),
-        or: inner.text("or"),
-        clears: inner.texts("clears").unwrap_or_default(),
+        through: uci_through(inner).map(Box::new),
+        or: inner.shared("or"),
+        clears: {
+            let clears = inner.texts("clears").unwrap_or_default();
+            inner.report.shared.texts(&clears)
+        },
         ..UciAt::default()
     };
     let ways = [
@@ -161,7 +167,7 @@ fn uci_through(fields: &mut Fields<'_, '_, '_>) -> Option<UciThrough> {
         fields.wrong("through", SHAPE);
         return None;
     };
-    let texts = ["type", "key", "value"].map(|key| inner.text(key).filter(|t| is_uci_type(t)));
+    let texts = ["type", "key", "value"].map(|key| inner.shared(key).filter(|t| is_uci_type(t)));
     let [Some(section_type), Some(key), Some(value)] = texts else {
         inner.wrong_here(SHAPE);
         return None;
@@ -326,27 +332,23 @@ pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
     let mut inner = Fields::open(fields.report, "rows", at, table, KEYS[form]);
     match FORMS[form] {
         "uci" => {
-            let package = inner.text("uci")?;
-            let section_type = inner.text("type").unwrap_or_default();
+            let package = inner.shared("uci")?;
+            let section_type = inner.shared("type").unwrap_or_default();
             if !is_uci_type(&package) || !is_uci_type(&section_type) {
                 inner.wrong_here(
                     "write uci = \"package\" and type = \"type\", each of letters, digits, - and _",
                 );
                 return None;
             }
-            Some(Rows::Uci(UciRows {
+            Some(Rows::Uci(Arc::new(UciRows {
                 package,
                 section_type,
-                only: inner
-                    .pairs("only")
-                    .unwrap_or_default()
-                    .into_iter()
-                    .collect(),
-                new: inner.pairs("new").unwrap_or_default().into_iter().collect(),
-                parent: inner.text("parent"),
-                key: inner.text("key"),
-                within: inner.text("within"),
-            }))
+                only: pairs(&mut inner, "only"),
+                new: pairs(&mut inner, "new"),
+                parent: inner.shared("parent"),
+                key: inner.shared("key"),
+                within: inner.shared("within"),
+            })))
         }
         "items" => {
             let text = inner.text("items")?;
@@ -357,35 +359,35 @@ pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
                 );
                 return None;
             };
-            Some(Rows::Items(UciItems {
-                package: package.to_owned(),
-                section: section.to_owned(),
-                option: option.to_owned(),
-                first: inner.text("first"),
-                codec: inner.text("as"),
-                new: inner.text("new").filter(|n| !n.is_empty()),
-            }))
+            Some(Rows::Items(Arc::new(UciItems {
+                package: inner.share(package),
+                section: inner.share(section),
+                option: inner.share(option),
+                first: inner.shared("first"),
+                codec: inner.shared("as"),
+                new: inner.shared("new").filter(|n| !n.is_empty()),
+            })))
         }
         "dir" => {
             let path = absolute(&mut inner, "dir")?;
-            Some(Rows::Dir(DirRows {
+            Some(Rows::Dir(Box::new(DirRows {
                 path,
                 with: inner.text("with"),
                 without: inner.text("without"),
                 numeric: inner.flag("numeric").unwrap_or(false),
                 except: inner.texts("except").unwrap_or_default(),
-            }))
+            })))
         }
         "lines" => {
             let path = absolute(&mut inner, "lines")?;
             let key = inner.number("key", 1).unwrap_or(1);
-            Some(Rows::Lines(LineRows {
+            Some(Rows::Lines(Box::new(LineRows {
                 path,
                 key,
                 min_fields: inner.number("min_fields", 1).unwrap_or(key),
                 skip: inner.number("skip", 0).unwrap_or(0),
                 separator: inner.text("separator").filter(|s| !s.is_empty()),
-            }))
+            })))
         }
         "fixed" => {
             let keys = inner.texts("fixed")?;
@@ -398,10 +400,21 @@ pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
                 );
                 return None;
             }
-            Some(Rows::Fixed(keys))
+            Some(Rows::Fixed(inner.report.shared.texts(&keys)))
         }
         _ => word(&mut inner, "native").map(Rows::Native),
     }
+}
+
+/// Pairs of texts, by the first.
+fn pairs(fields: &mut Fields<'_, '_, '_>, key: &str) -> Box<[(Text, Text)]> {
+    let pairs = fields.pairs(key).unwrap_or_default();
+    let mut pairs: Vec<(Text, Text)> = pairs
+        .iter()
+        .map(|(name, text)| (fields.share(name), fields.share(text)))
+        .collect();
+    pairs.sort();
+    pairs.into()
 }
 
 fn absolute(fields: &mut Fields<'_, '_, '_>, key: &str) -> Option<String> {
@@ -425,8 +438,8 @@ pub(crate) fn texts_of(binding: &Binding) -> Vec<&str> {
         Binding::Uci(at) => [&at.section, &at.option]
             .into_iter()
             .chain(&at.or)
-            .chain(&at.clears)
-            .map(String::as_str)
+            .chain(&*at.clears)
+            .map(|text| &**text)
             .collect(),
         Binding::File(at) => std::iter::once(at.path.as_str())
             .chain(of_pick(&at.pick))
@@ -446,21 +459,21 @@ pub(crate) fn texts_of_rows(rows: &Rows) -> Vec<&str> {
     match rows {
         Rows::Uci(at) => at
             .only
-            .values()
-            .chain(at.new.values())
-            .map(String::as_str)
+            .iter()
+            .chain(&*at.new)
+            .map(|(_, text)| &**text)
             .collect(),
         Rows::Items(at) => [&at.section, &at.option]
             .into_iter()
             .chain(&at.first)
-            .map(String::as_str)
+            .map(|text| &**text)
             .collect(),
         Rows::Dir(at) => std::iter::once(at.path.as_str())
             .chain(at.with.as_deref())
             .chain(at.without.as_deref())
             .collect(),
         Rows::Lines(at) => vec![&at.path],
-        Rows::Fixed(keys) => keys.iter().map(String::as_str).collect(),
+        Rows::Fixed(keys) => keys.iter().map(|key| &**key).collect(),
         Rows::Native(name) => vec![name],
     }
 }

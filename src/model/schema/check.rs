@@ -2,17 +2,18 @@
 
 use super::bind::{placeholders, texts_of, texts_of_rows};
 use super::fields::At;
-use super::load::{RawObject, RawParam, RawSource};
-use super::{Extra, Notify, Object, ObjectId, Param, ParamSource, Schema, SchemaError, Table};
-use crate::model::binding::{Binding, Rows};
+use super::load::{RawMore, RawObject, RawParam, RawSource};
+use super::relate::Referring;
+use super::shared::Shared;
+use super::{Extra, Map, Notify, Object, ObjectId, Param, ParamSource, Schema, SchemaError, Table};
+use crate::model::binding::{Binding, Rows, Text};
 use crate::model::facets::Facets;
 use crate::model::named;
 use crate::model::path::MAX_PATH;
 use crate::model::value::ValueType;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 
-/// Objects and parameters at most, each; ids have 16 bits.
+/// Objects, parameters and different facets at most, each; ids have 16 bits.
 const MAX_COUNT: usize = 60_000;
 /// Tables within tables at most.
 const MAX_DEPTH: usize = 8;
@@ -24,15 +25,21 @@ const PARAMETER_KEY: &str = "parameter_key";
 #[expect(clippy::indexing_slicing, reason = "every object of `raw` got its id")]
 pub(crate) fn build(
     mut raw: BTreeMap<String, RawObject>,
+    mut shared: Shared,
     names: &[&str],
     unread: bool,
     errors: &mut Vec<SchemaError>,
 ) -> Option<Schema> {
+    // What counts rows; unsignedInt is in the list of types.
+    let count = shared.facets(named::find("unsignedInt").map(Facets::of)?);
+    let facets = std::mem::take(&mut shared.facets);
     let mut builder = Builder {
         names,
         errors,
         unread,
-        shared: BTreeSet::new(),
+        shared,
+        facets: &facets,
+        references: Vec::new(),
         ids: HashMap::new(),
         schema: Schema {
             objects: Vec::new(),
@@ -40,27 +47,41 @@ pub(crate) fn build(
             facets: Vec::new(),
         },
     };
+    if facets.len() > MAX_COUNT {
+        let what = format!("more than {MAX_COUNT} kinds of values");
+        builder.error(At::default(), what);
+        return None;
+    }
     builder.add_ancestors(&mut raw);
     builder.add_objects(&raw)?;
     let entries = builder.entries(&raw);
     for (path, object) in &mut raw {
         let id = builder.ids[path.as_str()];
         let counted = entries.get(&id).map_or(&[][..], Vec::as_slice);
-        builder.add_params(id, path, object, counted)?;
+        builder.add_params(id, path, object, counted, count)?;
     }
+    builder.add_references();
     for (path, object) in &raw {
         let id = builder.ids[path.as_str()];
-        builder.add_references(id, path, object);
         builder.finish_object(id, path, object);
     }
-    Some(builder.schema)
+    let mut schema = builder.schema;
+    schema.facets = facets;
+    schema.objects.shrink_to_fit();
+    schema.params.shrink_to_fit();
+    schema.facets.shrink_to_fit();
+    Some(schema)
 }
 
 pub(super) struct Builder<'a> {
     names: &'a [&'a str],
     errors: &'a mut Vec<SchemaError>,
     pub(super) unread: bool,
-    shared: BTreeSet<Arc<str>>,
+    shared: Shared,
+    /// Those of the schema, which gets them at the end.
+    pub(super) facets: &'a [Facets],
+    /// Parameters whose values name rows: resolved when all tables are there.
+    pub(super) references: Vec<Referring>,
     pub(super) ids: HashMap<String, ObjectId>,
     pub(super) schema: Schema,
 }
@@ -77,22 +98,6 @@ impl Builder<'_> {
             line: at.line.max(1),
             what: what.into(),
         });
-    }
-
-    /// One copy of each text.
-    fn share(&mut self, text: &str) -> Arc<str> {
-        match self.shared.get(text) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let new: Arc<str> = text.into();
-                self.shared.insert(Arc::clone(&new));
-                new
-            }
-        }
-    }
-
-    fn share_all(&mut self, texts: &[String]) -> Box<[Arc<str>]> {
-        texts.iter().map(|t| self.share(t)).collect()
     }
 
     /// Objects between the root and those described exist by being passed through.
@@ -153,7 +158,7 @@ impl Builder<'_> {
                 );
             }
             let table = self.table(path, object, is_table, depth);
-            let name = self.share(name);
+            let name = self.shared.text(name);
             self.ids.insert(path.clone(), id);
             self.schema.objects.push(Object {
                 name,
@@ -248,9 +253,9 @@ impl Builder<'_> {
             );
         }
         let reload = match (&object.reload, rows) {
-            (Some(reload), _) => self.share_all(reload),
-            (None, Rows::Uci(at)) => Box::new([self.share(&at.package)]),
-            (None, Rows::Items(at)) => Box::new([self.share(&at.package)]),
+            (Some(reload), _) => self.shared.texts(reload),
+            (None, Rows::Uci(at)) => Box::new([Text::clone(&at.package)]),
+            (None, Rows::Items(at)) => Box::new([Text::clone(&at.package)]),
             _ => Box::default(),
         };
         Some(Box::new(Table {
@@ -328,11 +333,13 @@ impl Builder<'_> {
         path: &str,
         object: &mut RawObject,
         counted: &[(String, ObjectId)],
+        count: usize,
     ) -> Option<()> {
         let start = self.schema.params.len();
-        let mut params: Vec<Param> = Vec::with_capacity(object.params.len() + counted.len());
+        let raw_params = std::mem::take(&mut object.params);
+        let mut params: Vec<Param> = Vec::with_capacity(raw_params.len() + counted.len());
         for (name, table) in counted {
-            if let Some(there) = object.params.get(name) {
+            if let Some(there) = raw_params.get(name.as_str()) {
                 let at = there.at;
                 self.error(
                     at,
@@ -342,12 +349,10 @@ impl Builder<'_> {
                 );
                 continue;
             }
-            // unsignedInt is in the list of types.
-            let facets = named::find("unsignedInt").map(Facets::of)?;
             params.push(Param {
-                name: self.share(name),
+                name: self.shared.text(name),
                 object: id,
-                facets: self.add_facets(facets),
+                facets: count as u16,
                 writable: false,
                 hidden: false,
                 inform: false,
@@ -358,8 +363,8 @@ impl Builder<'_> {
             });
         }
         let depth = usize::from(self.schema.object(id).depth);
-        let reload = object.reload.clone();
-        for (name, raw) in &mut object.params {
+        let reload = object.reload.take();
+        for (name, raw) in raw_params {
             let about = format!("{path}{name}");
             // `{i}` has three characters, the longest instance number ten.
             if about.len() + depth * 7 > MAX_PATH {
@@ -382,33 +387,26 @@ impl Builder<'_> {
         Some(())
     }
 
-    fn add_facets(&mut self, facets: Facets) -> u16 {
-        let at = match self.schema.facets.iter().position(|f| *f == facets) {
-            Some(at) => at,
-            None => {
-                self.schema.facets.push(facets);
-                self.schema.facets.len() - 1
-            }
-        };
-        // No more than parameters, which are bounded by MAX_COUNT.
-        at as u16
-    }
-
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "parameters hold places in `facets`"
+    )]
     fn param(
         &mut self,
         id: ObjectId,
         about: &str,
-        name: &str,
-        raw: &mut RawParam,
+        name: Text,
+        mut raw: RawParam,
         depth: usize,
         reload: Option<&[String]>,
     ) -> Param {
         let at = raw.at;
-        let facets = raw.facets.clone();
+        let facets = &self.facets[raw.facets];
+        let mut more = raw.more.take().map(|more| *more).unwrap_or_default();
         let texts = [
             ("default", &mut raw.default),
-            ("reads", &mut raw.reads),
-            ("otherwise", &mut raw.otherwise),
+            ("reads", &mut more.reads),
+            ("otherwise", &mut more.otherwise),
         ];
         for (what, text) in texts {
             if let Some(value) = text {
@@ -430,13 +428,23 @@ impl Builder<'_> {
                 }
             }
         }
-        let source = match &raw.source {
+        let from_uci = matches!(raw.source, RawSource::At(Binding::Uci(_)));
+        // Only compiled-in code can name a row by the keys of the rows around it, too.
+        let anywhere = matches!(raw.source, RawSource::At(Binding::Native(_))) && !raw.writable;
+        let source = match raw.source {
             RawSource::Alias => {
-                self.check_alias(id, about, raw);
+                if facets.named.name != "Alias" || raw.default.is_some() || !more.map.is_empty() {
+                    self.error(
+                        at,
+                        format!(
+                            "{about}: alias = true goes with type = \"Alias\", without default and map"
+                        ),
+                    );
+                }
+                self.check_alias(id, about, at);
                 ParamSource::Alias
             }
-            RawSource::At(binding) if matches!(&**binding, Binding::Native(name) if name == PARAMETER_KEY) =>
-            {
+            RawSource::At(Binding::Native(name)) if *name == *PARAMETER_KEY => {
                 if raw.writable || facets.named.base != ValueType::String {
                     self.error(
                         at,
@@ -446,36 +454,36 @@ impl Builder<'_> {
                 ParamSource::ParameterKey
             }
             RawSource::At(binding) => {
-                self.check_placeholders(about, &texts_of(binding), depth, at);
+                self.check_placeholders(about, &texts_of(&binding), depth, at);
                 if raw.writable
-                    && let Some(why) = unwritable(binding, &facets)
+                    && let Some(why) = unwritable(&binding, facets)
                 {
                     self.error(at, format!("{about}: access = \"rw\", but {why}"));
                 }
-                self.check_binding(about, binding, &facets, at);
-                ParamSource::At(binding.clone())
+                self.check_binding(about, &binding, facets, at);
+                ParamSource::At(binding)
             }
         };
-        if let Some(live) = &raw.live {
+        if let Some(live) = &more.live {
             self.check_placeholders(about, &texts_of(live), depth, at);
-            if !matches!(&raw.source, RawSource::At(b) if matches!(**b, Binding::Uci(_))) {
+            if !from_uci {
                 self.error(
                     at,
                     format!("{about}: live goes with uci, which may say nothing; take it out"),
                 );
             }
         }
-        let map = self.check_map(about, raw, &facets);
-        if raw.scale.is_some() && !facets.named.base.is_number() {
+        let map = self.check_map(about, at, raw.writable, &more, facets);
+        if more.scale.is_some() && !facets.named.base.is_number() {
             self.error(at, format!("{about}: scale is for numbers; take it out"));
         }
-        if raw.otherwise.is_some() && (map.is_empty() || facets.list.is_some()) {
+        if more.otherwise.is_some() && (map.is_empty() || facets.list.is_some()) {
             self.error(
                 at,
                 format!("{about}: otherwise goes with a map, and with a single value; take it out"),
             );
         }
-        if raw.reads.is_some() && !raw.writable {
+        if more.reads.is_some() && !raw.writable {
             self.error(
                 at,
                 format!("{about}: reads is for commands; add access = \"rw\" or use constant"),
@@ -489,37 +497,56 @@ impl Builder<'_> {
                 ),
             );
         }
-        let reload = raw.reload.as_deref().or(reload);
-        let reload = reload.map(|texts| self.share_all(texts));
+        let refers = !more.references.is_empty();
+        if refers {
+            if facets.named.base != ValueType::String || !more.map.is_empty() {
+                self.error(
+                    at,
+                    format!("{about}: a reference has type = \"string\" and no map"),
+                );
+            }
+            self.references.push(Referring {
+                object: id,
+                name: Text::clone(&name),
+                at,
+                anywhere,
+                to: std::mem::take(&mut more.references),
+            });
+        }
+        let reload = more.reload.as_deref().or(reload);
+        let reload = reload.map(|texts| self.shared.texts(texts));
         let plain = map.is_empty()
-            && raw.none.is_empty()
-            && raw.scale.is_none()
-            && raw.references.is_empty()
+            && more.none.is_empty()
+            && more.scale.is_none()
+            && !refers
             && reload.is_none()
-            && raw.live.is_none()
-            && raw.reads.is_none();
+            && more.live.is_none()
+            && more.reads.is_none();
+        let mut share = |text: Option<String>| text.map(|text| self.shared.text(&text));
+        let (otherwise, reads) = (share(more.otherwise), share(more.reads));
+        let default = share(raw.default);
         let extra = (!plain).then(|| {
             Box::new(Extra {
                 map,
-                otherwise: raw.otherwise.take().map(String::into_boxed_str),
-                none: raw.none.drain(..).map(String::into_boxed_str).collect(),
-                scale: raw.scale,
+                otherwise,
+                none: self.shared.texts(&more.none),
+                scale: more.scale,
                 references: Box::default(),
                 reload,
-                reads: raw.reads.take().map(String::into_boxed_str),
-                live: raw.live.take(),
+                reads,
+                live: more.live,
             })
         });
         Param {
-            name: self.share(name),
+            name,
             object: id,
-            facets: self.add_facets(facets),
+            facets: raw.facets as u16,
             writable: raw.writable,
             hidden: raw.hidden,
             inform: raw.inform,
             notify: raw.notify,
             source,
-            default: raw.default.take().map(|d| self.share(&d)),
+            default,
             extra,
         }
     }
@@ -548,13 +575,13 @@ impl Builder<'_> {
         }
     }
 
-    fn check_alias(&mut self, id: ObjectId, about: &str, raw: &RawParam) {
+    fn check_alias(&mut self, id: ObjectId, about: &str, at: At) {
         let by_key = match &self.schema.object(id).table {
             Some(table) => table.by_key,
             None => {
                 if !self.unread {
                     self.error(
-                        raw.at,
+                        at,
                         format!("{about}: alias = true belongs to a row of a table"),
                     );
                 }
@@ -563,16 +590,8 @@ impl Builder<'_> {
         };
         if by_key {
             self.error(
-                raw.at,
+                at,
                 format!("{about}: alias = true needs numbers = \"kept\""),
-            );
-        }
-        if raw.facets.named.name != "Alias" || raw.default.is_some() || !raw.map.is_empty() {
-            self.error(
-                raw.at,
-                format!(
-                    "{about}: alias = true goes with type = \"Alias\", without default and map"
-                ),
             );
         }
     }
@@ -580,41 +599,43 @@ impl Builder<'_> {
     fn check_map(
         &mut self,
         about: &str,
-        raw: &RawParam,
+        at: At,
+        writable: bool,
+        raw: &RawMore,
         facets: &Facets,
-    ) -> Box<[(Box<str>, Box<str>)]> {
-        let mut map: Vec<(Box<str>, Box<str>)> = Vec::new();
+    ) -> Map {
+        let mut map: Vec<(Text, Text)> = Vec::new();
         for (value, text) in &raw.map {
             let canonical = match facets.check_item(value) {
                 Ok(canonical) => canonical,
                 Err(why) => {
-                    self.error(raw.at, format!("{about}: map: {value:?} {why}"));
+                    self.error(at, format!("{about}: map: {value:?} {why}"));
                     continue;
                 }
             };
             if map.iter().any(|(_, t)| **t == **text) {
                 self.error(
-                    raw.at,
+                    at,
                     format!("{about}: map: two values stand for {text:?}; keep one"),
                 );
             }
-            map.push((canonical.into(), text.as_str().into()));
+            map.push((self.shared.text(&canonical), self.shared.text(text)));
         }
         if !map.is_empty() && raw.scale.is_some() {
-            self.error(raw.at, format!("{about}: map and scale exclude each other"));
+            self.error(at, format!("{about}: map and scale exclude each other"));
         }
-        if raw.writable && !map.is_empty() {
+        if writable && !map.is_empty() {
             let missing = facets.enumeration.iter().find(|e| {
-                raw.otherwise.as_deref() != Some(&***e) && !map.iter().any(|(v, _)| v == *e)
+                raw.otherwise.as_deref() != Some(&***e) && !map.iter().any(|(v, _)| **v == ***e)
             });
             if let Some(missing) = missing {
                 self.error(
-                    raw.at,
+                    at,
                     format!("{about}: map lacks {missing:?} of enum; add it"),
                 );
             }
         }
-        map.into()
+        self.shared.map(map)
     }
 }
 

@@ -2,6 +2,8 @@
 //! reported with its line.
 
 use super::SchemaError;
+use super::shared::Shared;
+use crate::model::binding::Text;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -19,10 +21,18 @@ pub(crate) struct Report<'a> {
     /// Where each line begins.
     lines: Vec<usize>,
     pub errors: &'a mut Vec<SchemaError>,
+    /// What this file has in common with itself and with those before it.
+    pub shared: &'a mut Shared,
 }
 
 impl<'a> Report<'a> {
-    pub fn new(file: u16, name: &'a str, text: &str, errors: &'a mut Vec<SchemaError>) -> Self {
+    pub fn new(
+        file: u16,
+        name: &'a str,
+        text: &str,
+        errors: &'a mut Vec<SchemaError>,
+        shared: &'a mut Shared,
+    ) -> Self {
         let mut lines = vec![0];
         lines.extend(text.match_indices('\n').map(|(i, _)| i + 1));
         Report {
@@ -30,6 +40,7 @@ impl<'a> Report<'a> {
             name,
             lines,
             errors,
+            shared,
         }
     }
 
@@ -128,6 +139,17 @@ impl<'r, 'e, 't> Fields<'r, 'e, 't> {
                 None
             }
         }
+    }
+
+    /// As [`text`](Fields::text), the one copy of it.
+    pub fn shared(&mut self, key: &str) -> Option<Text> {
+        let text = self.text(key)?;
+        Some(self.report.shared.text(&text))
+    }
+
+    /// The one copy of a text.
+    pub fn share(&mut self, text: &str) -> Text {
+        self.report.shared.text(text)
     }
 
     /// A text, or a number or boolean as its text.

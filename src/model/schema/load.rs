@@ -2,8 +2,9 @@
 //! one key alone is checked here; what needs the whole tree, in [`super::check`].
 
 use super::fields::{At, Fields, Report};
+use super::shared::Shared;
 use super::{Notify, SchemaError};
-use crate::model::binding::Binding;
+use crate::model::binding::{Binding, Text};
 use crate::model::facets::{Facets, List};
 use crate::model::named;
 use crate::model::pattern::Pattern;
@@ -26,13 +27,13 @@ pub(crate) struct RawObject {
     pub ordered: Option<(Vec<Vec<String>>, At)>,
     pub entries: Option<(String, At)>,
     pub reload: Option<Vec<String>>,
-    pub params: BTreeMap<String, RawParam>,
+    pub params: BTreeMap<Text, RawParam>,
 }
 
 /// Where a parameter's value comes from.
 #[derive(Debug)]
 pub(crate) enum RawSource {
-    At(Box<Binding>),
+    At(Binding),
     Alias,
 }
 
@@ -40,13 +41,21 @@ pub(crate) enum RawSource {
 #[derive(Debug)]
 pub(crate) struct RawParam {
     pub at: At,
-    pub facets: Facets,
+    /// Its place in [`Shared::facets`].
+    pub facets: usize,
     pub writable: bool,
     pub source: RawSource,
     pub default: Option<String>,
     pub hidden: bool,
     pub inform: bool,
     pub notify: Notify,
+    /// `None` where it would be empty.
+    pub more: Option<Box<RawMore>>,
+}
+
+/// What few parameters have.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct RawMore {
     /// TR-181 value, source text; of several texts for one value the first is written.
     pub map: Vec<(String, String)>,
     /// What every text that is not in `map` stands for.
@@ -58,7 +67,7 @@ pub(crate) struct RawParam {
     pub reload: Option<Vec<String>>,
     pub reads: Option<String>,
     /// Where the value stands that is in force while the source has none.
-    pub live: Option<Box<Binding>>,
+    pub live: Option<Binding>,
 }
 
 const OBJECT_KEYS: &[&str] = &[
@@ -111,9 +120,10 @@ pub(crate) fn load_file(
     name: &str,
     text: &str,
     objects: &mut BTreeMap<String, RawObject>,
+    shared: &mut Shared,
     errors: &mut Vec<SchemaError>,
 ) {
-    let mut report = Report::new(file, name, text, errors);
+    let mut report = Report::new(file, name, text, errors, shared);
     if text.len() > MAX_FILE {
         let at = report.at(0);
         report.error(
@@ -222,7 +232,7 @@ fn load_object(
     let all: Vec<&str> = table.keys().map(|k| k.get_ref().as_ref()).collect();
     let mut fields = Fields::open(report, path, at, table, &all);
     for name in fields.texts("remove").unwrap_or_default() {
-        if object.params.remove(&name).is_none() {
+        if object.params.remove(name.as_str()).is_none() {
             fields.wrong("remove", format!("no earlier file has {name}; take it out"));
         }
     }
@@ -270,7 +280,8 @@ fn load_object(
         match value.get_ref() {
             DeValue::Table(fields) => {
                 if let Some(param) = load_param(report, about, at, fields) {
-                    object.params.insert(name.to_owned(), param);
+                    let name = report.shared.text(name);
+                    object.params.insert(name, param);
                 }
             }
             _ => report.error(
@@ -322,9 +333,7 @@ fn load_param(
             }
             None => None,
         },
-        [one] => {
-            super::bind::binding(&mut fields, one).map(|binding| RawSource::At(Box::new(binding)))
-        }
+        [one] => super::bind::binding(&mut fields, one).map(RawSource::At),
         [_, second, ..] => {
             let all = sources.join(" and ");
             fields.wrong(second, format!("has {all}; a parameter has one source"));
@@ -359,15 +368,7 @@ fn load_param(
         None => Vec::new(),
     };
     let live = live(&mut fields);
-    let param = RawParam {
-        at,
-        facets,
-        writable: access(&mut fields).unwrap_or(false),
-        source: source?,
-        default: fields.scalar("default"),
-        hidden: fields.flag("hidden").unwrap_or(false),
-        inform: fields.flag("inform").unwrap_or(false),
-        notify,
+    let more = RawMore {
         map: fields.choices("map").unwrap_or_default(),
         otherwise: fields.scalar("otherwise"),
         none,
@@ -377,11 +378,22 @@ fn load_param(
         reads: fields.scalar("reads"),
         live,
     };
+    let param = RawParam {
+        at,
+        facets: fields.report.shared.facets(facets),
+        writable: access(&mut fields).unwrap_or(false),
+        source: source?,
+        default: fields.scalar("default"),
+        hidden: fields.flag("hidden").unwrap_or(false),
+        inform: fields.flag("inform").unwrap_or(false),
+        notify,
+        more: (more != RawMore::default()).then(|| Box::new(more)),
+    };
     (fields.report.errors.len() == before).then_some(param)
 }
 
 /// `live = { native = "name" }`, or another source that is read only.
-fn live(fields: &mut Fields<'_, '_, '_>) -> Option<Box<Binding>> {
+fn live(fields: &mut Fields<'_, '_, '_>) -> Option<Binding> {
     const SOURCES: [&str; 5] = ["native", "sysfs", "proc", "file", "constant"];
     let value = fields.value("live")?;
     let at = fields.at_of("live");
@@ -398,7 +410,7 @@ fn live(fields: &mut Fields<'_, '_, '_>) -> Option<Box<Binding>> {
         ));
         return None;
     };
-    super::bind::binding(&mut inner, one).map(Box::new)
+    super::bind::binding(&mut inner, one)
 }
 
 fn load_facets(fields: &mut Fields<'_, '_, '_>) -> Option<Facets> {

@@ -6,18 +6,20 @@
 //! a whole ──> Schema
 //! ```
 //!
-//! Strings that come up often are shared and equal facets are kept once, because a
-//! router holds this tree in memory for as long as it runs.
+//! Equal texts and facets are kept once, and what few parameters have is apart from what
+//! all have, because a router holds this tree in memory for as long as it runs.
 
 mod bind;
 mod check;
 mod fields;
 mod load;
 mod relate;
+mod shared;
 
-use super::binding::{Binding, Rows};
+use super::binding::{Binding, Rows, Text};
 use super::facets::Facets;
 use super::value::ValueType;
+use shared::Shared;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
@@ -82,7 +84,7 @@ pub struct Schema {
 /// A single object or a table (then this is the table and the shape of its rows).
 #[derive(Debug)]
 pub(crate) struct Object {
-    pub name: Arc<str>,
+    pub name: Text,
     pub parent: Option<ObjectId>,
     /// Rows around a parameter here: the `{i}` in the path, this object's own included.
     pub depth: u8,
@@ -107,13 +109,13 @@ pub(crate) struct Table {
     pub alias: Option<ParamId>,
     pub enable: Option<ParamId>,
     /// What AddObject and DeleteObject make stale.
-    pub reload: Box<[Arc<str>]>,
+    pub reload: Box<[Text]>,
 }
 
 /// A parameter.
 #[derive(Debug)]
 pub(crate) struct Param {
-    pub name: Arc<str>,
+    pub name: Text,
     pub object: ObjectId,
     facets: u16,
     pub writable: bool,
@@ -122,14 +124,14 @@ pub(crate) struct Param {
     pub notify: Notify,
     pub source: ParamSource,
     /// Canonical.
-    pub default: Option<Arc<str>>,
+    pub default: Option<Text>,
     pub extra: Option<Box<Extra>>,
 }
 
 /// Where a parameter's value comes from.
 #[derive(Debug)]
 pub(crate) enum ParamSource {
-    At(Box<Binding>),
+    At(Binding),
     /// The row's alias, kept with the instance numbers.
     Alias,
     /// The number of rows of a table.
@@ -138,23 +140,26 @@ pub(crate) enum ParamSource {
     ParameterKey,
 }
 
+/// TR-181 values and the texts of the source that stand for them.
+pub(crate) type Map = Arc<[(Text, Text)]>;
+
 /// What few parameters have.
 #[derive(Debug, Default)]
 pub(crate) struct Extra {
     /// (TR-181 value, source text)
-    pub map: Box<[(Box<str>, Box<str>)]>,
+    pub map: Map,
     /// What every text that is not in `map` stands for.
-    pub otherwise: Option<Box<str>>,
+    pub otherwise: Option<Text>,
     /// Texts that stand for no value.
-    pub none: Box<[Box<str>]>,
+    pub none: Box<[Text]>,
     /// Value = source × this ratio.
     pub scale: Option<(i64, i64)>,
     /// The tables whose rows the value names.
     pub references: Box<[ObjectId]>,
-    pub reload: Option<Box<[Arc<str>]>>,
-    pub reads: Option<Box<str>>,
+    pub reload: Option<Box<[Text]>>,
+    pub reads: Option<Text>,
     /// Read where the source has no value.
-    pub live: Option<Box<Binding>>,
+    pub live: Option<Binding>,
 }
 
 impl Extra {
@@ -173,6 +178,7 @@ impl Schema {
     pub fn load(files: &[(String, String)]) -> Result<Schema, Vec<SchemaError>> {
         let mut objects = BTreeMap::new();
         let mut errors = Vec::new();
+        let mut shared = Shared::default();
         for (i, (name, text)) in files.iter().enumerate() {
             let Ok(file) = u16::try_from(i) else {
                 errors.push(SchemaError {
@@ -182,11 +188,11 @@ impl Schema {
                 });
                 break;
             };
-            load::load_file(file, name, text, &mut objects, &mut errors);
+            load::load_file(file, name, text, &mut objects, &mut shared, &mut errors);
         }
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         let unread = !errors.is_empty();
-        let schema = check::build(objects, &names, unread, &mut errors);
+        let schema = check::build(objects, shared, &names, unread, &mut errors);
         match schema {
             Some(schema) if errors.is_empty() => Ok(schema),
             _ => {
@@ -359,16 +365,13 @@ impl Schema {
     }
 
     /// Packages to reload when this parameter has changed.
-    pub(crate) fn reload_of(&self, id: ParamId) -> Vec<Arc<str>> {
+    pub(crate) fn reload_of(&self, id: ParamId) -> Vec<Text> {
         let param = self.param(id);
         if let Some(reload) = param.extra.as_ref().and_then(|e| e.reload.as_ref()) {
             return reload.to_vec();
         }
         match &param.source {
-            ParamSource::At(binding) => match &**binding {
-                Binding::Uci(at) => vec![at.package.as_str().into()],
-                _ => Vec::new(),
-            },
+            ParamSource::At(Binding::Uci(at)) => vec![Text::clone(&at.package)],
             _ => Vec::new(),
         }
     }
@@ -485,7 +488,7 @@ impl<'a> ParameterView<'a> {
     /// What is read where the place itself has nothing (`live`).
     pub fn live(&self) -> Option<&'a Binding> {
         let extra = self.schema.param(self.id).extra.as_ref()?;
-        extra.live.as_deref()
+        extra.live.as_ref()
     }
 
     /// Whether this is a `…NumberOfEntries` added by the loader.

@@ -2,42 +2,43 @@
 
 use super::check::Builder;
 use super::fields::At;
-use super::load::{RawObject, RawSource};
+use super::load::RawObject;
 use super::{ObjectId, ParamId, ParamSource};
-use crate::model::binding::Binding;
+use crate::model::binding::Text;
+use crate::model::facets::Facets;
 use crate::model::value::ValueType;
 
+/// A parameter whose values name rows.
+pub(super) struct Referring {
+    pub object: ObjectId,
+    pub name: Text,
+    pub at: At,
+    /// The rows of any table, not only those around the parameter.
+    pub anywhere: bool,
+    /// The tables, as they are written.
+    pub to: Vec<String>,
+}
+
 impl Builder<'_> {
+    /// Resolves what parameters refer to: all tables are there.
     #[expect(
         clippy::indexing_slicing,
         reason = "ids are places in `params`, which never shrinks"
     )]
-    pub(super) fn add_references(&mut self, id: ObjectId, path: &str, object: &RawObject) {
-        for (name, raw) in &object.params {
-            if raw.references.is_empty() {
-                continue;
-            }
-            let about = format!("{path}{name}");
-            if raw.facets.named.base != ValueType::String || !raw.map.is_empty() {
-                self.error(
-                    raw.at,
-                    format!("{about}: a reference has type = \"string\" and no map"),
-                );
-            }
+    pub(super) fn add_references(&mut self) {
+        for one in std::mem::take(&mut self.references) {
             let mut targets = Vec::new();
-            for target in &raw.references {
-                // Only compiled-in code can name a row by the keys of the rows around it, too.
-                let compiled_in =
-                    matches!(&raw.source, RawSource::At(b) if matches!(**b, Binding::Native(_)));
-                match self.reference(id, target, compiled_in && !raw.writable) {
+            for target in &one.to {
+                match self.reference(one.object, target, one.anywhere) {
                     Ok(target) => targets.push(target),
                     Err(what) if !self.unread => {
-                        self.error(raw.at, format!("{about}: reference: {what}"))
+                        let about = format!("{}{}", self.schema.path_of(one.object), one.name);
+                        self.error(one.at, format!("{about}: reference: {what}"))
                     }
                     Err(_) => {}
                 }
             }
-            let Some(param) = self.schema.param_named(id, name) else {
+            let Some(param) = self.schema.param_named(one.object, &one.name) else {
                 continue;
             };
             if let Some(extra) = &mut self.schema.params[usize::from(param.0)].extra {
@@ -94,7 +95,7 @@ impl Builder<'_> {
                 let [Some(first), Some(second)] = ids else {
                     continue;
                 };
-                let (a, b) = (self.schema.facets(first), self.schema.facets(second));
+                let (a, b) = (self.facets_of(first), self.facets_of(second));
                 if a.named.base != b.named.base || a.list.is_some() || b.list.is_some() {
                     self.error(
                         *at,
@@ -125,7 +126,7 @@ impl Builder<'_> {
         let alias = self.schema.params_of(id).find(is_alias);
         let is_enable = |id: &ParamId| {
             *self.schema.param(*id).name == *"Enable"
-                && self.schema.facets(*id).value_type() == ValueType::Boolean
+                && self.facets_of(*id).value_type() == ValueType::Boolean
         };
         let enable = self.schema.params_of(id).find(is_enable);
         let node = &mut self.schema.objects[usize::from(id.0)];
@@ -135,6 +136,15 @@ impl Builder<'_> {
             table.alias = alias;
             table.enable = enable;
         }
+    }
+
+    /// Until the schema has them.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "parameters hold places in `facets`"
+    )]
+    fn facets_of(&self, id: ParamId) -> &Facets {
+        &self.facets[usize::from(self.schema.param(id).facets)]
     }
 
     fn named(

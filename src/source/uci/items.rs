@@ -9,6 +9,7 @@ use crate::model::source::{Raw, Refusal, Renamed, Row, Trouble};
 use crate::source::codec::net;
 use crate::uci::{Section, Value};
 use core::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 /// The option that says which pool a static address was made in, as long as its address
 /// does not say so. dnsmasq's start script passes it over.
@@ -86,13 +87,13 @@ impl UciSource {
                 return Ok(None);
             };
             let row = rows.last().map_or("", String::as_str);
-            let entry = match self.drafts.get(&at.package) {
+            let entry = match self.drafts.get(&*at.package) {
                 Some(draft) => draft.entry(key, option, row),
                 None => row,
             };
             return Ok(coded::read_entry(codec, entry).map(Raw::Text));
         }
-        if at.package != "network" && self.cached("network").is_none_or(|c| !c.checked) {
+        if *at.package != *"network" && self.cached("network").is_none_or(|c| !c.checked) {
             // Where it is broken, what needs no network still reads.
             let _ = self.content("network");
         }
@@ -136,7 +137,7 @@ impl UciSource {
         if at.entry {
             return self.stage_entry(at, codec, key, option, rows, value);
         }
-        if at.package != "network" {
+        if *at.package != *"network" {
             let _ = self.content("network");
         }
         let content = self.peek(&at.package);
@@ -211,7 +212,7 @@ impl UciSource {
     /// The entries of a list; of several that say the same the first.
     pub(super) fn item_rows(
         &mut self,
-        items: &UciItems,
+        items: &Arc<UciItems>,
         parents: &[String],
     ) -> Result<Vec<Row>, Trouble> {
         if !self.lists.contains(items) {
@@ -322,15 +323,15 @@ impl UciSource {
     pub(super) fn renamed_items(&self, package: &str, draft: &Draft) -> Vec<Renamed> {
         let mut renamed = Vec::new();
         for ((key, option), entries) in &draft.entries {
-            for items in self.lists.iter().filter(|i| i.package == package) {
-                let parents = if items.section == "{row}" {
+            for items in self.lists.iter().filter(|i| *i.package == *package) {
+                let parents = if *items.section == *"{row}" {
                     vec![key.clone()]
                 } else if draft.content.find(&items.section) == draft.content.by_key(key) {
                     Vec::new()
                 } else {
                     continue;
                 };
-                if items.option != *option {
+                if *items.option != **option {
                     continue;
                 }
                 renamed.extend(entries.iter().map(|(from, to)| Renamed {

@@ -1,6 +1,6 @@
 //! What names a section as a row: its own name, or a fingerprint of its content.
 
-use crate::model::binding::UciRows;
+use crate::model::binding::{Text, UciRows};
 use crate::model::source::Row;
 use crate::uci::{Package, Section, Value};
 use sha2::{Digest, Sha256};
@@ -59,11 +59,11 @@ pub const ITSELF: &str = ".name";
 
 /// Whether a section with this key is a row of a table.
 pub fn is_row(section: &Section, key: &str, rows: &UciRows, parents: &[String]) -> bool {
-    let wanted = |(option, wanted): (&String, &String)| match section.get(option) {
-        Some(value) => value.as_one() == Some(wanted),
+    let wanted = |(option, wanted): &(Text, Text)| match section.get(option) {
+        Some(value) => value.as_one() == Some(&**wanted),
         None => wanted.is_empty(),
     };
-    section.kind() == rows.section_type
+    section.kind() == &*rows.section_type
         && rows.only.iter().all(wanted)
         && rows.key.as_deref().is_none_or(|option| {
             // What names a row becomes part of paths.

@@ -28,6 +28,7 @@ use naming::Ready;
 use reading::LastSection;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use view::is_view;
@@ -49,11 +50,11 @@ pub struct UciSource {
     cache: Vec<(String, Cached)>,
     drafts: BTreeMap<String, Draft>,
     /// Of tables below other rows, as this request's content has it.
-    children: Vec<(UciRows, Children)>,
+    children: Vec<(Arc<UciRows>, Children)>,
     /// Tables seen or told of, with the keys of the rows around them.
-    tables: Vec<(UciRows, BTreeSet<Vec<String>>)>,
+    tables: Vec<(Arc<UciRows>, BTreeSet<Vec<String>>)>,
     /// Tables of list entries, told of or seen.
-    lists: Vec<UciItems>,
+    lists: Vec<Arc<UciItems>>,
     /// The highest number given to a section made here, by package and type: the number
     /// of one that went is not given again while this runs.
     numbers: BTreeMap<(String, String), u32>,
@@ -112,7 +113,7 @@ impl UciSource {
         }
     }
 
-    fn seen(&mut self, rows: &UciRows, parents: &[String]) {
+    fn seen(&mut self, rows: &Arc<UciRows>, parents: &[String]) {
         match self.tables.iter_mut().find(|(known, _)| known == rows) {
             Some((_, around)) => {
                 if around.len() < self.limits.rows {
@@ -210,13 +211,13 @@ impl UciSource {
     }
 
     /// Notes which sections are below which row, once for all rows of a request.
-    fn index(&mut self, rows: &UciRows, option: &str) -> Result<(), Trouble> {
+    fn index(&mut self, rows: &Arc<UciRows>, option: &str) -> Result<(), Trouble> {
         if self.children.iter().any(|(known, _)| known == rows) {
             return Ok(());
         }
         let mut children = Children::new();
         let sections = self.content(&rows.package)?.package.sections().iter();
-        let of_type = |(_, s): &(usize, &Section)| s.kind() == rows.section_type;
+        let of_type = |(_, s): &(usize, &Section)| s.kind() == &*rows.section_type;
         for (place, section) in sections.enumerate().filter(of_type) {
             for parent in section.get(option).map(Value::items).unwrap_or_default() {
                 let places = children.entry(parent.clone()).or_default();
@@ -255,7 +256,7 @@ impl UciSource {
                         .map_err(Refusal::Trouble)?
                 };
                 let section = Change::Section {
-                    kind: kind.clone(),
+                    kind: kind.as_ref().to_owned(),
                     name: name.clone(),
                 };
                 self.make(&at.package, section)?;
@@ -381,7 +382,7 @@ impl UciSource {
     }
 
     fn make(&mut self, package: &str, change: Change) -> Result<(), Refusal> {
-        self.children.retain(|(rows, _)| rows.package != package);
+        self.children.retain(|(rows, _)| *rows.package != *package);
         self.last = None;
         let draft = self.draft(package).map_err(Refusal::Trouble)?;
         draft.make(change).map_err(|e| match e {
@@ -542,7 +543,7 @@ impl Source for UciSource {
             .iter()
             .map(|(option, text)| {
                 (
-                    option.clone(),
+                    option.as_ref().to_owned(),
                     expand(text, parents).replace("{new}", &name),
                 )
             })
@@ -562,14 +563,14 @@ impl Source for UciSource {
         }
         if let Some(option) = &rows.parent {
             match parents.last() {
-                _ if option == keys::ITSELF => {
+                _ if **option == *keys::ITSELF => {
                     return Err(read_only(
                         &source_name(&rows.package),
                         "a table whose rows are the rows around it",
                     ));
                 }
                 // One without a name gets one, here too, when this is written.
-                Some(parent) => options.push((option.clone(), parent.clone())),
+                Some(parent) => options.push((option.as_ref().to_owned(), parent.clone())),
                 None => {
                     return Err(Refusal::Trouble(trouble(
                         &rows.package,
@@ -579,7 +580,7 @@ impl Source for UciSource {
             }
         }
         let section = Change::Section {
-            kind: rows.section_type.clone(),
+            kind: rows.section_type.as_ref().to_owned(),
             name: name.clone(),
         };
         self.make(&rows.package, section)?;
@@ -588,7 +589,7 @@ impl Source for UciSource {
             prints: Vec::new(),
         };
         for (option, text) in options {
-            if rows.key.as_ref() == Some(&option) {
+            if rows.key.as_deref() == Some(&*option) {
                 row.key.clone_from(&text);
             }
             let key = name.clone();

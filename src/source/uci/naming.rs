@@ -8,6 +8,7 @@ use crate::model::source::{FileChange, Prepared, Renamed, Trouble};
 use crate::uci::{Package, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The new content of a package, but for the names of sections of other packages.
 pub(super) struct Ready {
@@ -40,7 +41,10 @@ impl UciSource {
         if texts.is_empty() {
             return Ok(referred);
         }
-        let packages = self.tables.iter().map(|(rows, _)| rows.package.clone());
+        let packages = self
+            .tables
+            .iter()
+            .map(|(rows, _)| rows.package.as_ref().to_owned());
         for package in packages.collect::<BTreeSet<String>>() {
             // One in trouble has no rows that could have been referred to.
             let Ok(content) = self.content(&package) else {
@@ -111,7 +115,7 @@ impl UciSource {
         let mut names: BTreeMap<usize, String> = BTreeMap::new();
         for (rows, around) in &self.tables {
             // Rows that an option names are known whatever the section is called.
-            if rows.package != package || rows.key.is_some() {
+            if *rows.package != *package || rows.key.is_some() {
                 continue;
             }
             let below = keys::Around::of(around);
@@ -141,7 +145,7 @@ impl UciSource {
                 }
                 let to = names.entry(index).or_default().clone();
                 renamed.extend(places.into_iter().map(|parents| Renamed {
-                    rows: Rows::Uci(rows.clone()),
+                    rows: Rows::Uci(Arc::clone(rows)),
                     parents,
                     from: from.clone(),
                     to: to.clone(),

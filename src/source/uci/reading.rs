@@ -34,7 +34,7 @@ impl UciSource {
         };
         let draft = match self.drafts.is_empty() {
             true => None,
-            false => self.drafts.get(&at.package),
+            false => self.drafts.get(&*at.package),
         };
         let content = match (draft, self.cache.get(cached).map(|(_, c)| &c.content)) {
             (Some(draft), _) => &draft.content,

@@ -58,7 +58,7 @@ pub fn back<'p>(package: &'p Package, at: &UciThrough, value: &str) -> Option<&'
 }
 
 fn sections<'p>(package: &'p Package, at: &UciThrough) -> impl Iterator<Item = &'p Section> {
-    let of_type = |s: &&Section| s.kind() == at.section_type;
+    let of_type = |s: &&Section| s.kind() == &*at.section_type;
     package.sections().iter().filter(of_type)
 }
 
@@ -73,7 +73,7 @@ mod tests {
     fn range(n: u32) -> UciPart {
         UciPart {
             n,
-            separator: "-:".to_owned(),
+            separator: "-:".into(),
         }
     }
 

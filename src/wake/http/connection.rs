@@ -23,7 +23,8 @@ pub(super) enum State {
     Draining,
 }
 
-/// A slot: its memory is set aside once and serves one connection after the other.
+/// A slot serves one connection after the other. It has its buffers while one is open: the
+/// number of slots bounds them, and a listener that nobody knocks at holds none.
 pub(super) struct Slot {
     pub stream: Option<TcpStream>,
     pub peer: SocketAddr,
@@ -32,7 +33,8 @@ pub(super) struct Slot {
     pub deadline: Instant,
     /// When it was accepted or last finished a request.
     pub since: Instant,
-    head: Box<[u8; HEAD]>,
+    /// [`HEAD`] bytes while a connection is open.
+    head: Vec<u8>,
     filled: usize,
     /// Part of a head is here; its deadline is set.
     begun: bool,
@@ -62,10 +64,10 @@ impl Slot {
             state: State::Reading,
             deadline: now,
             since: now,
-            head: Box::new([0; HEAD]),
+            head: Vec::new(),
             filled: 0,
             begun: false,
-            out: Vec::with_capacity(512),
+            out: Vec::new(),
             sent: 0,
             close: false,
             drained: 0,
@@ -78,6 +80,7 @@ impl Slot {
         self.state = State::Reading;
         self.since = now;
         self.deadline = by;
+        self.head.resize(HEAD, 0);
         self.filled = 0;
         self.begun = false;
         self.out.clear();
@@ -88,6 +91,8 @@ impl Slot {
 
     pub(super) fn shut(&mut self) {
         self.stream = None;
+        self.head = Vec::new();
+        self.out = Vec::new();
         self.filled = 0;
     }
 

@@ -6,7 +6,7 @@
 //!               └─ too slow, too large, no HTTP: 400, 431 or closed
 //! ```
 //!
-//! Memory is set aside at the start: a fixed number of connections with a fixed buffer each.
+//! Memory is bounded: a fixed number of connections, with a fixed buffer each while they last.
 //! In a flood the oldest connection makes room, an address keeps at most a few, and accepting
 //! pauses rather than taking the processor. Nothing here blocks, reads a clock or knows of
 //! sessions; what it hands out is a [`Knock`], after the answer was written.
@@ -205,7 +205,7 @@ impl fmt::Debug for Listener {
 }
 
 impl Listener {
-    /// Opens the sockets and sets all memory aside.
+    /// Opens the sockets.
     ///
     /// # Errors
     /// [`BindError`] with the first address that could not be had.

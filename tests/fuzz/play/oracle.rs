@@ -145,13 +145,12 @@ fn facts(schema: &Schema) -> BTreeMap<String, Fact> {
     for p in schema.parameters() {
         let uci = match p.binding() {
             Some(Binding::Uci(at)) => {
-                let mut options = vec![at.option.clone()];
-                options.extend(at.or.clone());
-                options.extend(at.clears.iter().cloned());
+                let mut options = vec![at.option.to_string()];
+                options.extend(at.or.iter().chain(&*at.clears).map(|o| o.to_string()));
                 if let Some(through) = &at.through {
-                    options.extend([through.key.clone(), through.value.clone()]);
+                    options.extend([through.key.to_string(), through.value.to_string()]);
                 }
-                Some((at.package.clone(), options))
+                Some((at.package.to_string(), options))
             }
             _ => None,
         };
@@ -161,7 +160,7 @@ fn facts(schema: &Schema) -> BTreeMap<String, Fact> {
             in_memory: matches!(p.binding(), Some(Binding::Memory(_))),
             volatile: match p.binding() {
                 Some(Binding::Constant(text)) => text.contains("{row"),
-                Some(Binding::Native(name)) => name != "parameter_key",
+                Some(Binding::Native(name)) => **name != *"parameter_key",
                 Some(Binding::Command(_)) => true,
                 _ => false,
             },
@@ -180,8 +179,9 @@ impl Oracle {
         let schema = model.schema();
         let tables = schema.objects().filter_map(|o| match o.rows() {
             Some(Rows::Uci(at)) => {
-                let options = at.only.keys().cloned().chain(at.parent.clone());
-                Some((o.path(), at.package.clone(), options.collect()))
+                let options = at.only.iter().map(|(option, _)| option);
+                let options = options.chain(&at.parent).map(|o| o.to_string());
+                Some((o.path(), at.package.to_string(), options.collect()))
             }
             _ => None,
         });

@@ -357,12 +357,12 @@ fn is(print: &str, value: &str) -> bool {
 }
 
 fn hash(text: &str) -> String {
-    use std::fmt::Write;
+    let digit = |n: u8| char::from(if n < 10 { b'0' + n } else { b'a' - 10 + n });
     let digest = Sha256::digest(text.as_bytes());
     let mut out = String::with_capacity(2 * HASH);
     for byte in digest.iter().take(HASH) {
-        // Writing to a String does not fail.
-        let _ = write!(out, "{byte:02x}");
+        out.push(digit(byte >> 4));
+        out.push(digit(byte & 15));
     }
     out
 }

@@ -74,11 +74,16 @@ pub(super) fn scan(text: &str, limits: &Limits) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// What follows the first `mark`; nothing when it does not occur.
+/// What follows the first `mark`, which ends in `>`; nothing when it does not occur.
 fn past<'a>(text: &'a str, mark: &str) -> &'a str {
-    text.split_once(mark)
-        .map(|(_, after)| after)
-        .unwrap_or_default()
+    let mut end = 0;
+    while let Some(length) = text.get(end..).and_then(|rest| rest.find('>')) {
+        end += length + 1;
+        if text.get(..end).is_some_and(|there| there.ends_with(mark)) {
+            return text.get(end..).unwrap_or_default();
+        }
+    }
+    ""
 }
 
 /// What one start tag holds.
@@ -167,6 +172,8 @@ mod tests {
         for text in [
             format!("<a><!-- {deep} --></a>"),
             format!("<a><![CDATA[{deep}]]></a>"),
+            format!("<a><!--->{deep}--></a><?a >{deep}?><b/>"),
+            format!("<a/><!-- {deep}"),
             "<a b='> <!DOCTYPE' c=\"/>\"><d/></a>".to_string(),
         ] {
             assert_eq!(scan(&text, &limits()), Ok(()), "{text}");

@@ -10,6 +10,7 @@ pub mod constant;
 pub mod file;
 pub mod memory;
 pub mod native;
+mod packages;
 pub mod pick;
 pub mod uci;
 

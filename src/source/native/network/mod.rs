@@ -11,6 +11,7 @@ use super::names::Net;
 use super::put_number;
 use super::timezone::local_time;
 use crate::source::is_row_key;
+use crate::source::packages::Packages;
 use crate::store::Folders;
 use config::Config;
 use kernel::Kernel;
@@ -74,6 +75,14 @@ struct BoardPorts {
 }
 
 impl Networks {
+    /// Nothing looked at yet; the configuration that is read is shared.
+    pub fn new(packages: Packages) -> Networks {
+        Networks {
+            config: Config::new(packages),
+            ..Networks::default()
+        }
+    }
+
     /// A new request begins.
     pub fn begin(&mut self) {
         self.is_fresh = false;
@@ -437,7 +446,7 @@ impl Networks {
         let Some(device) = self.config.l3_device(name) else {
             return false;
         };
-        if self.config.interface(name).is_some_and(|i| i.without_ipv6) || !is_row_key(&device) {
+        if self.config.interface(name).is_some_and(|i| i.without_ipv6) || !is_row_key(device) {
             return false;
         }
         let path = ["/proc/sys/net/ipv6/conf/", device, "/disable_ipv6"].concat();

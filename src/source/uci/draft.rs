@@ -7,11 +7,13 @@ use crate::uci::{EditError, Package, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 /// A parsed package and the row keys of its sections, index by index.
 #[derive(Clone, Default)]
 pub struct Content {
-    pub package: Package,
+    /// Shared until it is edited.
+    pub package: Arc<Package>,
     pub keys: Vec<String>,
     /// What the sections without names held when the file was read, index by index; empty
     /// for those with names.
@@ -146,7 +148,7 @@ pub struct Draft {
 }
 
 impl Content {
-    pub fn of(package: Package) -> Content {
+    pub fn of(package: Arc<Package>) -> Content {
         let (keys, prints) = keys(&package);
         let mut content = Content {
             package,
@@ -272,7 +274,7 @@ impl Draft {
             let Some(index) = content.by_key(key) else {
                 continue;
             };
-            let package = &mut content.package;
+            let package = Arc::make_mut(&mut content.package);
             let section = package.sections().get(index);
             match section.and_then(|section| section.get(option)) {
                 Some(Value::One(text)) if named(text) != *text => {
@@ -360,7 +362,7 @@ fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<()
                     kind: section.kind().to_owned(),
                 });
             }
-            let index = content.package.add_section(kind, Some(name))?;
+            let index = Arc::make_mut(&mut content.package).add_section(kind, Some(name))?;
             content
                 .keys
                 .insert(index.min(content.keys.len()), name.clone());
@@ -370,7 +372,7 @@ fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<()
         }
         Change::Delete { key } => {
             let index = at(content, key)?;
-            content.package.delete_section(index)?;
+            Arc::make_mut(&mut content.package).delete_section(index)?;
             content.keys.remove(index);
             content.prints.remove(index);
             content.anonymous.remove(key);
@@ -381,12 +383,12 @@ fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<()
         }
         Change::Text { key, option, text } => {
             let index = at(content, key)?;
-            content.package.set(index, option, text)?;
+            Arc::make_mut(&mut content.package).set(index, option, text)?;
             holes.remove(&(key.clone(), option.clone()));
         }
         Change::List { key, option, items } => {
             let index = at(content, key)?;
-            set_list(&mut content.package, index, option, items)?;
+            set_list(Arc::make_mut(&mut content.package), index, option, items)?;
             holes.remove(&(key.clone(), option.clone()));
         }
         Change::Entry {
@@ -417,8 +419,8 @@ fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<()
                 }
             }
             match items.as_slice() {
-                [one] if is_one => content.package.set(index, option, one)?,
-                items => set_list(&mut content.package, index, option, items)?,
+                [one] if is_one => Arc::make_mut(&mut content.package).set(index, option, one)?,
+                items => set_list(Arc::make_mut(&mut content.package), index, option, items)?,
             }
         }
         Change::Item {
@@ -453,8 +455,10 @@ fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<()
             }
             let whole: Vec<String> = items.iter().filter(|i| !i.is_empty()).cloned().collect();
             match whole.as_slice() {
-                [one] if now.is_some() && !was_list => content.package.set(index, option, one)?,
-                items => set_list(&mut content.package, index, option, items)?,
+                [one] if now.is_some() && !was_list => {
+                    Arc::make_mut(&mut content.package).set(index, option, one)?
+                }
+                items => set_list(Arc::make_mut(&mut content.package), index, option, items)?,
             }
             holes.insert(place, items);
         }

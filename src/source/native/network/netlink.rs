@@ -7,16 +7,17 @@ use nix::sys::socket::sockopt::ReceiveTimeout;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket,
 };
-use nix::sys::time::TimeVal;
+use nix::sys::time::{TimeVal, TimeValLike};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
 
-/// Bytes of one answer: the kernel makes none that is longer.
-const ANSWER: usize = 32 * 1024;
+/// Bytes of one answer: the kernel makes none that is longer unless it is given more room.
+const ANSWER: usize = 8 * 1024;
 /// Answers of one dump at most.
 const MAX_ANSWERS: usize = 256;
-/// Seconds that one answer is waited for.
-const PATIENCE: i64 = 1;
+/// How long the end of a dump is waited for; the kernel makes it at once.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 const REQUEST_AND_DUMP: u16 = 0x301;
 const ERROR: u16 = 2;
@@ -67,7 +68,8 @@ fn ask(family: AddressFamily) -> Result<Vec<Address>, Errno> {
         flags,
         SockProtocol::NetlinkRoute,
     )?;
-    setsockopt(&kernel, ReceiveTimeout, &TimeVal::new(PATIENCE, 0))?;
+    setsockopt(&kernel, ReceiveTimeout, &TimeVal::seconds(1))?;
+    let begin = Instant::now();
     send(kernel.as_raw_fd(), &request(family), MsgFlags::empty())?;
     let mut all = Vec::new();
     let mut answer = vec![0; ANSWER];
@@ -76,6 +78,9 @@ fn ask(family: AddressFamily) -> Result<Vec<Address>, Errno> {
         let answer = answer.get(..length).unwrap_or_default();
         if take(answer, &mut all)? == Part::Last {
             return Ok(all);
+        }
+        if begin.elapsed() > PATIENCE {
+            return Err(Errno::ETIMEDOUT);
         }
     }
     Err(Errno::EMSGSIZE)

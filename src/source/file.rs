@@ -421,7 +421,8 @@ impl Source for FileSource {
 
     fn finish(&mut self, committed: bool) {
         for (_, table) in &mut self.tables {
-            table.checked &= self.staged.is_empty();
+            // A change may have made a file in the folder of a table.
+            table.checked = false;
         }
         for (path, staged) in std::mem::take(&mut self.staged) {
             if let Some(place) = self.places.remove(&*path) {

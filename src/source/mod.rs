@@ -10,6 +10,7 @@ pub mod constant;
 pub mod file;
 pub mod memory;
 pub mod native;
+mod packages;
 pub mod pick;
 pub mod uci;
 
@@ -59,7 +60,7 @@ pub fn all<'t>(
     runtime: Runtime,
     tables: impl IntoIterator<Item = &'t Rows>,
 ) -> BTreeMap<SourceKind, Box<dyn Source>> {
-    let mut uci = uci::UciSource::new(root.clone(), limits);
+    let mut uci = uci::UciSource::sharing(root.clone(), limits, runtime.packages().clone());
     tables.into_iter().for_each(|rows| uci.know(rows));
     let folders = Folders::new(root.clone());
     let file = file::FileSource::below(folders.clone(), limits);

@@ -113,19 +113,25 @@ impl Counters {
 
 /// Where the numbers of a line are; empty where it has fewer.
 fn columns(text: &str, line: Range<usize>) -> [Range<usize>; COLUMNS] {
-    let bytes = text.as_bytes();
-    let mut at = line.start;
-    let is_space = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_whitespace);
-    std::array::from_fn(|_| {
-        while at < line.end && is_space(at) {
-            at += 1;
+    let mut columns = [const { 0..0 }; COLUMNS];
+    let mut free = columns.iter_mut();
+    let mut start = None;
+    let bytes = text.as_bytes().get(line.clone()).unwrap_or_default();
+    // As if a space followed the line.
+    for (at, byte) in (line.start..).zip(bytes.iter().chain(b" ")) {
+        match (start, byte.is_ascii_whitespace()) {
+            (None, false) => start = Some(at),
+            (Some(from), true) => {
+                let Some(column) = free.next() else {
+                    break;
+                };
+                *column = from..at;
+                start = None;
+            }
+            _ => {}
         }
-        let start = at;
-        while at < line.end && !is_space(at) {
-            at += 1;
-        }
-        start..at
-    })
+    }
+    columns
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod system;
 mod timezone;
 mod wifi;
 
+use super::packages::Packages;
 use super::read_only;
 use crate::model::binding::{Binding, Rows};
 use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Said, Source, Trouble};
@@ -66,6 +67,7 @@ pub fn is_table(name: &str) -> bool {
 pub struct Runtime {
     map: Arc<Mutex<BTreeMap<String, String>>>,
     zone: Arc<Mutex<ZoneText>>,
+    packages: Packages,
 }
 
 /// Shows the names only: the URL of the connection request is a secret.
@@ -93,7 +95,12 @@ impl Runtime {
 
     /// Minutes by which local time is ahead of UTC at `now` (seconds since 1970).
     pub fn utc_offset_minutes(&self, root: &Root, now: i64) -> i16 {
-        self.zone().utc_offset_minutes(root, now)
+        self.zone().utc_offset_minutes(&self.packages, root, now)
+    }
+
+    /// UCI packages as they were read, shared by the sources.
+    pub(super) fn packages(&self) -> &Packages {
+        &self.packages
     }
 
     fn zone(&self) -> MutexGuard<'_, ZoneText> {
@@ -134,6 +141,8 @@ impl NativeSource {
 
     /// The same; folders that another source walked in a request are not walked again.
     pub fn below(folders: Folders, runtime: Runtime) -> NativeSource {
+        let wifi = Wifi::new(runtime.packages.clone());
+        let networks = network::Networks::new(runtime.packages.clone());
         NativeSource {
             root: folders,
             runtime,
@@ -141,13 +150,13 @@ impl NativeSource {
             processes: Processes::default(),
             sensors: Sensors::default(),
             accounts: Accounts::default(),
-            wifi: Wifi::default(),
+            wifi,
             modes: Modes::default(),
             hardware: Hardware::default(),
             counters: Counters::default(),
             text: String::new(),
             now: None,
-            networks: network::Networks::default(),
+            networks,
         }
     }
 
@@ -195,7 +204,14 @@ impl NativeSource {
                 put_number(count.unwrap_or_default(), out);
                 return Ok(count.is_some());
             }
-            Value::CurrentLocalTime => Some(self.runtime.zone().current_local_time(root.root())),
+            Value::CurrentLocalTime => {
+                let packages = &self.runtime.packages;
+                Some(
+                    self.runtime
+                        .zone()
+                        .current_local_time(packages, root.root()),
+                )
+            }
             Value::CpuUsage => self.processors.share(root, cpu, Share::Busy)?,
             Value::CpuUser => self.processors.share(root, cpu, Share::User)?,
             Value::CpuSystem => self.processors.share(root, cpu, Share::System)?,

@@ -4,6 +4,10 @@
 //! first and last letters.
 
 /// What a name means.
+#[expect(
+    clippy::enum_variant_names,
+    reason = "the value of a sensor is one of them"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value {
     /// The agent sets it in [`Runtime`](super::Runtime), or the model keeps it itself.

@@ -1,9 +1,10 @@
 //! The local time: a small reader of POSIX time zones (IEEE 1003.1, environment
 //! variable TZ), which is what OpenWrt keeps in `system.@system[0].timezone`.
 
+use crate::source::packages::Packages;
 use crate::store::Root;
 use crate::uci::Value;
-use crate::uci::file::{Stamp, load};
+use crate::uci::file::Stamp;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use time::{Date, Month, OffsetDateTime, UtcOffset};
 
@@ -28,16 +29,16 @@ pub struct ZoneText {
 
 impl ZoneText {
     /// Device.Time.CurrentLocalTime: a dateTime with the offset that is in force.
-    pub fn current_local_time(&mut self, root: &Root) -> String {
+    pub fn current_local_time(&mut self, packages: &Packages, root: &Root) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let seconds = |passed: Duration| i64::try_from(passed.as_secs()).unwrap_or(i64::MAX);
         let now = now.map_or(0, seconds);
-        local_time(now, self.get(root).as_deref().unwrap_or("UTC0"))
+        local_time(now, self.get(packages, root).as_deref().unwrap_or("UTC0"))
     }
 
     /// Minutes by which local time is ahead of UTC at `now` (seconds since 1970).
-    pub fn utc_offset_minutes(&mut self, root: &Root, now: i64) -> i16 {
-        let zone = self.get(root);
+    pub fn utc_offset_minutes(&mut self, packages: &Packages, root: &Root, now: i64) -> i16 {
+        let zone = self.get(packages, root);
         let east = zone
             .as_deref()
             .and_then(Zone::parse)
@@ -46,13 +47,13 @@ impl ZoneText {
         i16::try_from(east / 60).unwrap_or(0)
     }
 
-    fn get(&mut self, root: &Root) -> Option<String> {
+    fn get(&mut self, packages: &Packages, root: &Root) -> Option<String> {
         let path = root.path(CONFIG).ok();
         let stamp = path.and_then(|path| Stamp::of(&path).ok()).flatten();
         match (&self.known, stamp) {
             (Some((then, zone)), Some(stamp)) if *then == stamp => zone.clone(),
             _ => {
-                let zone = zone_text(root);
+                let zone = zone_text(packages, root);
                 // Without a file to go by it is read every time.
                 self.known = stamp.map(|stamp| (stamp, zone.clone()));
                 zone
@@ -88,14 +89,14 @@ pub fn is_posix_zone(text: &str) -> bool {
 }
 
 /// What the configuration says, else what the system uses.
-fn zone_text(root: &Root) -> Option<String> {
+fn zone_text(packages: &Packages, root: &Root) -> Option<String> {
     let configured = root
         .path(CONFIG)
         .ok()
-        .and_then(|path| load(&path).ok())
-        .and_then(|loaded| {
-            let index = loaded.package.find("@system[0]")?;
-            let section = loaded.package.sections().get(index)?;
+        .and_then(|path| packages.load(&path).ok())
+        .and_then(|(package, _)| {
+            let index = package.find("@system[0]")?;
+            let section = package.sections().get(index)?;
             section
                 .get("timezone")
                 .and_then(Value::as_one)

@@ -9,8 +9,9 @@ use super::super::uci::{keys_of, wifi_standards};
 use super::counters::Counters;
 use super::names::Value;
 use super::system::read;
+use crate::source::packages::Packages;
 use crate::store::{Disk, Folders, RealDisk};
-use crate::uci::file::{FileError, Stamp, load};
+use crate::uci::file::{FileError, Stamp};
 use crate::uci::{Package, Section};
 
 const CONFIG: &str = "/etc/config/wireless";
@@ -20,8 +21,8 @@ const DEVICES: &str = "/sys/class/net";
 const MOST_PHYS: usize = 16;
 
 /// See the module.
-#[derive(Default)]
 pub struct Wifi {
+    packages: Packages,
     config: Option<(Option<Stamp>, Config)>,
     /// What was found in this request.
     state: Option<State>,
@@ -83,6 +84,15 @@ struct Device {
 }
 
 impl Wifi {
+    /// What runs of the configuration in one of these packages.
+    pub fn new(packages: Packages) -> Wifi {
+        Wifi {
+            packages,
+            config: None,
+            state: None,
+        }
+    }
+
     /// A new request begins.
     pub fn begin(&mut self) {
         self.state = None;
@@ -164,8 +174,8 @@ impl Wifi {
         let path = root.path(CONFIG).map_err(|e| e.to_string())?;
         let stamp = Stamp::of(&path).map_err(|e| format!("{CONFIG}: {e}"))?;
         if self.config.as_ref().is_none_or(|(then, _)| *then != stamp) {
-            let config = match load(&path) {
-                Ok(loaded) => Config::of(&loaded.package),
+            let config = match self.packages.load(&path) {
+                Ok((package, _)) => Config::of(&package),
                 Err(FileError::Missing { .. }) => Config::default(),
                 Err(e) => return Err(e.to_string()),
             };

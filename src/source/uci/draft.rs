@@ -189,10 +189,10 @@ pub struct Inner {
 }
 
 impl Content {
-    pub fn of(package: Package) -> Content {
+    pub fn of(package: Arc<Package>) -> Content {
         let (keys, prints) = keys(&package);
         let mut content = Content {
-            package: package.into(),
+            package: Shared(package),
             keys: keys.into(),
             prints: prints.into(),
             anonymous: Shared::default(),
@@ -510,7 +510,9 @@ fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<()
             }
             let whole: Vec<String> = items.iter().filter(|i| !i.is_empty()).cloned().collect();
             match whole.as_slice() {
-                [one] if now.is_some() && !was_list => content.package.set(index, option, one)?,
+                [one] if now.is_some() && !was_list => {
+                    content.package.set(index, option, one)?
+                }
                 items => set_list(&mut content.package, index, option, items)?,
             }
             holes.insert(place, items);

@@ -15,11 +15,12 @@ mod reading;
 mod shape;
 mod view;
 
+use super::packages::{Packages, is_recent};
 use super::{Deadline, Limits, is_row_key, read_only};
 use crate::model::binding::{Binding, Rows, UciAt, UciItems, UciRows, expand};
 use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Said, Source, Trouble};
 use crate::store::{Folders, Root};
-use crate::uci::file::{self, FileError, Stamp};
+use crate::uci::file::{FileError, Stamp};
 use crate::uci::lock::Locked;
 use crate::uci::{EditError, Package, Section, Value, valid_name};
 pub use coded::{is_table, is_value, is_within};
@@ -29,7 +30,7 @@ use reading::LastSection;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 pub use view::is_view;
 pub(super) use view::standards as wifi_standards;
@@ -37,13 +38,10 @@ pub(super) use view::standards as wifi_standards;
 /// Where UCI files live, below the root.
 const CONFIG: &str = "/etc/config";
 
-/// A file changed this recently may change again without its stamp showing it (JFFS2
-/// counts whole seconds).
-const UNSETTLED: Duration = Duration::from_secs(2);
-
 /// Serves [`Binding::Uci`] and [`Rows::Uci`].
 pub struct UciSource {
     folders: Folders,
+    packages: Packages,
     limits: Limits,
     deadline: Deadline,
     /// By package. They are few, and looked up for every value: see [`UciSource::cached`].
@@ -84,7 +82,13 @@ struct Cached {
 impl UciSource {
     /// UCI files are those of `/etc/config` below this root.
     pub fn new(root: Root, limits: Limits) -> UciSource {
+        UciSource::sharing(root, limits, Packages::default())
+    }
+
+    /// The same; files that were read are shared.
+    pub(super) fn sharing(root: Root, limits: Limits, packages: Packages) -> UciSource {
         UciSource {
+            packages,
             folders: Folders::new(root),
             limits,
             deadline: Deadline::after(limits.request_deadline),
@@ -173,11 +177,9 @@ impl UciSource {
             cached.checked = true;
             return Ok(());
         }
-        let unsettled = std::fs::metadata(&path)
-            .and_then(|m| m.modified())
-            .is_ok_and(is_recent);
-        let (stamp, content) = match file::load(&path) {
-            Ok(loaded) => (Some(loaded.stamp), Ok(Content::of(loaded.package))),
+        let unsettled = is_recent(&path);
+        let (stamp, content) = match self.packages.load(&path) {
+            Ok((package, stamp)) => (Some(stamp), Ok(Content::of(package))),
             Err(FileError::Missing { .. }) => (None, Ok(Content::default())),
             Err(e) => (stamp, Err(trouble(package, e))),
         };
@@ -417,7 +419,7 @@ impl UciSource {
                 None => Package::default(),
             };
             draft
-                .rebase(base, Content::of(now))
+                .rebase(base, Content::of(now.into()))
                 .map_err(|e| trouble(package, e))?;
         }
         if !draft.referred && draft.content.package.to_bytes() == old {
@@ -733,14 +735,6 @@ fn change(at: &UciAt, key: String, option: String, value: Option<Raw>) -> Result
 /// they are known by.
 pub fn keys_of(package: &Package) -> Vec<String> {
     keys::keys(package).0
-}
-
-fn is_recent(at: SystemTime) -> bool {
-    let now = SystemTime::now();
-    let apart = now
-        .duration_since(at)
-        .unwrap_or_else(|before| before.duration());
-    apart < UNSETTLED
 }
 
 fn source_name(package: &str) -> String {

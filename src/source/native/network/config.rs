@@ -3,15 +3,16 @@
 
 use crate::source::codec::net;
 use crate::source::codec::pool::Network;
+use crate::source::packages::{Packages, is_recent};
 use crate::source::uci::keys_of;
 use crate::store::Folders;
-use crate::uci::file::{self, FileError, Stamp};
+use crate::uci::file::{FileError, Stamp};
 use crate::uci::{Package, Section, Value};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
 
 /// A network: an `interface` section.
 #[derive(Debug, Default, Clone)]
@@ -55,8 +56,9 @@ pub struct VlanPort {
 }
 
 /// Both files, as far as they are needed here.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Config {
+    packages: Packages,
     network: Watched,
     dhcp: Watched,
     pub interfaces: Vec<Interface>,
@@ -86,43 +88,50 @@ struct Watched {
 impl Watched {
     /// The file, if it is not as it was when last asked; a broken one counts as empty, and
     /// the source that shows its options tells of it.
-    fn changed(&mut self, root: &Folders, package: &str) -> Option<Package> {
-        let path = root.path(&format!("/etc/config/{package}")).ok()?;
+    fn changed(&mut self, packages: &Packages, root: &Folders, path: &str) -> Option<Arc<Package>> {
+        let path = root.path(path).ok()?;
         let stamp = Stamp::of(&path).ok().flatten();
         if self.known && !self.unsettled && stamp == self.stamp {
             return None;
         }
-        let modified = std::fs::metadata(&path).and_then(|m| m.modified());
-        self.unsettled = modified.is_ok_and(|at| {
-            let age = SystemTime::now().duration_since(at);
-            age.unwrap_or_default() < Duration::from_secs(2)
-        });
+        self.unsettled = is_recent(&path);
         self.known = true;
-        match file::load(&path) {
-            Ok(loaded) => {
-                self.stamp = Some(loaded.stamp);
-                Some(loaded.package)
+        match packages.load(&path) {
+            Ok((package, stamp)) => {
+                self.stamp = Some(stamp);
+                Some(package)
             }
             Err(FileError::Missing { .. }) => {
                 self.stamp = None;
-                Some(Package::default())
+                Some(Arc::default())
             }
             Err(_) => {
                 self.stamp = stamp;
-                Some(Package::default())
+                Some(Arc::default())
             }
         }
     }
 }
 
 impl Config {
+    /// Nothing read yet; what is read is shared.
+    pub fn new(packages: Packages) -> Config {
+        Config {
+            packages,
+            ..Config::default()
+        }
+    }
+
     /// Reads what changed.
     pub fn refresh(&mut self, root: &Folders) {
-        if let Some(package) = self.network.changed(root, "network") {
+        if let Some(package) = self
+            .network
+            .changed(&self.packages, root, "/etc/config/network")
+        {
             self.version = self.version.wrapping_add(1);
             self.take_network(&package);
         }
-        if let Some(package) = self.dhcp.changed(root, "dhcp") {
+        if let Some(package) = self.dhcp.changed(&self.packages, root, "/etc/config/dhcp") {
             self.version = self.version.wrapping_add(1);
             let sections = package.sections().iter().zip(keys_of(&package));
             self.pools = sections

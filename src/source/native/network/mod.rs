@@ -4,22 +4,25 @@
 
 mod config;
 mod kernel;
+mod netlink;
 mod stack;
 
 use super::kept::Found;
 use super::names::Net;
 use super::put_number;
 use super::timezone::local_time;
+use crate::source::codec::net::mask_of;
 use crate::source::is_row_key;
+use crate::source::packages::Packages;
 use crate::store::Folders;
 use config::Config;
 use kernel::Kernel;
-use nix::ifaddrs::InterfaceAddressIterator;
+use nix::sys::socket::AddressFamily;
 use serde::Deserialize;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Names of tables listed here.
 pub const TABLES: [&str; 9] = [
@@ -74,6 +77,14 @@ struct BoardPorts {
 }
 
 impl Networks {
+    /// Nothing looked at yet; the configuration that is read is shared.
+    pub fn new(packages: Packages) -> Networks {
+        Networks {
+            config: Config::new(packages),
+            ..Networks::default()
+        }
+    }
+
     /// A new request begins.
     pub fn begin(&mut self) {
         self.is_fresh = false;
@@ -437,7 +448,7 @@ impl Networks {
         let Some(device) = self.config.l3_device(name) else {
             return false;
         };
-        if self.config.interface(name).is_some_and(|i| i.without_ipv6) || !is_row_key(&device) {
+        if self.config.interface(name).is_some_and(|i| i.without_ipv6) || !is_row_key(device) {
             return false;
         }
         let path = ["/proc/sys/net/ipv6/conf/", device, "/disable_ipv6"].concat();
@@ -447,7 +458,7 @@ impl Networks {
 
     fn load_addresses(&mut self) {
         if !self.addresses.is_checked() {
-            self.addresses.take(kernel_addresses());
+            self.addresses.take(kernel_addresses().unwrap_or_default());
         }
     }
 
@@ -504,25 +515,14 @@ fn put_list(items: impl Iterator<Item = impl std::fmt::Display>, out: &mut Strin
     }
 }
 
-/// The kernel's addresses. qemu-user's netlink never ends for a program of the other byte
-/// order: who runs one there sets `CWMP_NO_NETLINK`, and goes without them.
-fn kernel_list() -> Result<InterfaceAddressIterator, String> {
-    if std::env::var_os("CWMP_NO_NETLINK").is_some() {
-        return Err("the kernel's addresses are switched off by CWMP_NO_NETLINK".to_owned());
-    }
-    nix::ifaddrs::getifaddrs().map_err(|e| e.to_string())
-}
-
-fn kernel_addresses() -> Vec<(String, Ipv4Addr, Option<Ipv4Addr>)> {
-    let Ok(all) = kernel_list() else {
-        return Vec::new();
-    };
-    all.filter_map(|a| {
-        let address = a.address?.as_sockaddr_in()?.ip();
-        let mask = a.netmask.and_then(|m| m.as_sockaddr_in().map(|s| s.ip()));
-        Some((a.interface_name, address, mask))
-    })
-    .collect()
+/// The kernel's addresses of IPv4, in its order.
+fn kernel_addresses() -> Result<Vec<Address4>, String> {
+    let all = netlink::addresses(AddressFamily::Inet)?.into_iter();
+    let all = all.filter_map(|a| match a.ip {
+        IpAddr::V4(ip) => Some((a.device, ip, Some(mask_of(a.length)))),
+        IpAddr::V6(_) => None,
+    });
+    Ok(all.collect())
 }
 
 /// An IPv4 address and its mask: of the device that the innermost row is, or the address
@@ -551,22 +551,22 @@ pub fn ipv4_addresses(device: &str) -> Result<Vec<String>, String> {
 
 /// The first IPv6 address of a device that is not link-local.
 pub fn ipv6(device: &str) -> Result<Option<String>, String> {
-    Ok(kernel_list()?
-        .filter(|a| a.interface_name == device)
-        .filter_map(|a| a.address?.as_sockaddr_in6().map(|s| s.ip()))
-        .find(|ip: &Ipv6Addr| !ip.is_unicast_link_local())
-        .map(|ip| ip.to_string()))
+    let Ok(index) = nix::net::if_::if_nametoindex(device) else {
+        return Ok(None);
+    };
+    let all = netlink::addresses(AddressFamily::Inet6)?.into_iter();
+    let mut own = all.filter(|a| a.index == index).filter_map(|a| match a.ip {
+        IpAddr::V6(ip) => Some(ip),
+        IpAddr::V4(_) => None,
+    });
+    let first = own.find(|ip| !ip.is_unicast_link_local());
+    Ok(first.map(|ip| ip.to_string()))
 }
 
 fn all_ipv4(device: &str) -> Result<Vec<(Ipv4Addr, Option<Ipv4Addr>)>, String> {
-    Ok(kernel_list()?
-        .filter(|a| a.interface_name == device)
-        .filter_map(|a| {
-            let address = a.address?.as_sockaddr_in()?.ip();
-            let mask = a.netmask.and_then(|m| m.as_sockaddr_in().map(|s| s.ip()));
-            Some((address, mask))
-        })
-        .collect())
+    let all = kernel_addresses()?.into_iter();
+    let own = all.filter(|(name, ..)| name == device);
+    Ok(own.map(|(_, address, mask)| (address, mask)).collect())
 }
 
 #[cfg(test)]

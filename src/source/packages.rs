@@ -1,0 +1,107 @@
+//! UCI packages as they were read, shared by whoever holds them: the source that shows their
+//! options, and compiled-in code that takes something out of them. Nothing is kept here that
+//! nobody holds.
+
+use crate::uci::Package;
+use crate::uci::file::{FileError, Stamp, load};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+/// A file changed this recently may change again without its stamp showing it (JFFS2
+/// counts whole seconds).
+const UNSETTLED: Duration = Duration::from_secs(2);
+
+/// See the module. Copies share what they know.
+#[derive(Clone, Default)]
+pub struct Packages {
+    known: Arc<Mutex<Vec<Known>>>,
+}
+
+struct Known {
+    path: PathBuf,
+    stamp: Stamp,
+    package: Weak<Package>,
+}
+
+impl Packages {
+    /// The package in a file as it is now, and the file's stamp; read only where nobody
+    /// holds it.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn load(&self, path: &Path) -> Result<(Arc<Package>, Stamp), FileError> {
+        if let Ok(Some(now)) = Stamp::of(path)
+            && let Some(package) = self.held(path, now)
+        {
+            return Ok((package, now));
+        }
+        let is_settled = !is_recent(path);
+        let loaded = load(path)?;
+        let package = Arc::new(loaded.package);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|k| k.path != path && k.package.strong_count() > 0);
+        if is_settled {
+            known.push(Known {
+                path: path.to_owned(),
+                stamp: loaded.stamp,
+                package: Arc::downgrade(&package),
+            });
+        }
+        Ok((package, loaded.stamp))
+    }
+
+    fn held(&self, path: &Path, stamp: Stamp) -> Option<Arc<Package>> {
+        // Whoever panicked left entries that are each true.
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = known.iter();
+        let found = known.find(|k| k.stamp == stamp && k.path == path)?;
+        found.package.upgrade()
+    }
+}
+
+/// Whether a file was changed so recently that its stamp does not tell.
+pub fn is_recent(path: &Path) -> bool {
+    let modified = std::fs::metadata(path).and_then(|m| m.modified());
+    modified.is_ok_and(|at| {
+        let now = SystemTime::now();
+        let apart = now.duration_since(at);
+        apart.unwrap_or_else(|before| before.duration()) < UNSETTLED
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{File, FileTimes};
+
+    #[test]
+    fn a_package_is_shared_while_it_is_held_and_its_file_stays() {
+        let path = std::env::temp_dir().join(format!("cwmp-packages-{}", std::process::id()));
+        let write = |text: &str, seconds: u64| {
+            std::fs::write(&path, text).expect("written");
+            let at = SystemTime::now() - Duration::from_secs(seconds);
+            let file = File::options().write(true).open(&path).expect("open");
+            file.set_times(FileTimes::new().set_modified(at))
+                .expect("set");
+        };
+        let all = Packages::default();
+        let load = |all: &Packages| all.load(&path).expect("a package").0;
+        write("config a\n", 10);
+        let first = load(&all);
+        assert!(Arc::ptr_eq(&first, &load(&all.clone())));
+        write("config b\n", 20);
+        let second = load(&all);
+        assert_eq!(second.sections().first().map(|s| s.kind()), Some("b"));
+        // Nobody holds it: it is gone.
+        let held = Arc::downgrade(&second);
+        drop((first, second));
+        assert!(held.upgrade().is_none());
+        // It may change again under the same stamp.
+        write("config c\n", 0);
+        let third = load(&all);
+        assert!(!Arc::ptr_eq(&third, &load(&all)));
+        std::fs::remove_file(&path).expect("gone");
+        assert!(matches!(all.load(&path), Err(FileError::Missing { .. })));
+    }
+}

@@ -42,7 +42,9 @@ fn work(world: &World, inbox: &Receiver<Order>, mailbox: &Mailbox) {
     while let Ok(order) = inbox.recv() {
         match order {
             Order::Session { device } => {
-                mailbox.send(match session::run(world, device.as_deref()) {
+                let report = session::run(world, device.as_deref());
+                world.model().rest();
+                mailbox.send(match report {
                     Some(mut report) => {
                         settle(world, &mut report);
                         Message::SessionEnded(Box::new(report))

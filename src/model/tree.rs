@@ -232,6 +232,15 @@ impl Model {
         }
     }
 
+    /// Nothing is asked for a while: what the next request must ask for anew is forgotten
+    /// now, because an idle agent is to be small.
+    pub fn rest(&mut self) {
+        self.doubt_rows();
+        for (_, source) in &mut self.sources {
+            source.rest();
+        }
+    }
+
     /// Rows known so far may not be there any more: of those that their source can tell to
     /// have stayed, it must be asked whether they did; all others go.
     pub(super) fn doubt_rows(&mut self) {

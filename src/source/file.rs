@@ -168,6 +168,12 @@ impl Source for FileSource {
         self.deadline = Deadline::after(self.limits.request_deadline);
     }
 
+    fn rest(&mut self) {
+        self.folders.forget();
+        self.texts = HashMap::new();
+        self.lines = BTreeMap::new();
+    }
+
     fn rows(&mut self, rows: &Rows, parents: &[String]) -> Result<Vec<Row>, Trouble> {
         match rows {
             Rows::Dir(rows) => self.dir_rows(rows, parents),

@@ -458,6 +458,11 @@ impl Source for UciSource {
         }
     }
 
+    fn rest(&mut self) {
+        self.folders.forget();
+        self.children = Vec::new();
+    }
+
     fn rows(&mut self, rows: &Rows, parents: &[String]) -> Result<Vec<Row>, Trouble> {
         let rows = match rows {
             Rows::Uci(rows) => rows,

@@ -261,7 +261,7 @@ impl Model {
         seen: &mut Seen,
     ) -> Result<Reading<'s>, Trouble> {
         let param = schema.param(leaf.param);
-        let live = param.extra.as_ref().and_then(|e| e.live.as_ref());
+        let live = param.extra.as_ref().and_then(|e| e.live.as_deref());
         let (raw, is_live) = match (raw?, live) {
             (None, Some(live)) => {
                 // What is in force where the source says nothing.

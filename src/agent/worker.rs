@@ -59,7 +59,7 @@ fn work(world: &World, inbox: &Receiver<Order>, mailbox: &Mailbox) {
             Order::Session { device } => {
                 let session = || session::run(world, device.as_deref());
                 // Without another thread it does as well.
-                let report = apart("in session", &session).unwrap_or_else(|_| session());
+                let report = apart("in session", session).unwrap_or_else(|_| session());
                 world.model().rest();
                 mailbox.send(match report {
                     Some(mut report) => {

@@ -109,6 +109,10 @@ impl UciSource {
     }
 
     fn seen(&mut self, rows: &Arc<UciRows>, parents: &[String]) {
+        // Below no row there is one place for its rows, asked for or not.
+        if parents.is_empty() && self.tables.iter().any(|(known, _)| known == rows) {
+            return;
+        }
         match self.tables.iter_mut().find(|(known, _)| known == rows) {
             Some((_, around)) => {
                 if around.len() < self.limits.rows {

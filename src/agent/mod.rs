@@ -115,7 +115,7 @@ pub fn run(setup: Setup) -> Result<RunOutcome, SetupError> {
     let system = |e: std::io::Error| SetupError::System(format!("cwmp-agent: {e}"));
     // Before anything else: a signal that comes during the start must not kill.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(system)?;
-    let daemon = open(setup)?;
+    let daemon = worker::apart("start", || open(setup)).map_err(system)??;
     let mailbox = daemon.mailbox();
     // A thread that only waits: signals reach the loop as messages, and no child inherits
     // a blocked mask.

@@ -39,11 +39,30 @@ pub fn start(world: Arc<World>, mailbox: Mailbox) -> io::Result<(Sender<Order>, 
     Ok((orders, thread))
 }
 
+/// Does something on a thread of its own and waits for it. What goes deep leaves a stack
+/// behind that stays in memory for as long as its thread lives: an idle agent is to be small.
+///
+/// # Errors
+/// There is no other thread to be had; nothing was done.
+pub fn apart<T: Send>(name: &str, what: impl FnOnce() -> T + Send) -> io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = Builder::new().name(name.to_owned()).stack_size(STACK);
+        match thread.spawn_scoped(scope, what)?.join() {
+            Ok(done) => Ok(done),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
 fn work(world: &World, inbox: &Receiver<Order>, mailbox: &Mailbox) {
     while let Ok(order) = inbox.recv() {
         match order {
             Order::Session { device } => {
-                mailbox.send(match session::run(world, device.as_deref()) {
+                let session = || session::run(world, device.as_deref());
+                // Without another thread it does as well.
+                let report = apart("in session", session).unwrap_or_else(|_| session());
+                world.model().rest();
+                mailbox.send(match report {
                     Some(mut report) => {
                         settle(world, &mut report);
                         Message::SessionEnded(Box::new(report))

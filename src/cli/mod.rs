@@ -13,6 +13,7 @@ mod try_story;
 
 use crate::agent::control::{Answer, Question, client};
 use crate::agent::setup::{Setup, SetupError};
+use crate::agent::worker;
 use crate::agent::{self, RunOutcome};
 use arguments::{Command, Common};
 use std::ffi::OsString;
@@ -82,7 +83,9 @@ fn setup_failed(error: &SetupError) -> u8 {
 }
 
 fn run(common: &Common, once: bool) -> u8 {
-    let setup = match Setup::open(&common.root, common.config.as_deref()) {
+    let open = || Setup::open(&common.root, common.config.as_deref());
+    // The daemon's thread stays: reading agent.toml must not leave it a deep stack.
+    let setup = match worker::apart("start", open).unwrap_or_else(|_| open()) {
         Ok(setup) => setup,
         Err(e) => return setup_failed(&e),
     };

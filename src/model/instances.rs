@@ -38,11 +38,11 @@ struct Known {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct KnownRow {
     n: u32,
-    key: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    prints: Vec<u32>,
+    key: Box<str>,
+    #[serde(default, skip_serializing_if = "<[u32]>::is_empty")]
+    prints: Box<[u32]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    alias: Option<String>,
+    alias: Option<Box<str>>,
 }
 
 #[derive(Deserialize)]
@@ -141,11 +141,11 @@ impl Numbers {
         for (i, at) in pairs {
             let row = &mut known.rows[at];
             numbers[i] = Some(row.n);
-            if row.key != rows[i].key {
-                row.key.clone_from(&rows[i].key);
+            if *row.key != *rows[i].key {
+                row.key = rows[i].key.as_str().into();
             }
-            if row.prints != rows[i].prints {
-                row.prints.clone_from(&rows[i].prints);
+            if *row.prints != *rows[i].prints {
+                row.prints = rows[i].prints.as_slice().into();
             }
         }
         // An anonymous row that is gone must not lend its number to a later one that
@@ -155,6 +155,9 @@ impl Numbers {
             at += 1;
             taken[at - 1] || row.prints.is_empty()
         });
+        // Most tables have a row or two, and get no more.
+        let new = numbers.iter().filter(|number| number.is_none()).count();
+        known.rows.reserve_exact(new);
         for (i, number) in numbers.iter_mut().enumerate() {
             if number.is_none() {
                 *number = known.give(&rows[i]);
@@ -184,7 +187,7 @@ impl Numbers {
                 .rows
                 .iter()
                 .zip(rows)
-                .all(|(k, r)| k.key == r.key && k.prints == r.prints);
+                .all(|(k, r)| *k.key == *r.key && *k.prints == *r.prints);
         same.then(|| known.rows.iter().map(|row| Some(row.n)).collect())
     }
 
@@ -192,7 +195,7 @@ impl Numbers {
     pub fn add(&mut self, path: &str, row: &Row) -> Option<u32> {
         self.dirty = true;
         let known = self.table(path);
-        known.rows.retain(|k| k.key != row.key);
+        known.rows.retain(|k| *k.key != *row.key);
         known.give(row)
     }
 
@@ -210,9 +213,7 @@ impl Numbers {
         let mut gone: Vec<(String, u32)> = Vec::new();
         for (path, known) in self.tables.iter() {
             let rows = known.rows.iter();
-            let mut rows = rows
-                .filter(|row| keys.contains(row.key.as_str()))
-                .peekable();
+            let mut rows = rows.filter(|row| keys.contains(&*row.key)).peekable();
             if rows.peek().is_some() && shows(path) {
                 gone.extend(rows.map(|row| (path.clone(), row.n)));
             }
@@ -235,9 +236,9 @@ impl Numbers {
         }
         let mut dirty = false;
         for row in &mut self.table(table).rows {
-            if let Some(name) = names.get(row.key.as_str()) {
-                row.key = (*name).to_owned();
-                row.prints = Vec::new();
+            if let Some(name) = names.get(&*row.key) {
+                row.key = (*name).into();
+                row.prints = Box::default();
                 dirty = true;
             }
         }
@@ -247,7 +248,7 @@ impl Numbers {
     /// The number of the row with this key, as far as it is known.
     pub fn number_of(&self, table: &str, key: &str) -> Option<u32> {
         let known = self.tables.get(table)?;
-        known.rows.iter().find(|row| row.key == key).map(|r| r.n)
+        known.rows.iter().find(|row| *row.key == *key).map(|r| r.n)
     }
 
     /// Tables with rows that are known by their content only.
@@ -277,7 +278,7 @@ impl Numbers {
         let known = self.table(table);
         let at = known.rows.binary_search_by_key(&number, |row| row.n);
         if let Some(row) = at.ok().and_then(|at| known.rows.get_mut(at)) {
-            row.alias = alias.map(str::to_owned);
+            row.alias = alias.map(Box::from);
             self.dirty = true;
         }
     }
@@ -289,8 +290,8 @@ impl Known {
         self.next = n.checked_add(1)?;
         self.rows.push(KnownRow {
             n,
-            key: row.key.clone(),
-            prints: row.prints.clone(),
+            key: row.key.as_str().into(),
+            prints: row.prints.as_slice().into(),
             alias: None,
         });
         Some(n)

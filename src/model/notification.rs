@@ -275,7 +275,7 @@ impl Origins {
             }
             ParamSource::At(binding) => self.binding(binding, &leaf.place.keys),
         }
-        if let Some(live) = param.extra.as_ref().and_then(|e| e.live.as_ref()) {
+        if let Some(live) = param.extra.as_ref().and_then(|e| e.live.as_deref()) {
             self.binding(live, &leaf.place.keys);
         }
         // A reference reads as the path of a row.

@@ -251,7 +251,7 @@ impl Model {
         seen: &mut Seen,
     ) -> Result<Reading<'a>, Trouble> {
         let param = schema.param(id);
-        let live = param.extra.as_ref().and_then(|e| e.live.as_ref());
+        let live = param.extra.as_ref().and_then(|e| e.live.as_deref());
         let mut ask = Ask {
             binding,
             rows: at.keys,

@@ -158,6 +158,10 @@ pub trait Source: Send {
     /// deadline starts anew.
     fn begin(&mut self);
 
+    /// Nothing is asked for a while: what would be stale in the next request is given back
+    /// now, and the room it took.
+    fn rest(&mut self) {}
+
     /// The rows of a table, in the source's order. `parents` are the keys of the rows
     /// around it, outermost first.
     fn rows(&mut self, rows: &Rows, parents: &[String]) -> Result<Vec<Row>, Trouble>;

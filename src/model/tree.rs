@@ -272,9 +272,24 @@ impl Model {
     /// keep is forgotten.
     pub(super) fn doubt_rows(&mut self) {
         self.request = self.request.wrapping_add(1);
-        if self.kept <= MAX_KEPT {
-            return;
+        if self.kept > MAX_KEPT {
+            self.forget_unknown();
         }
+    }
+
+    /// Nothing is asked for a while: what the next request must ask for anew is forgotten
+    /// now, because an idle agent is to be small.
+    pub fn rest(&mut self) {
+        self.doubt_rows();
+        self.forget_unknown();
+        for (_, source) in &mut self.sources {
+            source.rest();
+        }
+    }
+
+    /// Forgets rows of which their source cannot tell whether they stayed, and of the others
+    /// what is too much to keep.
+    fn forget_unknown(&mut self) {
         let mut kept = 0;
         for tables in self.cache.values_mut() {
             tables.retain(|cached| {

@@ -307,6 +307,14 @@ impl Source for FileSource {
         self.deadline = Deadline::after(self.limits.request_deadline);
     }
 
+    fn rest(&mut self) {
+        self.folders.forget();
+        self.texts = Vec::new();
+        self.places.clear();
+        self.last = (String::new(), usize::MAX);
+        self.lines = Vec::new();
+    }
+
     fn rows(&mut self, rows: &Rows, parents: &[String]) -> Result<Vec<Row>, Trouble> {
         match rows {
             Rows::Dir(rows) => self.dir_rows(rows, parents),

@@ -534,7 +534,7 @@ impl Builder<'_> {
                 references: Box::default(),
                 reload,
                 reads,
-                live: more.live,
+                live: more.live.map(Box::new),
             })
         });
         Param {

@@ -159,7 +159,7 @@ pub(crate) struct Extra {
     pub reload: Option<Box<[Text]>>,
     pub reads: Option<Text>,
     /// Read where the source has no value.
-    pub live: Option<Binding>,
+    pub live: Option<Box<Binding>>,
 }
 
 impl Extra {
@@ -488,7 +488,7 @@ impl<'a> ParameterView<'a> {
     /// What is read where the place itself has nothing (`live`).
     pub fn live(&self) -> Option<&'a Binding> {
         let extra = self.schema.param(self.id).extra.as_ref()?;
-        extra.live.as_ref()
+        extra.live.as_deref()
     }
 
     /// Whether this is a `…NumberOfEntries` added by the loader.

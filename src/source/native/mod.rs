@@ -328,6 +328,10 @@ impl Source for NativeSource {
         self.networks.begin();
     }
 
+    fn rest(&mut self) {
+        self.begin();
+    }
+
     fn rows(&mut self, rows: &Rows, parents: &[String]) -> Result<Vec<Row>, Trouble> {
         let Rows::Native(name) = rows else {
             return Ok(Vec::new());

@@ -510,9 +510,7 @@ fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<()
             }
             let whole: Vec<String> = items.iter().filter(|i| !i.is_empty()).cloned().collect();
             match whole.as_slice() {
-                [one] if now.is_some() && !was_list => {
-                    content.package.set(index, option, one)?
-                }
+                [one] if now.is_some() && !was_list => content.package.set(index, option, one)?,
                 items => set_list(&mut content.package, index, option, items)?,
             }
             holes.insert(place, items);

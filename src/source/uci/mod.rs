@@ -118,6 +118,10 @@ impl UciSource {
     }
 
     fn seen(&mut self, rows: &Arc<UciRows>, parents: &[String]) {
+        // Below no row there is one place for its rows, asked for or not.
+        if parents.is_empty() && self.tables.iter().any(|(known, _)| known == rows) {
+            return;
+        }
         match self.tables.iter_mut().find(|(known, _)| known == rows) {
             Some((_, around)) => {
                 if around.len() < self.limits.rows {
@@ -448,6 +452,11 @@ impl Source for UciSource {
         for (_, cached) in &mut self.cache {
             cached.checked = false;
         }
+    }
+
+    fn rest(&mut self) {
+        self.folders.forget();
+        self.children = Vec::new();
     }
 
     fn rows(&mut self, rows: &Rows, parents: &[String]) -> Result<Vec<Row>, Trouble> {

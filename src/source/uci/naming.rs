@@ -165,7 +165,8 @@ impl UciSource {
             (*name, *last) = namer.next(section.kind(), *last);
         }
         let new: Vec<(usize, &str)> = names.iter().map(|(i, name)| (*i, name.as_str())).collect();
-        content.package
+        content
+            .package
             .rename_sections(&new)
             .map_err(|e| trouble(package, e))?;
         for one in &mut renamed {

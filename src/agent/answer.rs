@@ -41,6 +41,8 @@ pub struct Afterwards {
     pub reload: BTreeSet<String>,
     /// Watched values may be others than they were.
     pub touched: bool,
+    /// The ACS was reached: it has accepted the Inform.
+    pub reached: bool,
 }
 
 /// Answers one request. `now` is Unix time.

@@ -47,6 +47,9 @@ pub struct Platform {
     /// Puts a changed UCI package into force; `{package}` is its name.
     #[serde(deserialize_with = "argv")]
     pub apply_config: Option<Vec<String>>,
+    /// Has the DHCP client of the network `{interface}` ask its server again.
+    #[serde(deserialize_with = "argv")]
+    pub renew_dhcp: Option<Vec<String>>,
 }
 
 /// What a FileType of the Download RPC does. Read and checked; transfers are not offered
@@ -116,6 +119,10 @@ pub struct Limits {
     /// The most bytes taken from a command's output or a text file (256 KiB).
     #[serde(deserialize_with = "bytes")]
     pub output: u32,
+    /// How long no ACS may have been reached before DHCP is asked again for one, and again
+    /// after twice as long each time (300 s by TR-069 section 3.1).
+    #[serde(deserialize_with = "seconds")]
+    pub rediscovery: Duration,
     /// How many accepted connection requests a minute (60); more: 503.
     pub knocks_per_minute: u32,
 }
@@ -146,6 +153,7 @@ impl Default for Limits {
             connect_wait: Duration::from_secs(20),
             command: Duration::from_secs(10),
             output: 256 << 10,
+            rediscovery: Duration::from_secs(300),
             knocks_per_minute: 60,
         }
     }

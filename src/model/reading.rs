@@ -263,19 +263,21 @@ impl Model {
         let param = schema.param(leaf.param);
         let live = param.extra.as_ref().and_then(|e| e.live.as_deref());
         let (raw, is_live) = match (raw?, live) {
-            (None, Some(live)) => {
+            (raw, Some(live)) if says_nothing(raw.as_ref()) => {
                 // What is in force where the source says nothing.
                 let ask = Ask {
                     binding: live,
                     rows: &leaf.place.keys,
                 };
                 let kind = live.source();
-                let raw = self.source(kind)?.read(&[ask]).pop();
-                (raw.unwrap_or_else(|| Err(silent(kind)))?, true)
+                let in_force = self.source(kind)?.read(&[ask]).pop();
+                match in_force.unwrap_or_else(|| Err(silent(kind)))? {
+                    Some(in_force) => (Some(in_force), true),
+                    None => (raw, false),
+                }
             }
             (raw, _) => (raw, false),
         };
-        let is_live = is_live && raw.is_some();
         let mut row_trouble = None;
         let reading = convert::from_raw(param, schema.facets(leaf.param), raw, &mut |key| {
             self.path_of_key(schema, leaf.param, &leaf.place, key, seen)
@@ -436,6 +438,15 @@ fn row_path(table: &str, number: u32) -> String {
     // Writing to a String does not fail.
     let _ = write!(path, "{number}");
     path
+}
+
+/// Whether there is no value, or an empty one.
+fn says_nothing(raw: Option<&Raw>) -> bool {
+    match raw {
+        None => true,
+        Some(Raw::Text(text)) => text.is_empty(),
+        Some(Raw::List(items)) => items.is_empty(),
+    }
 }
 
 /// The trouble of a source that answered fewer values than it was asked for.

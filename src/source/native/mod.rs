@@ -78,8 +78,12 @@ const COMPUTED: [&str; 45] = [
 ];
 
 /// Names of values that the agent sets in [`Runtime`], or the model keeps itself.
-const GIVEN: [&str; 10] = [
+const GIVEN: [&str; 14] = [
     "connection_request_url",
+    "dhcp_acs_url",
+    "dhcp_provisioning_code",
+    "dhcp_retry_minimum_wait",
+    "dhcp_retry_multiplier",
     "first_use_date",
     "hardware_version",
     "manufacturer",

@@ -6,6 +6,7 @@ mod cpe;
 
 use acs::*;
 use cpe::{Cpe, PATIENCE};
+use cwmp_agent::agent::control::{Answer, Question, client};
 use std::fmt::Write as _;
 use std::process::Output;
 
@@ -396,6 +397,7 @@ fn a_factory_reset_forgets_what_dhcp_said_and_the_first_use() {
     cpe.start();
     cpe.ok(&["dhcp", "--opt43", &opt43(&acs.url())]);
     assert!(acs.wait_session(1, PATIENCE).unwrap().complete());
+    cpe.wait_text("/tmp/log", |log| log.contains("session ended"));
     assert!(!cpe.get(FIRST_USE).starts_with("0001"));
     acs.push_session(Script::of([factory_reset()]));
     cpe.ok(&["inform", "periodic"]);
@@ -429,6 +431,88 @@ fn where_the_first_acs_came_from_outlives_a_reboot() {
     asking_again(&cpe, "exit 1");
     cpe.start();
     let session = acs.wait_session(2, PATIENCE).unwrap();
+    assert_eq!(session.events(), ["0 BOOTSTRAP", "1 BOOT"]);
+    acs.finish().unwrap();
+}
+
+/// Bypasses the command line's own checks.
+fn told(cpe: &Cpe, opt43: &str) -> Answer {
+    let question = Question::Dhcp {
+        opt43: Some(opt43.to_owned()),
+        opt125: None,
+        opt17: None,
+        asked: vec![43; 300],
+    };
+    let run_dir = cpe.router.path("/var/run/cwmp-agent");
+    client::ask(&run_dir, &question)
+        .expect("an answer")
+        .expect("a daemon")
+}
+
+// T-DSC-008
+#[test]
+fn a_flood_of_answers_costs_one_small_file_and_no_session() {
+    let acs = Acs::start(AcsConfig::default()).unwrap();
+    let mut cpe = unprovisioned();
+    cpe.edit("cpe", "enable", "0");
+    cpe.start();
+    for n in 0..300 {
+        let long = format!("http://{n}.example/{}", "x".repeat(230));
+        match n % 3 {
+            0 => assert!(matches!(told(&cpe, &opt43(&long)), Answer::Learned { .. })),
+            1 => assert!(matches!(
+                told(&cpe, &"01".repeat(20_000)),
+                Answer::Failed(_)
+            )),
+            _ => assert!(matches!(told(&cpe, "0xzz"), Answer::Failed(_))),
+        }
+    }
+    let state = cpe.router.path("/etc/cwmp-agent/state/discovery");
+    assert!(std::fs::metadata(state).unwrap().len() < 1_024);
+    assert!(cpe.get(URL).starts_with("http://297.example/"));
+    told(&cpe, &opt43(&acs.url()));
+    cpe.edit("cpe", "enable", "1");
+    let session = acs.wait_session(1, PATIENCE).unwrap();
+    assert_eq!(session.events(), ["0 BOOTSTRAP", "1 BOOT"]);
+    acs.finish().unwrap();
+}
+
+#[test]
+fn an_acs_that_empties_the_url_or_the_code_leaves_what_dhcp_says() {
+    let acs = Acs::start(AcsConfig::default()).unwrap();
+    let mut cpe = unprovisioned();
+    cpe.start();
+    let all = short(&[(1, &acs.url()), (2, "code")]);
+    cpe.ok(&["dhcp", "--opt43", &hex(&all)]);
+    assert!(acs.wait_session(1, PATIENCE).unwrap().complete());
+    for (path, dhcp) in [(URL, acs.url()), (CODE, "code".to_owned())] {
+        cpe.ok(&["set", &format!("{path}={dhcp}")]);
+        cpe.ok(&["set", &format!("{path}=")]);
+        assert_eq!(cpe.get(path), dhcp);
+    }
+    acs.finish().unwrap();
+}
+
+// The disk is full, or read-only, when DHCP speaks.
+#[test]
+fn an_answer_that_cannot_be_kept_is_refused_without_a_daemon_and_used_with_one() {
+    let acs = Acs::start(AcsConfig::default()).unwrap();
+    let mut cpe = unprovisioned();
+    // A folder that is not empty stands in the way; so do those that it could be moved to.
+    for name in ["discovery"]
+        .into_iter()
+        .map(str::to_owned)
+        .chain((1..=64).map(|n| format!("discovery.bad-{n}")))
+    {
+        let dir = format!("/etc/cwmp-agent/state/{name}/x");
+        cpe.router.write(&dir, "x").unwrap();
+    }
+    let out = cpe.cli(&["dhcp", "--opt43", &opt43(&acs.url())]);
+    assert_eq!(out.status.code(), Some(1), "{}", stderr(&out));
+    assert!(stderr(&out).contains("cannot be kept"));
+    cpe.start();
+    cpe.ok(&["dhcp", "--opt43", &opt43(&acs.url())]);
+    let session = acs.wait_session(1, PATIENCE).unwrap();
     assert_eq!(session.events(), ["0 BOOTSTRAP", "1 BOOT"]);
     acs.finish().unwrap();
 }

@@ -204,9 +204,12 @@ impl Model {
         let readings = self.read_quietly(schema, leaves);
         for (want, reading) in wanted.iter().zip(readings) {
             let param = schema.param(want.leaf.param);
-            let is_command = param.extra.as_ref().is_some_and(|e| e.reads.is_some());
+            let extra = param.extra.as_ref();
+            let is_command = extra.is_some_and(|e| e.reads.is_some());
+            // Nothing is said any more: what is in force then shows.
+            let is_left = want.value.is_empty() && extra.is_some_and(|e| e.live.is_some());
             let kept = matches!(&reading, Ok(reading) if reading.value == want.value);
-            if !kept && !is_command {
+            if !kept && !is_command && !(is_left && reading.is_ok()) {
                 let what = match convert::follows(param, &want.value) {
                     true => "the value follows from another parameter; set that one",
                     false => "the value cannot be kept together with the others of this request",

@@ -112,6 +112,10 @@ pub struct Limits {
     /// How long a connection to the ACS may take to come up (20 s).
     #[serde(deserialize_with = "seconds")]
     pub connect_wait: Duration,
+    /// How long no ACS may have been reached before DHCP is asked again for one, and again
+    /// after twice as long each time (300 s by TR-069 section 3.1).
+    #[serde(deserialize_with = "seconds")]
+    pub rediscovery: Duration,
     /// How long one configured command or `command` source may run (10 s; the commands of
     /// `[platform]` have 120 s).
     #[serde(deserialize_with = "seconds")]
@@ -119,10 +123,6 @@ pub struct Limits {
     /// The most bytes taken from a command's output or a text file (256 KiB).
     #[serde(deserialize_with = "bytes")]
     pub output: u32,
-    /// How long no ACS may have been reached before DHCP is asked again for one, and again
-    /// after twice as long each time (300 s by TR-069 section 3.1).
-    #[serde(deserialize_with = "seconds")]
-    pub rediscovery: Duration,
     /// How many accepted connection requests a minute (60); more: 503.
     pub knocks_per_minute: u32,
 }
@@ -151,9 +151,9 @@ impl Default for Limits {
             response: 8 << 20,
             response_wait: Duration::from_secs(60),
             connect_wait: Duration::from_secs(20),
+            rediscovery: Duration::from_secs(300),
             command: Duration::from_secs(10),
             output: 256 << 10,
-            rediscovery: Duration::from_secs(300),
             knocks_per_minute: 60,
         }
     }

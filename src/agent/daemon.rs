@@ -243,7 +243,6 @@ impl Daemon {
         {
             self.due = true;
         }
-        self.rediscover();
         self.control.tick();
         if let Some(door) = &mut self.door {
             door.listener().tick(Instant::now());
@@ -251,6 +250,7 @@ impl Daemon {
         if self.timers.place_due() {
             self.place_door();
         }
+        self.rediscover();
     }
 
     /// The settings are to be read again whatever their file's stamp, and at once: what is
@@ -270,9 +270,8 @@ impl Daemon {
         self.look_again();
         let settings = self.world.settings();
         // Another ACS is not made to wait for the failures of the one before it.
-        if settings.acs.url != before.acs.url {
-            self.unreached.begin_anew();
-            self.due |= self.timers.retry_waits();
+        if settings.acs.url != before.acs.url && self.timers.retry_waits() {
+            self.due = true;
         }
         if self.world.owed().check_url(&settings.acs.url) {
             self.world.owed().save();

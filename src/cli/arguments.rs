@@ -419,7 +419,7 @@ Options of every command:
                 } else {
                     format!("{} {}", t.name, t.arguments)
                 };
-                out.push_str(&format!("  {call:<28} {}\n", t.line));
+                out.push_str(&format!("  {call:<28}  {}\n", t.line));
             }
             out.push('\n');
             out.push_str(common);

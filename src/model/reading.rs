@@ -298,6 +298,7 @@ impl Model {
             Ok(reading) => Ok(Reading {
                 // The source itself holds nothing: a Set of what is shown is written.
                 exact: reading.exact && !is_live,
+                live: is_live,
                 ..reading
             }),
             Err(what) => Err(Trouble {

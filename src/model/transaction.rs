@@ -123,7 +123,11 @@ impl Model {
         let changed: Vec<&Wanted> = wanted
             .iter()
             .zip(&current)
-            .filter(|(w, now)| !matches!(now, Ok(now) if now.exact && now.value == w.value))
+            .filter(|(w, now)| {
+                let param = schema.param(w.leaf.param);
+                !matches!(now, Ok(now) if now.exact && now.value == w.value
+                    || convert::leaves_in_force(param, &w.value, now))
+            })
             .map(|(w, _)| w)
             .collect();
         if !changed.is_empty() {
@@ -204,12 +208,10 @@ impl Model {
         let readings = self.read_quietly(schema, leaves);
         for (want, reading) in wanted.iter().zip(readings) {
             let param = schema.param(want.leaf.param);
-            let extra = param.extra.as_ref();
-            let is_command = extra.is_some_and(|e| e.reads.is_some());
-            // Nothing is said any more: what is in force then shows.
-            let is_left = want.value.is_empty() && extra.is_some_and(|e| e.live.is_some());
-            let kept = matches!(&reading, Ok(reading) if reading.value == want.value);
-            if !kept && !is_command && !(is_left && reading.is_ok()) {
+            let is_command = param.extra.as_ref().is_some_and(|e| e.reads.is_some());
+            let kept = matches!(&reading, Ok(reading) if reading.value == want.value
+                || convert::leaves_in_force(param, &want.value, reading));
+            if !kept && !is_command {
                 let what = match convert::follows(param, &want.value) {
                     true => "the value follows from another parameter; set that one",
                     false => "the value cannot be kept together with the others of this request",

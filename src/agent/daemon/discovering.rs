@@ -15,6 +15,8 @@ pub(super) struct Unreached {
     patience: Duration,
     wait: Duration,
     next: Option<Instant>,
+    /// The ACS that this is about.
+    url: String,
 }
 
 impl Unreached {
@@ -23,22 +25,26 @@ impl Unreached {
             patience,
             wait: patience,
             next: None,
+            url: String::new(),
         }
     }
 
     /// A session has ended; `reached`: its ACS accepted the Inform.
     pub fn session_ended(&mut self, reached: bool, now: Instant) {
         if reached {
-            self.begin_anew();
+            self.next = None;
         } else if self.next.is_none() {
             self.wait = self.patience;
             self.next = Some(now + self.wait);
         }
     }
 
-    /// Another ACS has its own time.
-    pub fn begin_anew(&mut self) {
-        self.next = None;
+    /// The ACS is at `url`: another one has its own time.
+    fn is_about(&mut self, url: &str) {
+        if self.url != url {
+            url.clone_into(&mut self.url);
+            self.next = None;
+        }
     }
 
     /// Whether DHCP is to be asked now; told once each time.
@@ -55,6 +61,7 @@ impl Unreached {
 impl Daemon {
     /// Has DHCP asked again where it is time to.
     pub(super) fn rediscover(&mut self) {
+        self.unreached.is_about(&self.world.settings().acs.url);
         let held_back = self.busy.is_some()
             || self.terminate
             || self.going_down.is_some()
@@ -91,7 +98,7 @@ mod tests {
                 asked.push(s - 1_300);
             }
         }
-        assert_eq!(&asked[..3], [601, 1_803, 4_205]);
+        assert_eq!(&asked[..3], [601, 1_801, 4_201]);
         let last = asked.last_chunk::<2>().expect("many");
         assert!((86_400..86_410).contains(&(last[1] - last[0])), "{asked:?}");
     }
@@ -102,13 +109,16 @@ mod tests {
         let start = Instant::now();
         let at = |s: u64| start + Duration::from_secs(s);
         let mut unreached = Unreached::new(Duration::from_secs(300));
+        unreached.is_about("http://a/");
         unreached.session_ended(false, at(0));
         unreached.session_ended(true, at(299));
         assert!(!unreached.is_due(at(10_000)));
         unreached.session_ended(false, at(10_000));
         assert!(!unreached.is_due(at(10_299)));
         assert!(unreached.is_due(at(10_300)));
-        unreached.begin_anew();
+        unreached.is_about("http://a/");
+        assert!(unreached.is_due(at(20_000)));
+        unreached.is_about("http://b/");
         assert!(!unreached.is_due(at(100_000)));
     }
 }

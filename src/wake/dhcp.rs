@@ -521,12 +521,12 @@ mod tests {
         let of_125 = vendor(ENTERPRISE, &four());
         let mut of_17 = ENTERPRISE.to_be_bytes().to_vec();
         of_17.extend(long(1, URL));
-        let cases: [(&[u8], fn(&[u8]) -> Said); 3] = [
-            (&of_43, option_43),
+        type Read = fn(&[u8]) -> Said;
+        for (whole, read) in [
+            (&of_43, option_43 as Read),
             (&of_125, option_125),
             (&of_17, option_17),
-        ];
-        for (whole, read) in cases {
+        ] {
             for end in 0..whole.len() {
                 let said = read(&whole[..end]);
                 let whole_parts = said.left_out.is_empty();

@@ -72,6 +72,11 @@ fn response_headers_of_an_acs_survive_any_text() {
 }
 
 #[test]
+fn dhcp_options_survive_any_octets() {
+    replay("dhcp_options", targets::dhcp_options);
+}
+
+#[test]
 fn the_listener_survives_any_head() {
     replay("listener_head", targets::listener_head);
 }

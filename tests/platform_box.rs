@@ -39,6 +39,8 @@ fn nothing_runs_by_default_below_another_root() {
         Err(ActionError::NotConfigured("factory_reset"))
     );
     assert!(p.reload(&strings(&["network"])).is_empty());
+    let not_configured = ActionError::NotConfigured("renew_dhcp");
+    assert_eq!(p.renew_dhcp("wan"), Err(not_configured));
 }
 
 #[test]
@@ -49,13 +51,18 @@ fn configured_commands_run_as_written_with_the_root_in_their_environment() {
     let actions = Actions {
         reboot: note("reboot"),
         factory_reset: note("reset"),
-        apply_config: None,
+        renew_dhcp: note("renew {interface}"),
+        ..Actions::default()
     };
     let p = Platform::new(root(&t), actions);
     p.factory_reset().unwrap();
     p.reboot().unwrap();
+    p.renew_dhcp("wan").unwrap();
     let dir = t.path("root").display().to_string();
-    assert_eq!(t.read("log"), format!("reset {dir}\nreboot {dir}\n"));
+    assert_eq!(
+        t.read("log"),
+        format!("reset {dir}\nreboot {dir}\nrenew wan {dir}\n")
+    );
 }
 
 #[test]

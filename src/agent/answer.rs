@@ -43,6 +43,8 @@ pub struct Afterwards {
     pub settings: bool,
     /// Watched values may be others than they were.
     pub touched: bool,
+    /// The ACS was reached: it has accepted the Inform.
+    pub reached: bool,
 }
 
 /// Answers one request. `now` is Unix time.

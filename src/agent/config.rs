@@ -47,6 +47,9 @@ pub struct Platform {
     /// Puts a changed UCI package into force; `{package}` is its name.
     #[serde(deserialize_with = "argv")]
     pub apply_config: Option<Vec<String>>,
+    /// Has the DHCP client of the network `{interface}` ask its server again.
+    #[serde(deserialize_with = "argv")]
+    pub renew_dhcp: Option<Vec<String>>,
 }
 
 /// What a FileType of the Download RPC does. Read and checked; transfers are not offered
@@ -109,6 +112,10 @@ pub struct Limits {
     /// How long a connection to the ACS may take to come up (20 s).
     #[serde(deserialize_with = "seconds")]
     pub connect_wait: Duration,
+    /// How long no ACS may have been reached before DHCP is asked again for one, and again
+    /// after twice as long each time (300 s by TR-069 section 3.1).
+    #[serde(deserialize_with = "seconds")]
+    pub rediscovery: Duration,
     /// How long one configured command or `command` source may run (10 s; the commands of
     /// `[platform]` have 120 s).
     #[serde(deserialize_with = "seconds")]
@@ -144,6 +151,7 @@ impl Default for Limits {
             response: 8 << 20,
             response_wait: Duration::from_secs(60),
             connect_wait: Duration::from_secs(20),
+            rediscovery: Duration::from_secs(300),
             command: Duration::from_secs(10),
             output: 256 << 10,
             knocks_per_minute: 60,

@@ -17,6 +17,7 @@
 //! change with active notification is an event, subject to the throttle.
 
 mod commands;
+mod discovering;
 mod watching;
 
 use super::clock;
@@ -30,6 +31,7 @@ use super::worker::{self, Order};
 use super::world::World;
 use crate::cwmp::event::EventCode;
 use crate::cwmp::schedule::RetryPolicy;
+use discovering::Unreached;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -103,6 +105,7 @@ pub struct Daemon {
     control_waiting: VecDeque<commands::Job>,
     timers: Timers,
     watching: Watching,
+    unreached: Unreached,
     /// A session or action is under way since then.
     busy: Option<(Instant, i64)>,
     /// An event asks for a session now, whatever the retry wait.
@@ -128,6 +131,7 @@ impl Daemon {
         Ok(Daemon {
             timers: Timers::new(&settings, clock::random_u32()),
             watching: Watching::new(world.setup.config.limits.watch_interval),
+            unreached: Unreached::new(world.setup.config.limits.rediscovery),
             mailbox: Mailbox {
                 sender,
                 wake: Arc::new(wake_sender),
@@ -246,6 +250,7 @@ impl Daemon {
         if self.timers.place_due() {
             self.place_door();
         }
+        self.rediscover();
     }
 
     /// The settings are to be read again whatever their file's stamp, and at once: what is
@@ -426,6 +431,8 @@ impl Daemon {
         if report.afterwards.touched {
             self.look_again();
         }
+        let reached = report.afterwards.reached;
+        self.unreached.session_ended(reached, Instant::now());
         match &report.result {
             Ok(()) => {
                 self.failures = 0;

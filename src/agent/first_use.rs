@@ -30,6 +30,14 @@ pub fn session_completed(state: &StateDir, runtime: &Runtime, now: i64) {
     }
 }
 
+/// The box is reset to its factory state.
+pub fn forget(state: &StateDir, runtime: &Runtime) {
+    if let Err(e) = state.remove(FILE) {
+        warn!("the date of the first use cannot be wiped: {e}");
+    }
+    runtime.clear(NAME);
+}
+
 fn show(at: i64, runtime: &Runtime) {
     runtime.set(NAME, &DateTime::Utc(at).to_string());
 }
@@ -50,8 +58,13 @@ mod tests {
         session_completed(&state, &runtime, 1_782_864_001);
         let later = Runtime::default();
         load(&state, &later);
-        std::fs::remove_dir_all(&dir).expect("gone");
         assert_eq!(later.get(NAME).as_deref(), Some("2026-07-01T00:00:00Z"));
         assert_eq!(runtime.get(NAME), later.get(NAME));
+        // T-PER-002
+        forget(&state, &runtime);
+        let reset = Runtime::default();
+        load(&state, &reset);
+        assert_eq!((runtime.get(NAME), reset.get(NAME)), (None, None));
+        std::fs::remove_dir_all(&dir).expect("gone");
     }
 }

@@ -2,6 +2,7 @@
 //! opened, one question answered, and what changed is reloaded.
 
 use super::control::{Answer, Question, client};
+use super::discovery;
 use super::operate;
 use super::setup::{Setup, SetupError};
 use super::status;
@@ -61,6 +62,7 @@ fn answer(world: &World, question: &Question) -> Answer {
                 "no daemon is running; start one with `cwmp-agent run`".to_owned(),
             );
         }
+        Question::Dhcp { .. } => return discovery::learn(world, question).unless_lost(),
         _ => {}
     }
     let answered = operate::operate(&mut world.model(), question);

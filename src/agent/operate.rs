@@ -22,7 +22,7 @@ impl Effect {
 }
 
 /// Answers a question about the tree. `None` for questions that are none of the model's
-/// (`Inform`, `Status`).
+/// (`Inform`, `Status`, `Dhcp`).
 pub fn operate(model: &mut Model, question: &Question) -> Option<(Answer, Effect)> {
     model.begin();
     ask(model, question)
@@ -56,7 +56,7 @@ fn ask(model: &mut Model, question: &Question) -> Option<(Answer, Effect)> {
             }
             Err(fault) => (refused(instance, &fault), Effect::default()),
         },
-        Question::Inform { .. } | Question::Status => return None,
+        Question::Inform { .. } | Question::Status | Question::Dhcp { .. } => return None,
     })
 }
 

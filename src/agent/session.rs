@@ -190,6 +190,8 @@ fn exchange(
             Step::InformAccepted { version } => {
                 log::debug!("the ACS speaks CWMP {version}");
                 accepted(world, &settings.acs.url, &inform, &left_out);
+                afterwards.reached = true;
+                world.discovery().contact(settings.url_by_dhcp);
                 // Over http anybody may answer, whatever the clock says; a time far ahead
                 // that was kept would make every certificate look expired for good.
                 if wire.is_trusted() {

@@ -7,6 +7,7 @@
 
 use crate::net::http::AllowBasic;
 use crate::uci::{Package, Section, Value};
+use crate::wake::dhcp;
 use std::fmt;
 
 /// A text that must not appear in logs or `Debug` output.
@@ -41,6 +42,8 @@ pub struct Settings {
     pub acs: Acs,
     pub cpe: Cpe,
     pub device: Device,
+    /// `acs.url` is what DHCP said: the file has none.
+    pub url_by_dhcp: bool,
 }
 
 /// `config acs 'acs'`.
@@ -60,6 +63,8 @@ pub struct Acs {
     pub retry_min_wait_interval: u32,
     /// k of the retry table, thousandths, 1000–65535.
     pub retry_interval_multiplier: u32,
+    /// What DHCP says of the ACS holds where this file says nothing (TR-069 3.1).
+    pub dhcp_discovery: bool,
     pub ca_file: Option<String>,
     pub ca_path: Option<String>,
     pub client_cert: Option<String>,
@@ -118,6 +123,7 @@ impl Default for Settings {
                 periodic_inform_time: UNKNOWN_TIME.to_owned(),
                 retry_min_wait_interval: 5,
                 retry_interval_multiplier: 2000,
+                dhcp_discovery: true,
                 ca_file: None,
                 ca_path: None,
                 client_cert: None,
@@ -138,6 +144,7 @@ impl Default for Settings {
                 log_level: None,
             },
             device: Device::default(),
+            url_by_dhcp: false,
         }
     }
 }
@@ -145,7 +152,6 @@ impl Default for Settings {
 /// Options of `acs` and `cpe` that are part of the interface but that this version does
 /// nothing with; they are no typos.
 const KNOWN_WITHOUT_EFFECT: &[&str] = &[
-    "dhcp_discovery",
     "compression",
     "instance_mode",
     "auto_create",
@@ -170,7 +176,33 @@ const KNOWN_SECTIONS: &[&str] = &[
 impl Settings {
     /// What the package says, and warnings about what could not be used.
     pub fn read(package: &Package) -> (Settings, Vec<String>) {
-        let mut settings = Settings::default();
+        Settings::default().read_over(package)
+    }
+
+    /// As [`read`](Self::read); where the package says nothing, what DHCP has said holds,
+    /// unless `dhcp_discovery` is off.
+    pub fn read_with(package: &Package, found: &dhcp::Answer) -> (Settings, Vec<String>) {
+        let plain = Settings::read(package);
+        if found.is_empty() || !plain.0.acs.dhcp_discovery {
+            return plain;
+        }
+        let mut base = Settings::default();
+        if let Some(seconds) = found.minimum_wait {
+            base.acs.retry_min_wait_interval = seconds.into();
+        }
+        if let Some(thousandths) = found.multiplier {
+            base.acs.retry_interval_multiplier = thousandths.into();
+        }
+        let (mut settings, warnings) = base.read_over(package);
+        if let (true, Some(url)) = (settings.acs.url.is_empty(), &found.url) {
+            settings.acs.url.clone_from(url);
+            settings.url_by_dhcp = true;
+        }
+        (settings, warnings)
+    }
+
+    fn read_over(self, package: &Package) -> (Settings, Vec<String>) {
+        let mut settings = self;
         let mut warnings = Vec::new();
         for section in package.sections() {
             let name = section.name().unwrap_or_else(|| section.kind());
@@ -262,6 +294,9 @@ impl Acs {
                 "retry_interval_multiplier" => {
                     let n = number(&v, 1000, 65_535, "a number from 1000 to 65535");
                     put(&mut self.retry_interval_multiplier, option, n, warnings);
+                }
+                "dhcp_discovery" => {
+                    put(&mut self.dhcp_discovery, option, boolean(&v), warnings);
                 }
                 "ca_file" => self.ca_file = some(v),
                 "ca_path" => self.ca_path = some(v),
@@ -395,6 +430,37 @@ mod tests {
         assert_eq!(settings.cpe.log_level, Some(log::LevelFilter::Debug));
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].contains("periodic_inform_interval"));
+    }
+
+    // T-DSC-003, T-DSC-006
+    #[test]
+    fn what_dhcp_says_holds_where_the_file_says_nothing() {
+        let found = dhcp::Answer {
+            url: Some("http://dhcp.example/".to_owned()),
+            provisioning_code: None,
+            minimum_wait: Some(30),
+            multiplier: Some(3000),
+        };
+        let with = |text: &str| {
+            let package = Package::parse(text.as_bytes()).expect("a UCI file");
+            Settings::read_with(&package, &found).0
+        };
+        let shown = |s: &Settings| {
+            (
+                s.acs.url.clone(),
+                s.url_by_dhcp,
+                s.acs.retry_min_wait_interval,
+                s.acs.retry_interval_multiplier,
+            )
+        };
+        let by_dhcp = ("http://dhcp.example/".to_owned(), true, 30, 3000);
+        assert_eq!(shown(&with("")), by_dhcp);
+        assert_eq!(shown(&with("config acs acs\n\toption url ''\n")), by_dhcp);
+        let given = "config acs acs\n\toption url 'http://acs.example/'\n\toption retry_min_wait_interval '7'\n";
+        let by_hand = ("http://acs.example/".to_owned(), false, 7, 3000);
+        assert_eq!(shown(&with(given)), by_hand);
+        let off = with("config acs acs\n\toption dhcp_discovery '0'\n");
+        assert_eq!(shown(&off), (String::new(), false, 5, 2000));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
 use crate::store::{Disk, RealDisk, Root};
 use crate::uci::Package;
+use crate::wake::dhcp;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -159,6 +160,7 @@ impl Setup {
                 reboot: p.reboot.clone(),
                 factory_reset: p.factory_reset.clone(),
                 apply_config: p.apply_config.clone(),
+                renew_dhcp: p.renew_dhcp.clone(),
             },
         )
     }
@@ -224,9 +226,13 @@ impl Setup {
         Ok(Model::new(schema, sources, journal, ModelLimits::default()))
     }
 
-    /// The settings of `/etc/config/cwmp`. A broken file: the last good copy kept in
-    /// `state`, and what is wrong. No file: the defaults.
-    pub fn settings(&self, state: &StateDir) -> (Settings, Vec<String>, Option<Trouble>) {
+    /// The settings of `/etc/config/cwmp`, over what DHCP has said. A broken file: the last
+    /// good copy kept in `state`, and what is wrong. No file: the defaults.
+    pub fn settings(
+        &self,
+        state: &StateDir,
+        found: &dhcp::Answer,
+    ) -> (Settings, Vec<String>, Option<Trouble>) {
         let trouble = |what: String| {
             Some(Trouble {
                 source: SETTINGS_PATH.to_owned(),
@@ -237,18 +243,18 @@ impl Setup {
             Ok(text) => text,
             Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(e) => {
-                let (settings, warnings) = last_good(state);
+                let (settings, warnings) = last_good(state, found);
                 return (settings, warnings, trouble(e.to_string()));
             }
         };
         match Package::parse(&text) {
             Ok(package) => {
                 state.save_bytes_or_warn(GOOD_SETTINGS, &text, "the good copy of the settings");
-                let (settings, warnings) = Settings::read(&package);
+                let (settings, warnings) = Settings::read_with(&package, found);
                 (settings, warnings, None)
             }
             Err(e) => {
-                let (settings, warnings) = last_good(state);
+                let (settings, warnings) = last_good(state, found);
                 (settings, warnings, trouble(e.to_string()))
             }
         }
@@ -265,12 +271,10 @@ pub(super) fn is_unwritable(error: &io::Error) -> bool {
         .is_some_and(|code| unwritable.contains(&Errno::from_raw(code)))
 }
 
-fn last_good(state: &StateDir) -> (Settings, Vec<String>) {
+fn last_good(state: &StateDir, found: &dhcp::Answer) -> (Settings, Vec<String>) {
     let good = state.load_bytes(GOOD_SETTINGS).unwrap_or_default();
-    match Package::parse(&good) {
-        Ok(package) => Settings::read(&package),
-        Err(_) => (Settings::default(), Vec::new()),
-    }
+    let package = Package::parse(&good).unwrap_or_default();
+    Settings::read_with(&package, found)
 }
 
 /// Parses and checks data-model files; every error becomes a line.

@@ -23,6 +23,8 @@ pub struct Status {
     pub enabled: bool,
     /// Without credentials it may hold.
     pub acs_url: String,
+    /// It is what DHCP said.
+    pub acs_url_by_dhcp: bool,
     pub connection_request_url: String,
     /// A session is running since then.
     pub running_since: Option<i64>,
@@ -114,6 +116,7 @@ pub fn on_disk(world: &World) -> Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         enabled: settings.cpe.enable,
         acs_url: shown_url(&settings.acs.url),
+        acs_url_by_dhcp: settings.url_by_dhcp,
         last_session,
         pending_events: pending
             .into_iter()
@@ -181,7 +184,12 @@ impl fmt::Display for Status {
         writeln!(f, "version             {}", self.version)?;
         writeln!(f, "daemon running      {}", yes(self.daemon))?;
         writeln!(f, "enabled             {}", yes(self.enabled))?;
-        writeln!(f, "ACS                 {}", or_none(&self.acs_url))?;
+        let by_dhcp = if self.acs_url_by_dhcp {
+            " (by DHCP)"
+        } else {
+            ""
+        };
+        writeln!(f, "ACS                 {}{by_dhcp}", or_none(&self.acs_url))?;
         writeln!(
             f,
             "connection request  {}",

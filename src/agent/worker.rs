@@ -8,6 +8,7 @@ use super::owed::Stage;
 use super::session::{self, Report};
 use super::watch;
 use super::world::World;
+use super::{discovery, first_use};
 use crate::platform::ActionError;
 use crate::platform::boot::Boot;
 use std::io;
@@ -165,5 +166,7 @@ fn forget(world: &World) {
         log::warn!("the kept settings cannot be wiped: {e}");
     }
     watch::forget(world);
+    first_use::forget(&world.state, &world.runtime);
+    discovery::forget(world);
     world.owed().reset_done();
 }

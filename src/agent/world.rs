@@ -9,6 +9,8 @@
 
 use super::clock;
 use super::control::client;
+use super::discovery;
+use super::discovery::Discovery;
 use super::owed::Owed;
 use super::settings::Settings;
 use super::setup::{Setup, SetupError, is_unwritable};
@@ -48,6 +50,7 @@ pub struct World {
     model: Mutex<Model>,
     pub owed: Mutex<Owed>,
     watch: Mutex<Watch>,
+    discovery: Mutex<Discovery>,
     /// Held while what was watched is written, so that the last to write knows most.
     pub keeping: Mutex<()>,
     settings: Mutex<Current>,
@@ -128,6 +131,7 @@ impl World {
             model: Mutex::new(model),
             owed: Mutex::new(Owed::load(&state)),
             watch: Mutex::new(Watch::load(&state, &run_dir)),
+            discovery: Mutex::new(Discovery::load(&state)),
             keeping: Mutex::new(()),
             settings: Mutex::new(Current {
                 settings: Arc::new(Settings::default()),
@@ -189,6 +193,11 @@ impl World {
         lock(&self.watch)
     }
 
+    /// What DHCP has said of the ACS, for one look or change.
+    pub fn discovery(&self) -> MutexGuard<'_, Discovery> {
+        lock(&self.discovery)
+    }
+
     /// The settings in force.
     pub fn settings(&self) -> Arc<Settings> {
         lock(&self.settings).settings.clone()
@@ -199,9 +208,12 @@ impl World {
         lock(&self.settings).trouble.clone()
     }
 
-    /// Reads `/etc/config/cwmp` anew; tells whether anything changed.
+    /// Reads `/etc/config/cwmp` anew, over what DHCP has said; tells whether anything
+    /// changed.
     pub fn read_settings(&self) -> bool {
-        let (settings, warnings, trouble) = self.setup.settings(&self.state);
+        let found = self.discovery().answer();
+        let (settings, warnings, trouble) = self.setup.settings(&self.state, &found);
+        discovery::publish(&found, settings.acs.dhcp_discovery, &self.runtime);
         let mut current = lock(&self.settings);
         for warning in warnings {
             if !current.warned.contains(&warning) {

@@ -2,6 +2,7 @@
 //!
 //! Every command takes the options of all: `--root`, `--config`, `-v`, `-q`, `--help`.
 
+use crate::wake::dhcp;
 use lexopt::prelude::*;
 use std::ffi::OsString;
 use std::fmt;
@@ -53,6 +54,13 @@ pub enum Command {
         paths: Vec<PathBuf>,
     },
     Recover,
+    /// Options in hexadecimal digits, and those the client had asked for.
+    Dhcp {
+        opt43: Option<String>,
+        opt125: Option<String>,
+        opt17: Option<String>,
+        asked: Vec<u8>,
+    },
     #[cfg(feature = "try")]
     Try,
 }
@@ -159,6 +167,16 @@ pub const TOPICS: &[Topic] = &[
         line: "finish or undo a change that a power cut interrupted",
         text: "To be run at boot before the network starts.",
     },
+    Topic {
+        name: "dhcp",
+        arguments: "[--opt43 HEX] [--opt125 HEX] [--opt17 HEX]",
+        line: "decode what a DHCP server says of the ACS, and keep it",
+        text: "For the hooks of DHCP clients. HEX is the option in hexadecimal digits: 43 and 125 of\n\
+               DHCPv4 (125: enterprise 3561), 17 of DHCPv6. An empty one counts as none. What was\n\
+               understood is printed; it holds where /etc/config/cwmp says nothing else.\n\
+               --reqopts LIST  the options that the client had asked for, which tells 43 from 125\n                  \
+               where a server sends both.",
+    },
 ];
 
 /// Reads a command line (without the program's name).
@@ -177,6 +195,7 @@ where
     let mut words: Vec<OsString> = Vec::new();
     let (mut help, mut version) = (false, false);
     let (mut once, mut json, mut next_level) = (false, false, false);
+    let mut options = DhcpOptions::default();
     let bad = |e: lexopt::Error| Usage(format!("{e}; see cwmp-agent --help"));
     while let Some(arg) = parser.next().map_err(bad)? {
         match arg {
@@ -189,6 +208,13 @@ where
             Long("once") if name.as_deref() == Some("run") => once = true,
             Long("json") if matches!(name.as_deref(), Some("get" | "status")) => json = true,
             Long("next-level") if name.as_deref() == Some("names") => next_level = true,
+            Long(option @ ("opt43" | "opt125" | "opt17" | "reqopts"))
+                if name.as_deref() == Some("dhcp") =>
+            {
+                let option = option.to_owned();
+                let value = parser.value().map_err(bad)?;
+                options.take(&option, &value.to_string_lossy())?;
+            }
             Value(word) if name.is_none() => {
                 name = Some(word.into_string().map_err(|w| {
                     Usage(format!("no command is called {w:?}; see cwmp-agent --help"))
@@ -300,11 +326,63 @@ where
             paths: words.into_iter().map(PathBuf::from).collect(),
         },
         "recover" => none(&words).map(|()| Command::Recover)?,
+        "dhcp" => {
+            none(&words)?;
+            options.command().ok_or_else(usage)?
+        }
         #[cfg(feature = "try")]
         "try" => none(&words).map(|()| Command::Try)?,
         _ => return Err(usage()),
     };
     Ok((common, command))
+}
+
+/// What stands behind `dhcp`.
+#[derive(Default)]
+struct DhcpOptions {
+    opt43: Option<String>,
+    opt125: Option<String>,
+    opt17: Option<String>,
+    asked: Vec<u8>,
+}
+
+impl DhcpOptions {
+    fn take(&mut self, option: &str, value: &str) -> Result<(), Usage> {
+        let place = match option {
+            "opt43" => &mut self.opt43,
+            "opt125" => &mut self.opt125,
+            "opt17" => &mut self.opt17,
+            // The client's script hands on what is configured: what is no number is none of
+            // these two.
+            _ => {
+                let words = value.split(|c: char| !c.is_ascii_alphanumeric());
+                self.asked
+                    .extend(words.filter_map(|w| w.parse::<u8>().ok()));
+                return Ok(());
+            }
+        };
+        if value.is_empty() {
+            return Ok(());
+        }
+        if dhcp::octets(value).is_none() {
+            return Err(Usage(format!(
+                "--{option}: write the option as hexadecimal digits in pairs, at most {} of them",
+                dhcp::MAX_OPTION
+            )));
+        }
+        *place = Some(value.to_owned());
+        Ok(())
+    }
+
+    fn command(self) -> Option<Command> {
+        let given = [&self.opt43, &self.opt125, &self.opt17];
+        given.iter().any(|o| o.is_some()).then_some(Command::Dhcp {
+            opt43: self.opt43,
+            opt125: self.opt125,
+            opt17: self.opt17,
+            asked: self.asked,
+        })
+    }
 }
 
 fn topic(name: &str) -> Option<&'static Topic> {
@@ -341,7 +419,7 @@ Options of every command:
                 } else {
                     format!("{} {}", t.name, t.arguments)
                 };
-                out.push_str(&format!("  {call:<28} {}\n", t.line));
+                out.push_str(&format!("  {call:<28}  {}\n", t.line));
             }
             out.push('\n');
             out.push_str(common);
@@ -405,6 +483,14 @@ mod tests {
             "--root",
             "status x",
             "run --root /nowhere/at/all",
+            "dhcp",
+            "dhcp --opt43",
+            "dhcp --opt43 xyz",
+            "dhcp --opt43 010",
+            "dhcp --reqopts 43",
+            "dhcp --opt43= --opt125=",
+            "dhcp 0104",
+            "get --opt43 01 A",
         ] {
             let args: Vec<&str> = line.split(' ').filter(|w| !w.is_empty()).collect();
             let error = parse(args).expect_err(line);
@@ -415,6 +501,18 @@ mod tests {
                 "{line}: {error}"
             );
         }
+    }
+
+    #[test]
+    fn dhcp_takes_options_and_what_was_asked_for() {
+        let (_, command) = ok("dhcp --opt43 0103613a62 --opt125= --reqopts=43,125");
+        let expected = Command::Dhcp {
+            opt43: Some("0103613a62".to_owned()),
+            opt125: None,
+            opt17: None,
+            asked: vec![43, 125],
+        };
+        assert_eq!(command, expected);
     }
 
     #[test]

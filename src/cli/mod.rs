@@ -60,6 +60,20 @@ fn dispatch(common: &Common, command: Command) -> u8 {
         Command::Status { json } => tree::status(common, json),
         Command::Check { paths } => check::check(common, &paths),
         Command::Recover => recover(common),
+        Command::Dhcp {
+            opt43,
+            opt125,
+            opt17,
+            asked,
+        } => {
+            let question = Question::Dhcp {
+                opt43,
+                opt125,
+                opt17,
+                asked,
+            };
+            tree::dhcp(common, &question)
+        }
         #[cfg(feature = "try")]
         Command::Try => try_story::tell(),
     }

@@ -81,6 +81,31 @@ pub fn delete(common: &Common, instance: String) -> u8 {
     }
 }
 
+/// `cwmp-agent dhcp`: what was understood, under the names of the options that overrule it.
+pub fn dhcp(common: &Common, question: &Question) -> u8 {
+    match ask(common, question) {
+        Ok(Answer::Learned { said, left_out }) => {
+            for what in left_out {
+                eprintln!("cwmp-agent: {what}");
+            }
+            let number = |n: Option<u16>| n.map(|n| n.to_string());
+            let parts = [
+                ("url", said.url),
+                ("provisioning_code", said.provisioning_code),
+                ("retry_min_wait_interval", number(said.minimum_wait)),
+                ("retry_interval_multiplier", number(said.multiplier)),
+            ];
+            let lines = parts.into_iter().filter_map(|(name, value)| {
+                let value = print::escape(&value?);
+                Some(format!("{name}={value}\n"))
+            });
+            out(&lines.collect::<String>())
+        }
+        Ok(other) => failed(other),
+        Err(status) => status,
+    }
+}
+
 /// `cwmp-agent status`.
 pub fn status(common: &Common, json: bool) -> u8 {
     match ask(common, &Question::Status) {

@@ -21,6 +21,8 @@ pub(super) struct Reading<'s> {
     /// The source holds this value; `false` where something else is shown in place of
     /// what it holds, so that a Set of the shown value must still be written.
     pub exact: bool,
+    /// The source says nothing, and this is what is in force meanwhile (`live`).
+    pub live: bool,
 }
 
 impl<'s> Reading<'s> {
@@ -29,8 +31,16 @@ impl<'s> Reading<'s> {
         Reading {
             value: value.into(),
             exact: true,
+            live: false,
         }
     }
+}
+
+/// Whether a Set to this value leaves the source saying nothing, as it is already where
+/// what is in force is shown: an empty one, where that is no value.
+pub(super) fn leaves_in_force(param: &Param, wanted: &str, reading: &Reading<'_>) -> bool {
+    let none = param.extra.iter().flat_map(|extra| &extra.none);
+    reading.live && wanted.is_empty() && none.into_iter().any(|none| none.is_empty())
 }
 
 /// Finds the path of a row by its key, or its key by the path.
@@ -61,9 +71,11 @@ pub(super) fn from_said<'s>(
     if let (Said::Text(text), Some(extra)) = (&said, extra)
         && extra.none.iter().any(|none| **none == *text.trim())
     {
+        let shown = absent(param, facets);
         return Ok(Reading {
-            value: absent(param, facets).into(),
-            exact: false,
+            value: shown.into(),
+            exact: text == shown,
+            live: false,
         });
     }
     if facets.list.is_none() {
@@ -100,6 +112,7 @@ pub(super) fn from_said<'s>(
     Ok(Reading {
         value: join_list(values.iter().map(|value| &**value)).into(),
         exact,
+        live: false,
     })
 }
 
@@ -143,7 +156,13 @@ fn item_from<'v, 's: 'v>(
         return Ok(Reading::exact(text));
     }
     let base = facets.named.base;
-    let done = |value: Cow<'v, str>, exact: bool| Ok(Reading { value, exact });
+    let done = |value: Cow<'v, str>, exact: bool| {
+        Ok(Reading {
+            value,
+            exact,
+            live: false,
+        })
+    };
     if let Some(extra) = extra {
         if !extra.references.is_empty() {
             return match path_of_key(&text) {

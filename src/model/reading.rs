@@ -6,7 +6,7 @@ use super::api::{Entry, EntryRef, Fault};
 use super::binding::Binding;
 use super::convert::{self, Reading};
 use super::schema::{ObjectId, ParamId, ParamSource, Schema};
-use super::source::{Ask, Said, Trouble};
+use super::source::{Ask, Raw, Said, Trouble};
 use super::tree::{
     At, Leaf, Model, Place, RowSet, Target, default_alias, internal, push_number, push_row,
 };
@@ -187,6 +187,7 @@ impl Model {
             readings.push(reading.map(|reading| Reading {
                 value: Cow::Owned(reading.value.into_owned()),
                 exact: reading.exact,
+                live: reading.live,
             }));
         }
         readings
@@ -259,12 +260,15 @@ impl Model {
         let own = self.source(binding.source())?.value(ask)?;
         let mut raw = own.map(Said::into_raw);
         let mut is_live = false;
-        if let (None, Some(live)) = (&raw, live) {
+        if let Some(live) = live
+            && says_nothing(raw.as_ref())
+        {
             // What is in force where the source says nothing.
             ask.binding = live;
-            let said = self.source(live.source())?.value(ask)?;
-            raw = said.map(Said::into_raw);
-            is_live = raw.is_some();
+            if let Some(said) = self.source(live.source())?.value(ask)? {
+                raw = Some(said.into_raw());
+                is_live = true;
+            }
         }
         let mut row_trouble = None;
         let said = raw.map(Said::from);
@@ -283,6 +287,7 @@ impl Model {
         Ok(Reading {
             // The source itself holds nothing: a Set of what is shown is written.
             exact: reading.exact && !is_live,
+            live: is_live,
             ..reading
         })
     }
@@ -449,6 +454,15 @@ fn row_path(table: &str, number: u32) -> String {
     path.push_str(table);
     push_number(&mut path, number);
     path
+}
+
+/// Whether there is no value, or an empty one.
+fn says_nothing(raw: Option<&Raw>) -> bool {
+    match raw {
+        None => true,
+        Some(Raw::Text(text)) => text.is_empty(),
+        Some(Raw::List(items)) => items.is_empty(),
+    }
 }
 
 /// A reading that is not longer than so many bytes; `name` says whose it is.

@@ -123,7 +123,11 @@ impl Model {
         let changed: Vec<&Wanted> = wanted
             .iter()
             .zip(&current)
-            .filter(|(w, now)| !matches!(now, Ok(now) if now.exact && now.value == w.value))
+            .filter(|(w, now)| {
+                let param = schema.param(w.leaf.param);
+                !matches!(now, Ok(now) if now.exact && now.value == w.value
+                    || convert::leaves_in_force(param, &w.value, now))
+            })
             .map(|(w, _)| w)
             .collect();
         let mut change = self.begin_change();
@@ -202,7 +206,8 @@ impl Model {
         for (want, reading) in wanted.iter().zip(readings) {
             let param = schema.param(want.leaf.param);
             let is_command = param.extra.as_ref().is_some_and(|e| e.reads.is_some());
-            let kept = matches!(&reading, Ok(reading) if reading.value == want.value);
+            let kept = matches!(&reading, Ok(reading) if reading.value == want.value
+                || convert::leaves_in_force(param, &want.value, reading));
             if !kept && !is_command {
                 let what = match convert::follows(param, &want.value) {
                     true => "the value follows from another parameter; set that one",

@@ -16,6 +16,10 @@ pub struct Actions {
     /// Run once for each changed package, `{package}` replaced by its name. Default,
     /// only where the root is `/`: `/sbin/reload_config`, once for all.
     pub apply_config: Option<Vec<String>>,
+    /// Has the DHCP client of a network ask its server again, `{interface}` replaced by the
+    /// network's name. Default, only where the root is `/`: `/bin/ubus call
+    /// network.interface.{interface} renew`.
+    pub renew_dhcp: Option<Vec<String>>,
 }
 
 /// Why an action did not happen.
@@ -109,6 +113,23 @@ impl Platform {
                 self.run(&argv).err().map(|e| (package.clone(), e))
             })
             .collect()
+    }
+
+    /// Has the DHCP client of this network ask its server again.
+    pub fn renew_dhcp(&self, network: &str) -> Result<(), ActionError> {
+        const DEFAULT: [&str; 4] = [
+            "/bin/ubus",
+            "call",
+            "network.interface.{interface}",
+            "renew",
+        ];
+        let for_network = |argument: &str| argument.replace("{interface}", network);
+        let configured = self.actions.renew_dhcp.as_deref();
+        let configured: Option<Vec<String>> =
+            configured.map(|argv| argv.iter().map(|a| for_network(a)).collect());
+        let default = DEFAULT.map(for_network);
+        let default: Vec<&str> = default.iter().map(String::as_str).collect();
+        self.act("renew_dhcp", configured.as_deref(), &default)
     }
 
     fn act(

@@ -18,6 +18,7 @@ use cwmp_agent::net::auth::server::{Credentials, Gate, Verdict};
 use cwmp_agent::net::cookies::{Jar, Moment};
 use cwmp_agent::net::url::Url;
 use cwmp_agent::uci::{Package, Value};
+use cwmp_agent::wake::dhcp;
 use cwmp_agent::wake::http::{Limits, Listener, ListenerConfig};
 use nix::sys::socket::{setsockopt, sockopt};
 use std::cell::RefCell;
@@ -256,6 +257,48 @@ pub fn http_fields(data: &[u8]) {
     if let Some(header) = jar.header(&base, at) {
         assert!(!header.contains(['\r', '\n']), "{header:?}");
     }
+}
+
+/// What a DHCP server says of the ACS, in any octets: what is taken is of its kind, whole,
+/// and was there.
+pub fn dhcp_options(data: &[u8]) {
+    let Some((&which, octets)) = data.split_first() else {
+        return;
+    };
+    let (first, second) = octets.split_at(octets.len() / 2);
+    let said = match which % 4 {
+        0 => dhcp::option_43(octets),
+        1 => dhcp::option_125(octets),
+        2 => dhcp::option_17(octets),
+        _ => {
+            let both = (dhcp::option_43(first), dhcp::option_125(second));
+            let said = dhcp::preferred(Some(both.0.clone()), Some(both.1.clone()), &[which]);
+            let is_one = [both.0.answer, both.1.answer].contains(&said.answer);
+            assert!(is_one, "two answers are never mixed");
+            said
+        }
+    };
+    let there = |text: &str| octets.windows(text.len()).any(|w| w == text.as_bytes());
+    if let Some(url) = &said.answer.url {
+        assert!(Url::parse(url).is_ok() && url.is_ascii(), "{url:?}");
+        assert!(there(url), "{url:?} was never said");
+    }
+    if let Some(code) = &said.answer.provisioning_code {
+        assert!(code.chars().count() <= 64 && !code.chars().any(char::is_control));
+        assert!(there(code), "{code:?} was never said");
+    }
+    assert!(said.answer.minimum_wait.is_none_or(|n| n >= 1));
+    assert!(said.answer.multiplier.is_none_or(|n| n >= 1000));
+    for left_out in &said.left_out {
+        let text = left_out.to_string();
+        assert!(text.is_ascii() && text.len() < 200, "{text:?}");
+    }
+    // As a client's script would write it, and as anything else.
+    let digits: String = octets.iter().map(|b| format!("{b:02x}")).collect();
+    let read = dhcp::octets(&digits);
+    let fits = !octets.is_empty() && octets.len() <= dhcp::MAX_OPTION;
+    assert_eq!(read.as_deref(), fits.then_some(octets));
+    let _ = dhcp::octets(&String::from_utf8_lossy(octets));
 }
 
 /// A stranger's bytes at the connection request listener, on a real loopback socket and

@@ -15,6 +15,7 @@ pub mod client;
 pub mod server;
 
 use crate::agent::status::Status;
+use crate::wake::dhcp;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,14 @@ pub enum Question {
         event: Option<String>,
     },
     Status,
+    /// What a DHCP server has said: options in hexadecimal digits, and which of 43 and 125
+    /// the client had asked for.
+    Dhcp {
+        opt43: Option<String>,
+        opt125: Option<String>,
+        opt17: Option<String>,
+        asked: Vec<u8>,
+    },
 }
 
 /// A parameter's value as the command line prints it.
@@ -88,6 +97,11 @@ pub enum Answer {
     Added(String),
     Done,
     Status(Box<Status>),
+    /// What DHCP said, kept; and why other parts of it are not used.
+    Learned {
+        said: Box<dhcp::Answer>,
+        left_out: Vec<String>,
+    },
     Faults(Vec<Refused>),
     /// The question itself cannot be served; a sentence for the user.
     Failed(String),

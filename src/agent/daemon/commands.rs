@@ -7,7 +7,7 @@ use crate::agent::control::{Answer, Question};
 use crate::agent::session::shown_url;
 use crate::agent::status::{self, NextSession, Retry, Status};
 use crate::agent::world::World;
-use crate::agent::{clock, event_names, operate, watch};
+use crate::agent::{clock, discovery, event_names, operate, watch};
 use std::thread::Builder;
 
 /// Threads for control questions: little stack, and few at a time.
@@ -36,6 +36,11 @@ impl Daemon {
                     false
                 });
             }
+            Question::Dhcp { .. } => self.spawn(move |world| {
+                let learned = discovery::learn(world, &asked.question);
+                asked.reply_to.send(&learned.answer);
+                learned.changed
+            }),
             _ => self.spawn(move |world| {
                 let answered = operate::operate(&mut world.model(), &asked.question);
                 let Some((answer, effect)) = answered else {
@@ -52,7 +57,7 @@ impl Daemon {
     /// A short-lived thread for a question. With as many as there may be it waits for one
     /// of them; with too many waiting it is dropped, and the client sees its connection
     /// close.
-    fn spawn(&mut self, job: impl FnOnce(&World) -> bool + Send + 'static) {
+    pub(super) fn spawn(&mut self, job: impl FnOnce(&World) -> bool + Send + 'static) {
         if self.control_threads < MAX_CONTROL_THREADS {
             self.serve(Box::new(job));
         } else if self.control_waiting.len() < MAX_WAITING {

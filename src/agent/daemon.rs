@@ -24,6 +24,7 @@ use super::control::server::ControlServer;
 use super::knock::{self, Door, Place};
 use super::owed::Start;
 use super::session::Report;
+use super::standby;
 use super::status::LastSession;
 use super::timers::Timers;
 use super::worker::{self, Order};
@@ -218,12 +219,14 @@ impl Daemon {
 
     fn housekeeping(&mut self) {
         let now = clock::unix_millis();
+        if let Some(slept) = self.timers.slept() {
+            self.woke_up(slept, now);
+        }
         if let Some(step) = self.timers.clock_step(now) {
             log::info!("the clock was set by {} s", step / 1000);
             let (seconds, now) = (step / 1000, now / 1000);
             self.world.owed().clock_stepped(seconds, now);
-            self.timers
-                .plan_periodic(&self.world.settings(), now * 1000);
+            self.timers.plan(&self.world.settings(), now * 1000);
         }
         // A file that is being written is left until it is whole.
         if self.watching.plan.settles(Instant::now()).is_none()
@@ -239,12 +242,30 @@ impl Daemon {
         {
             self.due = true;
         }
+        if self.timers.heartbeat_due(&self.world.settings(), now) {
+            self.world.owed().raise(EventCode::Heartbeat, "");
+        }
         self.control.tick();
         if let Some(door) = &mut self.door {
             door.listener().tick(Instant::now());
         }
         if self.timers.place_due() {
             self.place_door();
+        }
+    }
+
+    /// The box has slept for so long, up to `now`: where that is an event, a session tells.
+    fn woke_up(&mut self, slept: Duration, now: i64) {
+        log::info!("the box has slept {} s", slept.as_secs());
+        let mut owed = self.world.owed();
+        let scheduled = owed.next_schedule();
+        let missed = standby::Missed {
+            slept,
+            periodic: self.timers.periodic_missed(now),
+            scheduled: scheduled.is_some_and(|at| at <= now / 1000),
+        };
+        if standby::is_event(&self.world.settings().standby, missed) {
+            owed.raise(EventCode::Wakeup, "");
         }
     }
 
@@ -272,7 +293,7 @@ impl Daemon {
             self.world.owed().save();
             self.due = true;
         }
-        self.timers.plan_periodic(&settings, clock::unix_millis());
+        self.timers.plan(&settings, clock::unix_millis());
         if let Some(door) = &mut self.door {
             door.configure(&self.world, &settings);
         }

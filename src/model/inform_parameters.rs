@@ -172,7 +172,9 @@ fn is_vendors_event(text: &str) -> bool {
     if let Some(method) = text.strip_prefix("M X_") {
         return !method.is_empty() && !method.contains(' ');
     }
-    let parts = text.strip_prefix("X ").and_then(|rest| rest.split_once(' '));
+    let parts = text
+        .strip_prefix("X ")
+        .and_then(|rest| rest.split_once(' '));
     parts.is_some_and(|(vendor, what)| !vendor.is_empty() && !what.is_empty())
 }
 

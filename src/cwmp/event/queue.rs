@@ -23,6 +23,8 @@ struct Entry {
     fresh: bool,
     /// The running session's Inform was full, or carries the same single event already.
     left_out: bool,
+    /// `14 HEARTBEAT`: an Inform with other events went before it.
+    waited: bool,
 }
 
 /// What the ACS has acknowledged.
@@ -112,6 +114,7 @@ impl EventQueue {
                 sent: false,
                 fresh: true,
                 left_out: false,
+                waited: false,
             },
         );
         true
@@ -132,8 +135,34 @@ impl EventQueue {
             .collect()
     }
 
+    /// `14 HEARTBEAT`, if it is its turn: it shares an Inform with no other event (TR-069
+    /// Annex O). While the Inform of a failed session is tried again (`retrying`) it waits,
+    /// and it lets go first, once, what asks for a session at the same time, as a change
+    /// with active notification does (`changes`).
+    pub fn take_heartbeat(
+        &mut self,
+        version: CwmpVersion,
+        retrying: bool,
+        changes: bool,
+    ) -> Option<Vec<Event>> {
+        let code = EventCode::Heartbeat;
+        let mut others = self.entries.iter().filter(|e| e.event.code != code);
+        let others = match retrying {
+            true => others.next().is_some(),
+            false => changes || others.any(|e| e.fresh),
+        };
+        let entry = self.entries.iter_mut().find(|e| e.event.code == code)?;
+        if code.rule().since > version || (others && (retrying || !entry.waited)) {
+            return None;
+        }
+        entry.sent = true;
+        entry.fresh = false;
+        self.taken = 1;
+        Some(vec![entry.event.clone()])
+    }
+
     /// The events for an Inform of `version`: at most 64; codes that the version does not
-    /// have wait. They count as under way until [`delivered`](Self::delivered),
+    /// have wait, and so does a heartbeat. They count as under way until [`delivered`](Self::delivered),
     /// [`session_ended`](Self::session_ended) or [`session_failed`](Self::session_failed).
     pub fn take_for_inform(&mut self, version: CwmpVersion) -> Vec<Event> {
         let mut taken: Vec<Event> = Vec::new();
@@ -141,6 +170,10 @@ impl EventQueue {
             let rule = e.event.code.rule();
             let fits = taken.len() < Self::MAX_IN_INFORM;
             let known = rule.since <= version;
+            if known && e.event.code == EventCode::Heartbeat {
+                e.waited = true;
+                continue;
+            }
             let twice = !rule.multiple && taken.iter().any(|t| t.code == e.event.code);
             e.sent = fits && known && !twice;
             if e.sent {
@@ -270,6 +303,13 @@ impl EventQueue {
     /// again here; they are the retry policy's.
     pub fn wants_session(&self) -> bool {
         self.entries.iter().any(|e| e.fresh)
+    }
+
+    /// As [`wants_session`](Self::wants_session) while a session that failed waits to be
+    /// tried again: a heartbeat does not end that wait.
+    pub fn ends_retry_wait(&self) -> bool {
+        let mut fresh = self.entries.iter().filter(|e| e.fresh);
+        fresh.any(|e| e.event.code != EventCode::Heartbeat)
     }
 
     /// Whether this code is pending.

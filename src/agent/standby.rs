@@ -1,0 +1,103 @@
+//! Waking up from standby: how long the box has slept, and whether that is an event
+//! (`13 WAKEUP`, Device.ManagementServer.StandbyPolicy.).
+//!
+//! A suspended box is found out afterwards: CLOCK_BOOTTIME has gone on, CLOCK_MONOTONIC has
+//! not. Asleep it neither hears a connection request nor keeps a time; nothing here puts it
+//! to sleep or keeps it awake. Times come in as arguments.
+
+use super::settings;
+use std::time::Duration;
+
+/// A shorter sleep is none: the two clocks are not read at the same moment.
+const LEAST: Duration = Duration::from_secs(1);
+
+/// The two clocks when they were last compared.
+pub struct Sleep {
+    /// Time that has passed awake, and in all.
+    awake: Duration,
+    all: Duration,
+}
+
+impl Sleep {
+    /// Begins with the two clocks as they are: time awake, and in all.
+    pub fn new(awake: Duration, all: Duration) -> Sleep {
+        Sleep { awake, all }
+    }
+
+    /// How long the box has slept since the last call, if it has.
+    pub fn over(&mut self, awake: Duration, all: Duration) -> Option<Duration> {
+        let slept = (all.saturating_sub(self.all)).saturating_sub(awake.saturating_sub(self.awake));
+        if slept < LEAST {
+            return None;
+        }
+        *self = Sleep::new(awake, all);
+        Some(slept)
+    }
+}
+
+/// What a sleep has kept from happening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missed {
+    pub slept: Duration,
+    /// Periodic Informs.
+    pub periodic: u32,
+    /// Whether there was a scheduled Inform.
+    pub scheduled: bool,
+}
+
+/// Whether waking up is an event.
+pub fn is_event(policy: &settings::Standby, missed: Missed) -> bool {
+    let long = |most: u32| missed.slept > Duration::from_secs(most.into());
+    policy.cr_unawareness_max_duration.is_some_and(long)
+        || policy
+            .max_missed_periodic
+            .is_some_and(|most| missed.periodic > most)
+        || (policy.notify_missed_scheduled && missed.scheduled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_sleep_is_told_once_and_time_awake_is_none() {
+        let mut sleep = Sleep::new(s(10), s(500));
+        assert_eq!(sleep.over(s(20), s(510)), None);
+        // Read one after the other, with the process held up in between.
+        assert_eq!(sleep.over(s(30), s(520) + Duration::from_millis(900)), None);
+        assert_eq!(sleep.over(s(31), s(621)), Some(s(100)));
+        assert_eq!(sleep.over(s(32), s(622)), None);
+        assert_eq!(sleep.over(s(40), s(632)), Some(s(2)));
+        // A clock that goes back is no sleep.
+        assert_eq!(sleep.over(s(50), s(600)), None);
+    }
+
+    // T-EVT-021
+    #[test]
+    fn each_limit_of_the_policy_makes_waking_up_an_event_by_itself() {
+        let missed = |slept: u64, periodic, scheduled| Missed {
+            slept: s(slept),
+            periodic,
+            scheduled,
+        };
+        let mut policy = settings::Standby::default();
+        assert!(!is_event(&policy, missed(u64::MAX, u32::MAX, true)));
+        policy.cr_unawareness_max_duration = Some(60);
+        assert!(!is_event(&policy, missed(60, 9, true)));
+        assert!(is_event(&policy, missed(61, 0, false)));
+        policy.cr_unawareness_max_duration = Some(0);
+        assert!(is_event(&policy, missed(1, 0, false)));
+        let mut policy = settings::Standby::default();
+        policy.max_missed_periodic = Some(2);
+        assert!(!is_event(&policy, missed(9_999, 2, true)));
+        assert!(is_event(&policy, missed(1, 3, false)));
+        let mut policy = settings::Standby::default();
+        policy.notify_missed_scheduled = true;
+        assert!(!is_event(&policy, missed(9_999, 9, false)));
+        assert!(is_event(&policy, missed(1, 0, true)));
+    }
+}

@@ -17,6 +17,7 @@
 //! change with active notification is an event, subject to the throttle.
 
 mod commands;
+mod waking;
 mod watching;
 
 use super::clock;
@@ -24,7 +25,6 @@ use super::control::server::ControlServer;
 use super::knock::{self, Door, Place};
 use super::owed::Start;
 use super::session::Report;
-use super::standby;
 use super::status::LastSession;
 use super::timers::Timers;
 use super::worker::{self, Order};
@@ -251,21 +251,6 @@ impl Daemon {
         }
         if self.timers.place_due() {
             self.place_door();
-        }
-    }
-
-    /// The box has slept for so long, up to `now`: where that is an event, a session tells.
-    fn woke_up(&mut self, slept: Duration, now: i64) {
-        log::info!("the box has slept {} s", slept.as_secs());
-        let mut owed = self.world.owed();
-        let scheduled = owed.next_schedule();
-        let missed = standby::Missed {
-            slept,
-            periodic: self.timers.periodic_missed(now),
-            scheduled: scheduled.is_some_and(|at| at <= now / 1000),
-        };
-        if standby::is_event(&self.world.settings().standby, missed) {
-            owed.raise(EventCode::Wakeup, "");
         }
     }
 

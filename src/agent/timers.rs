@@ -88,6 +88,12 @@ impl Timers {
         self.sleep.over(awake, all)
     }
 
+    /// As if the box had slept so long.
+    #[cfg(test)]
+    pub fn pretend_sleep(&mut self, slept: Duration) {
+        self.started_after_boot = self.started_after_boot.saturating_sub(slept);
+    }
+
     /// How many periodic ticks have come up to `now` and were not taken.
     pub fn periodic_missed(&self, now: i64) -> u32 {
         self.periodic.missed(now)
@@ -260,8 +266,7 @@ mod tests {
         let mut timers = Timers::new(&Settings::default(), 0);
         assert_eq!(timers.slept(), None);
         let slept = Duration::from_secs(20);
-        // As if the kernel had counted so much more than the process.
-        timers.started_after_boot = timers.started_after_boot.saturating_sub(slept);
+        timers.pretend_sleep(slept);
         assert_eq!(timers.slept().map(|slept| slept.as_secs()), Some(20));
         assert_eq!(timers.slept(), None);
         let woken = timers.epoch + 20_000;

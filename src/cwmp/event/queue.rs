@@ -137,8 +137,8 @@ impl EventQueue {
 
     /// `14 HEARTBEAT`, if it is its turn: it shares an Inform with no other event (TR-069
     /// Annex O). While the Inform of a failed session is tried again (`retrying`) it waits,
-    /// and it lets go first, once, what asks for a session at the same time, as a change
-    /// with active notification does (`changes`).
+    /// and it lets go first, once, what an Inform has to tell at the same time, changes with
+    /// active notification (`changes`) among it.
     pub fn take_heartbeat(
         &mut self,
         version: CwmpVersion,
@@ -146,19 +146,31 @@ impl EventQueue {
         changes: bool,
     ) -> Option<Vec<Event>> {
         let code = EventCode::Heartbeat;
-        let mut others = self.entries.iter().filter(|e| e.event.code != code);
-        let others = match retrying {
-            true => others.next().is_some(),
-            false => changes || others.any(|e| e.fresh),
+        let waits = match retrying {
+            true => self.entries.iter().any(|e| e.event.code != code),
+            false => !self.heartbeat_has_waited() && (changes || self.is_to_be_told()),
         };
-        let entry = self.entries.iter_mut().find(|e| e.event.code == code)?;
-        if code.rule().since > version || (others && (retrying || !entry.waited)) {
+        if waits || code.rule().since > version {
             return None;
         }
+        let entry = self.entries.iter_mut().find(|e| e.event.code == code)?;
         entry.sent = true;
         entry.fresh = false;
         self.taken = 1;
         Some(vec![entry.event.clone()])
+    }
+
+    /// Whether an Inform with other events went before the heartbeat.
+    fn heartbeat_has_waited(&self) -> bool {
+        self.entries.iter().any(|e| e.waited)
+    }
+
+    /// Whether there is an event, besides a heartbeat, that an Inform would deliver.
+    fn is_to_be_told(&self) -> bool {
+        self.entries.iter().any(|e| {
+            e.event.code != EventCode::Heartbeat
+                && e.event.code.rule().delivered_by == DeliveredBy::InformResponse
+        })
     }
 
     /// The events for an Inform of `version`: at most 64; codes that the version does not
@@ -300,9 +312,12 @@ impl EventQueue {
 
     /// Whether an event waits that no Inform has carried yet: a session is due at once,
     /// even while a retry waits (TR-069 3.2.1.1). Events of a failed session do not ask
-    /// again here; they are the retry policy's.
+    /// again here; they are the retry policy's. Nor does a heartbeat that has to wait for
+    /// others.
     pub fn wants_session(&self) -> bool {
-        self.entries.iter().any(|e| e.fresh)
+        let heartbeat = self.heartbeat_has_waited() || !self.is_to_be_told();
+        let mut fresh = self.entries.iter().filter(|e| e.fresh);
+        fresh.any(|e| heartbeat || e.event.code != EventCode::Heartbeat)
     }
 
     /// As [`wants_session`](Self::wants_session) while a session that failed waits to be

@@ -91,12 +91,16 @@ mod tests {
         assert!(is_event(&policy, missed(61, 0, false)));
         policy.cr_unawareness_max_duration = Some(0);
         assert!(is_event(&policy, missed(1, 0, false)));
-        let mut policy = settings::Standby::default();
-        policy.max_missed_periodic = Some(2);
+        let policy = settings::Standby {
+            max_missed_periodic: Some(2),
+            ..settings::Standby::default()
+        };
         assert!(!is_event(&policy, missed(9_999, 2, true)));
         assert!(is_event(&policy, missed(1, 3, false)));
-        let mut policy = settings::Standby::default();
-        policy.notify_missed_scheduled = true;
+        let policy = settings::Standby {
+            notify_missed_scheduled: true,
+            ..settings::Standby::default()
+        };
         assert!(!is_event(&policy, missed(9_999, 9, false)));
         assert!(is_event(&policy, missed(1, 0, true)));
     }

@@ -8,29 +8,26 @@
 use super::settings;
 use std::time::Duration;
 
-/// A shorter sleep is none: the two clocks are not read at the same moment.
+/// A shorter sleep is none.
 const LEAST: Duration = Duration::from_secs(1);
 
-/// The two clocks when they were last compared.
+/// How long the box has slept in all, as far as it was told.
+#[derive(Default)]
 pub struct Sleep {
-    /// Time that has passed awake, and in all.
-    awake: Duration,
-    all: Duration,
+    told: Duration,
 }
 
 impl Sleep {
-    /// Begins with the two clocks as they are: time awake, and in all.
-    pub fn new(awake: Duration, all: Duration) -> Sleep {
-        Sleep { awake, all }
-    }
-
-    /// How long the box has slept since the last call, if it has.
-    pub fn over(&mut self, awake: Duration, all: Duration) -> Option<Duration> {
-        let slept = (all.saturating_sub(self.all)).saturating_sub(awake.saturating_sub(self.awake));
+    /// How long the box has slept since the last call, if it has, given the time that has
+    /// passed since the start in all, and awake. The latter must not be read before the
+    /// former: a process that is held up in between would seem to have slept.
+    pub fn over(&mut self, all: Duration, awake: Duration) -> Option<Duration> {
+        let asleep = all.saturating_sub(awake);
+        let slept = asleep.saturating_sub(self.told);
         if slept < LEAST {
             return None;
         }
-        *self = Sleep::new(awake, all);
+        self.told = asleep;
         Some(slept)
     }
 }
@@ -65,15 +62,18 @@ mod tests {
 
     #[test]
     fn a_sleep_is_told_once_and_time_awake_is_none() {
-        let mut sleep = Sleep::new(s(10), s(500));
-        assert_eq!(sleep.over(s(20), s(510)), None);
+        let mut sleep = Sleep::default();
+        assert_eq!(sleep.over(s(10), s(10)), None);
         // Read one after the other, with the process held up in between.
-        assert_eq!(sleep.over(s(30), s(520) + Duration::from_millis(900)), None);
-        assert_eq!(sleep.over(s(31), s(621)), Some(s(100)));
-        assert_eq!(sleep.over(s(32), s(622)), None);
-        assert_eq!(sleep.over(s(40), s(632)), Some(s(2)));
-        // A clock that goes back is no sleep.
-        assert_eq!(sleep.over(s(50), s(600)), None);
+        assert_eq!(sleep.over(s(20), s(25)), None);
+        assert_eq!(sleep.over(s(130), s(31)), Some(s(99)));
+        assert_eq!(sleep.over(s(131), s(32)), None);
+        assert_eq!(sleep.over(s(140), s(39)), Some(s(2)));
+        assert_eq!(
+            sleep.over(s(150) + Duration::from_millis(900), s(49)),
+            None,
+            "too short"
+        );
     }
 
     // T-EVT-021

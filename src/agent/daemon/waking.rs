@@ -64,11 +64,11 @@ mod tests {
     // T-EVT-021
     #[test]
     fn a_sleep_longer_than_the_policy_allows_is_told_and_a_shorter_one_is_not() {
-        let policy = "option cr_unawareness_max_duration '15'";
+        let policy = "option cr_unawareness_max_duration '60'";
         let (_root, mut daemon) = daemon("long", policy);
         assert!(!sleep(&mut daemon, 0));
-        assert!(!sleep(&mut daemon, 10));
-        assert!(sleep(&mut daemon, 20));
+        assert!(!sleep(&mut daemon, 30));
+        assert!(sleep(&mut daemon, 90));
         assert!(daemon.world.owed().wants_session());
     }
 

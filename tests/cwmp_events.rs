@@ -3,6 +3,7 @@
 use cwmp_agent::cwmp::event::{
     Delivered, DeliveredBy, EventCode, EventQueue, EventSnapshot, Retry, SavedEvent,
 };
+use cwmp_agent::cwmp::message::Event;
 use cwmp_agent::cwmp::version::CwmpVersion;
 
 const V: CwmpVersion = CwmpVersion::V1_4;
@@ -359,6 +360,86 @@ fn events_that_a_version_does_not_have_wait_and_ask_for_nothing() {
     assert_eq!(texts(&queue), ["13 WAKEUP|"]);
     assert!(!queue.wants_session());
     assert_eq!(queue.take_for_inform(V).len(), 1);
+}
+
+fn taken(events: Option<Vec<Event>>) -> Option<Vec<String>> {
+    events.map(|events| events.iter().map(|e| e.code.to_string()).collect())
+}
+
+// T-EVT-022
+#[test]
+fn a_heartbeat_shares_its_inform_with_nothing_and_lets_what_is_new_go_first_once() {
+    let heartbeat = Some(vec!["14 HEARTBEAT".to_owned()]);
+    let mut queue = queue(&[(EventCode::Heartbeat, ""), (EventCode::Periodic, "")]);
+    assert!(queue.wants_session());
+    assert_eq!(queue.take_heartbeat(V, false, false), None);
+    assert_eq!(queue.take_for_inform(V).len(), 1);
+    queue.delivered(Delivered::Inform);
+    // Something new again and again does not keep it waiting.
+    queue.raise(EventCode::ConnectionRequest, "");
+    queue.session_ended();
+    assert!(queue.wants_session());
+    assert_eq!(taken(queue.take_heartbeat(V, false, true)), heartbeat);
+    queue.delivered(Delivered::Inform);
+    queue.session_ended();
+    assert_eq!(texts(&queue), ["6 CONNECTION REQUEST|"]);
+    assert!(queue.wants_session());
+    session(&mut queue);
+    // A change that asks for a session goes first, too.
+    queue.raise(EventCode::Heartbeat, "");
+    assert_eq!(queue.take_heartbeat(V, false, true), None);
+    assert_eq!(taken(queue.take_heartbeat(V, false, false)), heartbeat);
+}
+
+// T-EVT-022
+#[test]
+fn a_heartbeat_waits_while_a_failed_inform_is_tried_again() {
+    let mut queue = queue(&[(EventCode::Periodic, "")]);
+    queue.take_for_inform(V);
+    queue.session_failed();
+    queue.raise(EventCode::Heartbeat, "");
+    assert!(!queue.ends_retry_wait());
+    // Whatever it is that keeps the other one back.
+    assert!(!queue.wants_session());
+    assert_eq!(queue.take_heartbeat(V, false, false), None);
+    for _ in 0..3 {
+        assert_eq!(queue.take_heartbeat(V, true, false), None);
+        assert_eq!(queue.take_for_inform(V).len(), 1);
+        queue.session_failed();
+        assert!(!queue.ends_retry_wait());
+    }
+    assert_eq!(texts(&queue), ["2 PERIODIC|", "14 HEARTBEAT|"]);
+    session(&mut queue);
+    assert!(queue.wants_session(), "its turn has come");
+    assert!(queue.take_heartbeat(V, false, false).is_some());
+    // It is not tried again itself; the next one comes by itself.
+    queue.session_failed();
+    assert_eq!(texts(&queue), [""; 0]);
+}
+
+#[test]
+fn events_that_wait_for_their_own_response_do_not_keep_a_heartbeat_from_its_turn() {
+    let mut queue = queue(&[
+        (EventCode::TransferComplete, ""),
+        (EventCode::MDownload, "k"),
+    ]);
+    session(&mut queue);
+    assert_eq!(texts(&queue).len(), 2);
+    queue.raise(EventCode::Heartbeat, "");
+    assert!(queue.take_heartbeat(V, false, false).is_some());
+    queue.delivered(Delivered::Inform);
+    queue.session_ended();
+    assert_eq!(texts(&queue).len(), 2);
+    assert!(!queue.wants_session());
+}
+
+#[test]
+fn a_heartbeat_is_for_versions_that_know_it() {
+    let mut queue = queue(&[(EventCode::Heartbeat, "")]);
+    let old = CwmpVersion::V1_2;
+    assert_eq!(queue.take_heartbeat(old, false, false), None);
+    assert!(queue.take_for_inform(old).is_empty());
+    assert!(!queue.wants_session(), "it must not ask for ever");
 }
 
 #[test]

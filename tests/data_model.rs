@@ -232,7 +232,7 @@ fn file_path(parameter: &Table) -> Option<&str> {
 
 /// What `Device.ManagementServer.` may bind to: the options of `/etc/config/cwmp` that
 /// operators rely on.
-const OPTIONS: [(&str, &[&str]); 2] = [
+const OPTIONS: [(&str, &[&str]); 5] = [
     (
         "acs",
         &[
@@ -256,6 +256,19 @@ const OPTIONS: [(&str, &[&str]); 2] = [
             "password",
             "http_connection_request",
             "provisioning_code",
+        ],
+    ),
+    // One section for each row.
+    ("{row}", &["enable", "name", "events"]),
+    ("heartbeat", &["enable", "interval", "time"]),
+    (
+        "standby",
+        &[
+            "cr_unawareness_max_duration",
+            "max_missed_periodic",
+            "notify_missed_scheduled",
+            "cr_awareness_requested",
+            "periodic_awareness_requested",
         ],
     ),
 ];

@@ -149,6 +149,8 @@ fn the_table_of_settings_has_every_option_with_its_default() {
         ("acs", fields(&default.acs)),
         ("cpe", fields(&default.cpe)),
         ("device", fields(&default.device)),
+        ("heartbeat", fields(&default.heartbeat)),
+        ("standby", fields(&default.standby)),
     ] {
         of_program.extend(options.into_iter().map(|o| (section.to_owned(), o)));
     }

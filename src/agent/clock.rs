@@ -1,6 +1,7 @@
 //! The two clocks and chance, in one place: the rest of the agent is handed times.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use nix::time::{ClockId, clock_gettime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// When this program was built (`SOURCE_DATE_EPOCH`, else the build machine's clock):
 /// certificates are held against it while the router's clock is below it.
@@ -33,6 +34,14 @@ pub fn unix_millis() -> i64 {
 /// The wall clock, seconds since 1970 (UTC).
 pub fn unix_seconds() -> i64 {
     unix_millis().div_euclid(1000)
+}
+
+/// Time since the kernel was started, in which the box slept included (CLOCK_BOOTTIME);
+/// an `Instant` stands still while it sleeps.
+pub fn since_boot() -> Duration {
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME);
+    // Linux has had it since 2.6.39; without it the box never sleeps.
+    now.map_or(Duration::ZERO, Duration::from)
 }
 
 /// Whether the wall clock was ever set.

@@ -18,6 +18,7 @@
 
 mod commands;
 mod discovering;
+mod waking;
 mod watching;
 
 use super::clock;
@@ -222,12 +223,14 @@ impl Daemon {
 
     fn housekeeping(&mut self) {
         let now = clock::unix_millis();
+        if let Some(slept) = self.timers.slept() {
+            self.woke_up(slept, now);
+        }
         if let Some(step) = self.timers.clock_step(now) {
             log::info!("the clock was set by {} s", step / 1000);
             let (seconds, now) = (step / 1000, now / 1000);
             self.world.owed().clock_stepped(seconds, now);
-            self.timers
-                .plan_periodic(&self.world.settings(), now * 1000);
+            self.timers.plan(&self.world.settings(), now * 1000);
         }
         // A file that is being written is left until it is whole.
         if self.watching.plan.settles(Instant::now()).is_none()
@@ -242,6 +245,9 @@ impl Daemon {
             && self.world.owed().raise(EventCode::Periodic, "")
         {
             self.due = true;
+        }
+        if self.timers.heartbeat_due(&self.world.settings(), now) {
+            self.world.owed().raise(EventCode::Heartbeat, "");
         }
         self.control.tick();
         if let Some(door) = &mut self.door {
@@ -277,7 +283,7 @@ impl Daemon {
             self.world.owed().save();
             self.due = true;
         }
-        self.timers.plan_periodic(&settings, clock::unix_millis());
+        self.timers.plan(&settings, clock::unix_millis());
         if let Some(door) = &mut self.door {
             door.configure(&self.world, &settings);
         }

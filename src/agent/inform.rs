@@ -27,10 +27,14 @@ pub fn publish(identity: &Identity, runtime: &Runtime) {
 /// The most bytes of changed values in one Inform, names included; there is always room
 /// for one.
 const MAX_CHANGED: usize = 256 << 10;
+/// The most parameters, and bytes of them, that ManagementServer.InformParameter adds to
+/// one Inform.
+const MAX_ADDED: usize = 1024;
+const MAX_ADDED_BYTES: usize = 256 << 10;
 
-/// Builds the Inform: the forced parameters and the changed ones, each once (INF-010). A
-/// changed parameter that no longer exists drops out (NOT-013). Gives those, too, for
-/// which there was no room.
+/// Builds the Inform: the forced parameters, the changed ones and those that the ACS wants
+/// with these events (INF-009), each once (INF-010). A changed parameter that no longer
+/// exists drops out (NOT-013). Gives those changed ones, too, for which there was no room.
 pub fn build(
     world: &World,
     model: &mut Model,
@@ -63,6 +67,12 @@ pub fn build(
                 add(entry);
             }
         }
+    }
+    let codes: Vec<&str> = events.iter().map(|event| event.code.text()).collect();
+    let (wanted, cut) = model.inform_parameters(&codes, MAX_ADDED, MAX_ADDED_BYTES);
+    wanted.into_iter().for_each(&mut add);
+    if cut {
+        log::warn!("InformParameter names more than an Inform carries; the rest is left out");
     }
     let inform = Inform {
         device: DeviceId {

@@ -192,7 +192,10 @@ impl Owed {
 
     /// Whether an event waits that a session would deliver.
     pub fn wants_session(&self) -> bool {
-        self.queue.wants_session()
+        match self.saved.retry_count {
+            0 => self.queue.wants_session(),
+            _ => self.queue.ends_retry_wait(),
+        }
     }
 
     /// All pending events.
@@ -200,8 +203,15 @@ impl Owed {
         self.queue.pending().cloned().collect()
     }
 
-    /// The events for the Inform of a session that begins; `changes`: it tells of changed
-    /// values.
+    /// `14 HEARTBEAT`, if the session that begins is for it alone; `changes`: a changed value
+    /// asks for a session, too.
+    pub fn take_heartbeat(&mut self, version: CwmpVersion, changes: bool) -> Option<Vec<Event>> {
+        let retrying = self.saved.retry_count > 0;
+        self.queue.take_heartbeat(version, retrying, changes)
+    }
+
+    /// The events for the Inform of any other session that begins; `changes`: it tells of
+    /// changed values.
     pub fn take_for_inform(&mut self, version: CwmpVersion, changes: bool) -> Vec<Event> {
         if changes {
             self.queue.raise(EventCode::ValueChange, "");

@@ -6,12 +6,14 @@ use super::status::LastSession;
 use super::world::World;
 use super::{clock, first_use, inform, watch};
 use crate::agent::settings::Settings;
+use crate::cwmp::event::EventCode;
 use crate::cwmp::message::{Event, Inform};
 use crate::cwmp::session::{Answer, Options, Outcome, Post, PostKind, Session, Step};
 use crate::cwmp::soap::Limits;
 use crate::cwmp::version::CwmpVersion;
 use crate::net::http::{Client, ClientConfig, SoapAction, Timeouts};
 use crate::net::url::Url;
+use std::collections::HashSet;
 
 /// The last good time is written again at most this often, seconds: flash wears out.
 const CLOCK_STEP: i64 = 86_400;
@@ -85,8 +87,17 @@ pub fn run_over<W: Wire>(
     let started = clock::unix_seconds();
     let version = world.offered(&settings.acs.url, version(&settings));
     watch::scan(world);
-    let changed = world.watch().take();
-    let events = world.owed().take_for_inform(version, !changed.is_empty());
+    let active = world.watch().wants_session();
+    let heartbeat = world.owed().take_heartbeat(version, active);
+    let (events, changed) = match heartbeat {
+        // It is told alone: what has changed goes with the next Inform.
+        Some(heartbeat) => (heartbeat, Vec::new()),
+        None => {
+            let changed = world.watch().take();
+            let events = world.owed().take_for_inform(version, !changed.is_empty());
+            (events, changed)
+        }
+    };
     if events.is_empty() && world.owed().retry_count() == 0 {
         return None;
     }
@@ -222,10 +233,18 @@ fn exchange(
 /// the ACS saw. A power cut between the two leaves 4 VALUE CHANGE without a change, which
 /// the next Inform withdraws.
 fn accepted(world: &World, url: &str, inform: &Inform, left_out: &[String]) {
-    let carried = inform.parameters.iter();
+    let mut codes = inform.events.iter().map(|event| &event.code);
+    let silent = codes.all(|code| *code == EventCode::Heartbeat);
     let first = {
         let mut watch = world.watch();
         let first = !watch.is_begun();
+        // A heartbeat that carries a changed value has not said that it changed.
+        let untold = match silent {
+            true => watch.pending(),
+            false => HashSet::new(),
+        };
+        let carried = inform.parameters.iter();
+        let carried = carried.filter(|p| !untold.contains(&p.name));
         watch.accepted(url, carried.map(|p| (p.name.as_str(), p.value.as_str())));
         watch.left_out(left_out);
         first

@@ -44,6 +44,8 @@ pub struct Settings {
     pub device: Device,
     /// `acs.url` is what DHCP said: the file has none.
     pub url_by_dhcp: bool,
+    pub heartbeat: Heartbeat,
+    pub standby: Standby,
 }
 
 /// `config acs 'acs'`.
@@ -108,6 +110,28 @@ pub struct Device {
     pub software_version: String,
 }
 
+/// `config heartbeat 'heartbeat'`: Device.ManagementServer.HeartbeatPolicy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heartbeat {
+    pub enable: bool,
+    /// Seconds, at least 30.
+    pub interval: u32,
+    /// As the ACS wrote it; the Unknown Time when never set.
+    pub time: String,
+}
+
+/// `config standby 'standby'`: what of Device.ManagementServer.StandbyPolicy. decides
+/// whether waking up is an event. `None` (-1): this does not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standby {
+    /// Seconds of sleep that go without an event.
+    pub cr_unawareness_max_duration: Option<u32>,
+    /// Periodic Informs missed that go without one.
+    pub max_missed_periodic: Option<u32>,
+    /// Whether a missed scheduled Inform does not go without one.
+    pub notify_missed_scheduled: bool,
+}
+
 /// TR-106 Unknown Time.
 pub const UNKNOWN_TIME: &str = "0001-01-01T00:00:00Z";
 
@@ -145,6 +169,12 @@ impl Default for Settings {
             },
             device: Device::default(),
             url_by_dhcp: false,
+            heartbeat: Heartbeat {
+                enable: false,
+                interval: 86_400,
+                time: UNKNOWN_TIME.to_owned(),
+            },
+            standby: Standby::default(),
         }
     }
 }
@@ -169,6 +199,7 @@ const KNOWN_SECTIONS: &[&str] = &[
     "xmpp",
     "lwn",
     "heartbeat",
+    "standby",
     "bulkdata",
     "inform_parameter",
 ];
@@ -210,6 +241,8 @@ impl Settings {
                 "acs" => settings.acs.read(section, &mut warnings),
                 "cpe" => settings.cpe.read(section, &mut warnings),
                 "device" => settings.device.read(section, &mut warnings),
+                "heartbeat" => settings.heartbeat.read(section, &mut warnings),
+                "standby" => settings.standby.read(section, &mut warnings),
                 _ if KNOWN_SECTIONS.contains(&section.kind()) => {}
                 _ => warnings.push(format!(
                     "unknown section {:?} of type {:?} in /etc/config/cwmp; it is kept",
@@ -398,6 +431,56 @@ impl Device {
     }
 }
 
+impl Heartbeat {
+    fn read(&mut self, section: &Section, warnings: &mut Vec<String>) {
+        for (option, value) in section.options() {
+            let v = text(value);
+            match option {
+                "enable" => put(&mut self.enable, option, boolean(&v), warnings),
+                "interval" => {
+                    let n = number(&v, 30, u32::MAX, "seconds, at least 30");
+                    put(&mut self.interval, option, n, warnings);
+                }
+                "time" => self.time = v,
+                _ => unknown("heartbeat", option, warnings),
+            }
+        }
+    }
+}
+
+impl Standby {
+    fn read(&mut self, section: &Section, warnings: &mut Vec<String>) {
+        for (option, value) in section.options() {
+            let v = text(value);
+            match option {
+                "cr_unawareness_max_duration" => {
+                    let n = at_most(&v, "seconds, or -1");
+                    put(&mut self.cr_unawareness_max_duration, option, n, warnings);
+                }
+                "max_missed_periodic" => {
+                    let n = at_most(&v, "a number, or -1");
+                    put(&mut self.max_missed_periodic, option, n, warnings);
+                }
+                "notify_missed_scheduled" => {
+                    let on = boolean(&v);
+                    put(&mut self.notify_missed_scheduled, option, on, warnings);
+                }
+                // Promises for a standby that the agent is asked about; nothing does.
+                "cr_awareness_requested" | "periodic_awareness_requested" => {}
+                _ => unknown("standby", option, warnings),
+            }
+        }
+    }
+}
+
+/// A limit from 0 on, or -1 for none.
+fn at_most(v: &str, want: &'static str) -> Result<Option<u32>, &'static str> {
+    match v {
+        "-1" => Ok(None),
+        _ => number(v, 0, i32::MAX as u32, want).map(Some),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -461,6 +544,31 @@ mod tests {
         assert_eq!(shown(&with(given)), by_hand);
         let off = with("config acs acs\n\toption dhcp_discovery '0'\n");
         assert_eq!(shown(&off), (String::new(), false, 5, 2000));
+    }
+
+    // T-HBT-001
+    #[test]
+    fn heartbeat_and_standby_are_read_and_keep_to_their_ranges() {
+        let (settings, warnings) = read(
+            "config heartbeat 'heartbeat'\n\toption enable '1'\n\toption interval '30'\n\
+             \toption time '2001-01-01T00:00:05Z'\n\
+             config standby 'standby'\n\toption cr_unawareness_max_duration '0'\n\
+             \toption max_missed_periodic '-1'\n\toption notify_missed_scheduled '1'\n",
+        );
+        assert_eq!(warnings, Vec::<String>::new());
+        let heartbeat = &settings.heartbeat;
+        assert_eq!((heartbeat.enable, heartbeat.interval), (true, 30));
+        assert_eq!(heartbeat.time, "2001-01-01T00:00:05Z");
+        let standby = &settings.standby;
+        assert_eq!(standby.cr_unawareness_max_duration, Some(0));
+        assert_eq!(standby.max_missed_periodic, None);
+        assert!(standby.notify_missed_scheduled);
+        let (settings, warnings) = read(
+            "config heartbeat 'heartbeat'\n\toption interval '29'\n\toption intervall '60'\n\
+             config standby 'standby'\n\toption max_missed_periodic '-2'\n",
+        );
+        assert_eq!(warnings.len(), 3, "{warnings:?}");
+        assert_eq!(settings, Settings::default());
     }
 
     #[test]

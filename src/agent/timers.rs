@@ -1,4 +1,4 @@
-//! The dispatcher's timers: periodic Inform, retry, the settings file, the clock.
+//! The dispatcher's timers: periodic Inform, heartbeat, sleep, retry, the settings file, the clock.
 //!
 //! Times come in as arguments where they are wall-clock times; waits that must not jump
 //! with the clock are kept as `Instant`s.
@@ -6,8 +6,8 @@
 use super::clock;
 use super::settings::Settings;
 use super::setup::{SETTINGS_PATH, Setup};
-use crate::cwmp::datetime::DateTime;
-use crate::cwmp::schedule::{Phase, next_periodic};
+use super::standby::Sleep;
+use super::ticks::{Plan, Ticks};
 use crate::uci::file::Stamp;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -23,14 +23,13 @@ const PATH_KEPT: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub struct Timers {
-    /// Chosen once: the phase of the periodic Inform where none is given.
-    phase: u32,
-    /// What the next periodic tick was computed from.
-    planned_for: (bool, u32, String),
-    /// Unix milliseconds.
-    periodic: Option<i64>,
+    periodic: Ticks,
+    heartbeat: Ticks,
     retry: Option<Instant>,
     started: Instant,
+    /// When that was, as time since boot.
+    started_after_boot: Duration,
+    sleep: Sleep,
     /// Wall clock at `started`, milliseconds, corrected by every step seen.
     epoch: i64,
     /// The settings file when it was last looked at; the inner `None`: there was none.
@@ -45,24 +44,26 @@ impl Timers {
     pub fn new(settings: &Settings, phase: u32) -> Timers {
         let now = clock::unix_millis();
         let mut timers = Timers {
-            phase,
-            planned_for: (false, 0, String::new()),
-            periodic: None,
+            periodic: Ticks::new(phase),
+            // Another phase than that of the periodic Inform.
+            heartbeat: Ticks::new(phase.rotate_left(16)),
             retry: None,
             started: Instant::now(),
+            started_after_boot: clock::since_boot(),
+            sleep: Sleep::default(),
             epoch: now,
             settings: None,
             settings_path: None,
             place: Instant::now(),
             end_asked: None,
         };
-        timers.plan_periodic(settings, now);
+        timers.plan(settings, now);
         timers
     }
 
     /// How far the wall clock was set since the last call, in milliseconds.
     pub fn clock_step(&mut self, now: i64) -> Option<i64> {
-        let elapsed = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let elapsed = i64::try_from(self.all().as_millis()).unwrap_or(i64::MAX);
         let step = now.saturating_sub(self.epoch.saturating_add(elapsed));
         if step.abs() < STEP {
             return None;
@@ -71,49 +72,55 @@ impl Timers {
         Some(step)
     }
 
-    /// Computes the next periodic tick after `now` (Unix milliseconds).
-    pub fn plan_periodic(&mut self, settings: &Settings, now: i64) {
-        let acs = &settings.acs;
-        self.planned_for = (
-            acs.periodic_inform_enable,
-            acs.periodic_inform_interval,
-            acs.periodic_inform_time.clone(),
-        );
-        if !acs.periodic_inform_enable {
-            self.periodic = None;
-            return;
-        }
-        let reference = DateTime::parse(&acs.periodic_inform_time).and_then(DateTime::unix_seconds);
-        let phase = match reference {
-            Some(at) if clock::was_set(now / 1000) => Phase::At(at),
-            _ => Phase::Chosen(self.phase),
-        };
-        let next = next_periodic(now.div_euclid(1000), acs.periodic_inform_interval, phase);
-        self.periodic = Some(next.saturating_mul(1000));
+    /// Computes the next periodic Inform and the next heartbeat after `now` (Unix
+    /// milliseconds).
+    pub fn plan(&mut self, settings: &Settings, now: i64) {
+        self.periodic.plan(periodic(settings), now);
+        self.heartbeat.plan(heartbeat(settings), now);
     }
 
     /// Whether a periodic tick has come; the next one is planned then. A change of the
     /// settings is planned for at once.
     pub fn periodic_due(&mut self, settings: &Settings, now: i64) -> bool {
-        let acs = &settings.acs;
-        let (enable, interval, time) = &self.planned_for;
-        if *enable != acs.periodic_inform_enable
-            || *interval != acs.periodic_inform_interval
-            || *time != acs.periodic_inform_time
-        {
-            self.plan_periodic(settings, now);
-            return false;
-        }
-        let due = self.periodic.is_some_and(|at| now >= at);
-        if due {
-            self.plan_periodic(settings, now);
-        }
-        due
+        self.periodic.due(periodic(settings), now)
+    }
+
+    /// As [`periodic_due`](Self::periodic_due) for heartbeats.
+    pub fn heartbeat_due(&mut self, settings: &Settings, now: i64) -> bool {
+        self.heartbeat.due(heartbeat(settings), now)
+    }
+
+    /// How long the box has slept since the last call, if it has.
+    pub fn slept(&mut self) -> Option<Duration> {
+        let all = self.all();
+        self.sleep.over(all, self.started.elapsed())
+    }
+
+    /// As if the box had slept so long.
+    #[cfg(test)]
+    pub fn pretend_sleep(&mut self, slept: Duration) {
+        self.started_after_boot = self.started_after_boot.saturating_sub(slept);
+    }
+
+    /// How many periodic ticks have come up to `now` and were not taken.
+    pub fn periodic_missed(&self, now: i64) -> u32 {
+        self.periodic.missed(now)
+    }
+
+    /// The time since the start, in which the box slept included.
+    fn all(&self) -> Duration {
+        let all = clock::since_boot().saturating_sub(self.started_after_boot);
+        all.max(self.started.elapsed())
     }
 
     /// The next periodic tick, Unix milliseconds.
     pub fn periodic_at(&self) -> Option<i64> {
-        self.periodic
+        self.periodic.next()
+    }
+
+    /// The next heartbeat, Unix milliseconds.
+    pub fn heartbeat_at(&self) -> Option<i64> {
+        self.heartbeat.next()
     }
 
     /// A failed session is tried again after this wait.
@@ -181,7 +188,8 @@ impl Timers {
     /// not keep the loop awake.
     pub fn next_in(&self, now: i64, retries: bool) -> Duration {
         let mut wait = PLACE_INTERVAL.saturating_sub(self.place.elapsed());
-        if let Some(at) = self.periodic {
+        let ticks = [&self.periodic, &self.heartbeat];
+        for at in ticks.into_iter().filter_map(Ticks::next) {
             let millis = u64::try_from(at.saturating_sub(now)).unwrap_or(0);
             wait = wait.min(Duration::from_millis(millis));
         }
@@ -189,6 +197,22 @@ impl Timers {
             wait = wait.min(at.saturating_duration_since(Instant::now()));
         }
         wait
+    }
+}
+
+fn periodic(settings: &Settings) -> Plan {
+    Plan {
+        enable: settings.acs.periodic_inform_enable,
+        interval: settings.acs.periodic_inform_interval,
+        time: settings.acs.periodic_inform_time.clone(),
+    }
+}
+
+fn heartbeat(settings: &Settings) -> Plan {
+    Plan {
+        enable: settings.heartbeat.enable,
+        interval: settings.heartbeat.interval,
+        time: settings.heartbeat.time.clone(),
     }
 }
 
@@ -212,7 +236,7 @@ mod tests {
         for time in ["2001-01-01T00:00:10Z", "2099-01-01T00:00:10Z"] {
             let settings = settings(60, time);
             let mut timers = Timers::new(&settings, 0);
-            timers.plan_periodic(&settings, NOW);
+            timers.plan(&settings, NOW);
             assert_eq!(timers.periodic_at(), Some(NOW + 10_000), "{time}");
             assert!(!timers.periodic_due(&settings, NOW + 9_999));
             assert!(timers.periodic_due(&settings, NOW + 10_000));
@@ -225,7 +249,7 @@ mod tests {
     fn a_change_of_interval_is_planned_for_at_once_and_off_is_off() {
         let slow = settings(86_400, "0001-01-01T00:00:00Z");
         let mut timers = Timers::new(&slow, 12_345);
-        timers.plan_periodic(&slow, NOW);
+        timers.plan(&slow, NOW);
         let mut quick = settings(10, "0001-01-01T00:00:00Z");
         assert!(!timers.periodic_due(&quick, NOW));
         let next = timers.periodic_at().expect("a tick");
@@ -240,10 +264,25 @@ mod tests {
     fn ticks_that_were_missed_count_once() {
         let settings = settings(10, "2001-01-01T00:00:00Z");
         let mut timers = Timers::new(&settings, 0);
-        timers.plan_periodic(&settings, NOW);
+        timers.plan(&settings, NOW);
         assert!(timers.periodic_due(&settings, NOW + 55_000));
         assert!(!timers.periodic_due(&settings, NOW + 55_001));
         assert_eq!(timers.periodic_at(), Some(NOW + 60_000));
+    }
+
+    // T-EVT-021
+    #[test]
+    fn time_asleep_is_told_once_and_no_setting_of_the_clock() {
+        let mut timers = Timers::new(&Settings::default(), 0);
+        assert_eq!(timers.slept(), None);
+        timers.pretend_sleep(Duration::from_secs(20));
+        let slept = timers.slept().expect("it has slept").as_secs();
+        // Less where this test was held up between two looks at the clocks.
+        assert!((10..=20).contains(&slept), "{slept}");
+        let woken = timers.epoch + timers.all().as_millis() as i64;
+        assert!(woken > timers.epoch + 10_000);
+        assert_eq!(timers.clock_step(woken), None);
+        assert!(timers.clock_step(woken + 5_000).is_some());
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod constraints;
 mod convert;
 mod datetime;
 pub mod facets;
+pub mod inform_parameters;
 mod instances;
 pub mod named;
 mod names;

@@ -80,7 +80,8 @@ impl<'a> Path<'a> {
     }
 }
 
-fn segment(part: &str) -> Result<Segment<'_>, PathError> {
+/// Reads one part of a path.
+pub(super) fn segment(part: &str) -> Result<Segment<'_>, PathError> {
     if part.bytes().next().is_some_and(|b| b.is_ascii_digit()) {
         let number = match part.bytes().all(|b| b.is_ascii_digit()) && !part.starts_with('0') {
             true => part.parse().ok(),

@@ -115,6 +115,7 @@ impl Model {
         }
         self.check_ordered(&schema, &wanted, &mut faults);
         self.check_unique(&schema, &wanted, &mut faults);
+        self.check_inform_parameters(&schema, &wanted, &mut faults);
         if !faults.is_empty() {
             return Err(parameter_faults(items, faults));
         }

@@ -8,6 +8,16 @@ pub type Is = fn(&str) -> bool;
 /// parameter, which values, and why. A row that never meets a refusal fails the test.
 pub const REFUSED: &[(&str, Is, &str)] = &[
     (
+        "Device.ManagementServer.InformParameter.{i}.ParameterName",
+        |v| !v.is_empty(),
+        "no name of a parameter",
+    ),
+    (
+        "Device.ManagementServer.InformParameter.{i}.EventList",
+        |v| !v.is_empty(),
+        "no event codes",
+    ),
+    (
         "Device.WiFi.Radio.{i}.AutoChannelEnable",
         |v| v == "false",
         "goes with a Channel",

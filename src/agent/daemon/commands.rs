@@ -128,6 +128,9 @@ impl Daemon {
             self.timers
                 .periodic_at()
                 .map(|at| (at / 1000, "2 PERIODIC")),
+            self.timers
+                .heartbeat_at()
+                .map(|at| (at / 1000, "14 HEARTBEAT")),
             next_schedule.map(|at| (at, "3 SCHEDULED")),
             (self.due && self.may_have_sessions()).then_some((now, "now")),
         ]

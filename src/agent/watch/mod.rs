@@ -33,7 +33,7 @@ use crate::store::Root;
 use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::PathBuf;
 
@@ -143,6 +143,11 @@ impl Watch {
     /// The Inform had no room for these.
     pub fn left_out(&mut self, paths: &[String]) {
         paths.iter().for_each(|path| self.changes.left_out(path));
+    }
+
+    /// The parameters whose changes the ACS has not been told.
+    pub fn pending(&self) -> HashSet<String> {
+        self.changes.pending().map(str::to_owned).collect()
     }
 
     /// Whether a change waits that asks for a session of its own.

@@ -23,6 +23,8 @@ struct Entry {
     fresh: bool,
     /// The running session's Inform was full, or carries the same single event already.
     left_out: bool,
+    /// `14 HEARTBEAT`: an Inform with other events went before it.
+    waited: bool,
 }
 
 /// What the ACS has acknowledged.
@@ -112,6 +114,7 @@ impl EventQueue {
                 sent: false,
                 fresh: true,
                 left_out: false,
+                waited: false,
             },
         );
         true
@@ -132,8 +135,46 @@ impl EventQueue {
             .collect()
     }
 
+    /// `14 HEARTBEAT`, if it is its turn: it shares an Inform with no other event (TR-069
+    /// Annex O). While the Inform of a failed session is tried again (`retrying`) it waits,
+    /// and it lets go first, once, what an Inform has to tell at the same time, changes with
+    /// active notification (`changes`) among it.
+    pub fn take_heartbeat(
+        &mut self,
+        version: CwmpVersion,
+        retrying: bool,
+        changes: bool,
+    ) -> Option<Vec<Event>> {
+        let code = EventCode::Heartbeat;
+        let waits = match retrying {
+            true => self.entries.iter().any(|e| e.event.code != code),
+            false => !self.heartbeat_has_waited() && (changes || self.is_to_be_told()),
+        };
+        if waits || code.rule().since > version {
+            return None;
+        }
+        let entry = self.entries.iter_mut().find(|e| e.event.code == code)?;
+        entry.sent = true;
+        entry.fresh = false;
+        self.taken = 1;
+        Some(vec![entry.event.clone()])
+    }
+
+    /// Whether an Inform with other events went before the heartbeat.
+    fn heartbeat_has_waited(&self) -> bool {
+        self.entries.iter().any(|e| e.waited)
+    }
+
+    /// Whether there is an event, besides a heartbeat, that an Inform would deliver.
+    fn is_to_be_told(&self) -> bool {
+        self.entries.iter().any(|e| {
+            e.event.code != EventCode::Heartbeat
+                && e.event.code.rule().delivered_by == DeliveredBy::InformResponse
+        })
+    }
+
     /// The events for an Inform of `version`: at most 64; codes that the version does not
-    /// have wait. They count as under way until [`delivered`](Self::delivered),
+    /// have wait, and so does a heartbeat. They count as under way until [`delivered`](Self::delivered),
     /// [`session_ended`](Self::session_ended) or [`session_failed`](Self::session_failed).
     pub fn take_for_inform(&mut self, version: CwmpVersion) -> Vec<Event> {
         let mut taken: Vec<Event> = Vec::new();
@@ -141,6 +182,10 @@ impl EventQueue {
             let rule = e.event.code.rule();
             let fits = taken.len() < Self::MAX_IN_INFORM;
             let known = rule.since <= version;
+            if known && e.event.code == EventCode::Heartbeat {
+                e.waited = true;
+                continue;
+            }
             let twice = !rule.multiple && taken.iter().any(|t| t.code == e.event.code);
             e.sent = fits && known && !twice;
             if e.sent {
@@ -267,9 +312,19 @@ impl EventQueue {
 
     /// Whether an event waits that no Inform has carried yet: a session is due at once,
     /// even while a retry waits (TR-069 3.2.1.1). Events of a failed session do not ask
-    /// again here; they are the retry policy's.
+    /// again here; they are the retry policy's. Nor does a heartbeat that has to wait for
+    /// others.
     pub fn wants_session(&self) -> bool {
-        self.entries.iter().any(|e| e.fresh)
+        let heartbeat = self.heartbeat_has_waited() || !self.is_to_be_told();
+        let mut fresh = self.entries.iter().filter(|e| e.fresh);
+        fresh.any(|e| heartbeat || e.event.code != EventCode::Heartbeat)
+    }
+
+    /// As [`wants_session`](Self::wants_session) while a session that failed waits to be
+    /// tried again: a heartbeat does not end that wait.
+    pub fn ends_retry_wait(&self) -> bool {
+        let mut fresh = self.entries.iter().filter(|e| e.fresh);
+        fresh.any(|e| e.event.code != EventCode::Heartbeat)
     }
 
     /// Whether this code is pending.

@@ -100,7 +100,7 @@ pub enum Net {
 }
 
 /// Every name.
-pub const ALL: [(&str, Value); 111] = [
+pub const ALL: [(&str, Value); 115] = [
     ("config_date", Value::ConfigDate),
     ("connection_request_url", Value::Given),
     ("cpu_idle", Value::CpuIdle),
@@ -118,6 +118,10 @@ pub const ALL: [(&str, Value); 111] = [
     ("device_tx_dropped", Value::DeviceCounter(11)),
     ("device_tx_errors", Value::DeviceCounter(10)),
     ("device_tx_packets", Value::DeviceCounter(9)),
+    ("dhcp_acs_url", Value::Given),
+    ("dhcp_provisioning_code", Value::Given),
+    ("dhcp_retry_minimum_wait", Value::Given),
+    ("dhcp_retry_multiplier", Value::Given),
     ("dns_server_address", Value::Net(Net::DnsServerAddress)),
     ("dns_server_network", Value::Net(Net::DnsServerNetwork)),
     ("dns_server_type", Value::Net(Net::DnsServerType)),

@@ -164,12 +164,20 @@ impl<'p, 'd> Acs<'p, 'd> {
             }
         }
         let exists = |p: &&String| self.oracle.now.values.contains_key(*p);
+        if self.is_heartbeat() {
+            assert_eq!(self.sent.len(), 1, "a heartbeat is told alone");
+            return;
+        }
         for path in self.debts.changed.iter().filter(exists) {
             assert!(
                 names.contains(path.as_str()),
                 "the change of {path} is not told"
             );
         }
+    }
+
+    fn is_heartbeat(&self) -> bool {
+        self.sent.iter().any(|(code, _)| code == "14 HEARTBEAT")
     }
 
     fn answered(&mut self, post: &Post, answer: Option<&Answer>) {
@@ -362,7 +370,9 @@ impl Wire for Acs<'_, '_> {
             _ => {}
         }
         self.accepted = true;
-        self.debts.changed.clear();
+        if !self.is_heartbeat() {
+            self.debts.changed.clear();
+        }
         self.answered(post, answer.as_ref());
         self.speak()
     }

@@ -118,9 +118,15 @@ impl Cpe for MemoryCpe {
 
     fn session(&self, wire: &mut dyn Wire) -> Result<(), String> {
         let changed: Vec<String> = self.changed().iter().cloned().collect();
-        let events = self
+        let heartbeat = self
             .owed()
-            .take_for_inform(self.version, !changed.is_empty());
+            .take_heartbeat(self.version, !changed.is_empty());
+        let silent = heartbeat.is_some();
+        let events = heartbeat.unwrap_or_else(|| {
+            self.owed()
+                .take_for_inform(self.version, !changed.is_empty())
+        });
+        let changed = if silent { Vec::new() } else { changed };
         let inform = self.inform(&events, &changed);
         let options = Options {
             version: self.version,
@@ -146,7 +152,9 @@ impl Cpe for MemoryCpe {
                 }
                 Step::InformAccepted { .. } => {
                     self.owed().inform_accepted(URL, &inform.events);
-                    self.changed().clear();
+                    if !silent {
+                        self.changed().clear();
+                    }
                     session.proceed()
                 }
                 Step::OwnRequest => session.request(None),

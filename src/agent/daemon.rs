@@ -17,19 +17,20 @@
 //! change with active notification is an event, subject to the throttle.
 
 mod commands;
+mod retrying;
 mod watching;
 
 use super::clock;
 use super::control::server::ControlServer;
 use super::knock::{self, Door, Place};
 use super::owed::Start;
+use super::retry::{Kept, Retry};
 use super::session::Report;
 use super::status::LastSession;
 use super::timers::Timers;
 use super::worker::{self, Order};
 use super::world::World;
 use crate::cwmp::event::EventCode;
-use crate::cwmp::schedule::RetryPolicy;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -105,10 +106,12 @@ pub struct Daemon {
     watching: Watching,
     /// A session or action is under way since then.
     busy: Option<(Instant, i64)>,
-    /// An event asks for a session now, whatever the retry wait.
-    due: bool,
-    /// Failed sessions in a row since the start of the box.
-    failures: u32,
+    /// When the next session may begin.
+    retry: Retry,
+    /// What of it run_dir holds.
+    retry_on_disk: Option<Kept>,
+    /// The ACS of the last session.
+    asked_acs: String,
     going_down: Option<Instant>,
     terminate: bool,
     last: Option<LastSession>,
@@ -140,8 +143,9 @@ impl Daemon {
             control_threads: 0,
             control_waiting: VecDeque::new(),
             busy: None,
-            due: false,
-            failures: 0,
+            retry: Retry::default(),
+            retry_on_disk: None,
+            asked_acs: String::new(),
             going_down: None,
             terminate: false,
             last: LastSession::load(&world.run_dir),
@@ -197,12 +201,15 @@ impl Daemon {
     /// Events of the start; an accepted reset or reboot comes before anything else.
     fn begin(&mut self, orders: &Sender<Order>) {
         let Start {
-            reboot_now, reset, ..
+            boot,
+            reboot_now,
+            reset,
+            ..
         } = super::begin(&self.world);
         if reboot_now || reset.is_some() {
             self.order(orders, Order::Act);
         }
-        self.due = self.world.owed().wants_session();
+        self.begin_waiting(boot);
         self.place_door();
         // The program, or the whole box, may be another one than before.
         self.look_again();
@@ -231,13 +238,9 @@ impl Daemon {
         {
             self.reconfigure();
         }
-        if self.world.owed().take_schedules(now / 1000) {
-            self.due = true;
-        }
-        if self.timers.periodic_due(&self.world.settings(), now)
-            && self.world.owed().raise(EventCode::Periodic, "")
-        {
-            self.due = true;
+        self.world.owed().take_schedules(now / 1000);
+        if self.timers.periodic_due(&self.world.settings(), now) {
+            self.world.owed().raise(EventCode::Periodic, "");
         }
         self.control.tick();
         if let Some(door) = &mut self.door {
@@ -265,13 +268,14 @@ impl Daemon {
         self.look_again();
         let settings = self.world.settings();
         // Another ACS is not made to wait for the failures of the one before it.
-        if settings.acs.url != before.acs.url && self.timers.retry_waits() {
-            self.due = true;
+        if settings.acs.url != before.acs.url && self.retry.waits_for().is_some() {
+            self.retry.ask();
         }
-        if self.world.owed().check_url(&settings.acs.url) {
-            self.world.owed().save();
-            self.due = true;
+        let mut owed = self.world.owed();
+        if owed.check_url(&settings.acs.url) {
+            owed.save();
         }
+        drop(owed);
         self.timers.plan_periodic(&settings, clock::unix_millis());
         if let Some(door) = &mut self.door {
             door.configure(&self.world, &settings);
@@ -341,19 +345,14 @@ impl Daemon {
         if !self.may_have_sessions() {
             return;
         }
-        let settings = self.world.settings();
-        let retry = self.timers.retry_due();
-        let wants = self.due
-            || retry
-            || (!self.timers.retry_waits() && self.world.owed().wants_session())
-            || self.change_due_in() == Some(Duration::ZERO);
-        if !wants {
+        if !self.is_due() {
             return;
         }
-        self.due = false;
+        let settings = self.world.settings();
         // It begins with a look at the watched values.
         self.watching.plan.ordered(Instant::now());
-        self.timers.clear_retry();
+        self.retry.begins();
+        self.asked_acs.clone_from(&settings.acs.url);
         let device = knock::device(&self.world, &settings);
         self.order(orders, Order::Session { device });
     }
@@ -369,6 +368,7 @@ impl Daemon {
             Message::Terminate => {
                 self.terminate = true;
                 self.timers.ask_to_end();
+                self.keep_retry(false);
                 self.world.stop();
             }
             Message::Hangup => {
@@ -387,7 +387,6 @@ impl Daemon {
                 self.read_settings_now();
                 if !going_down {
                     self.begin_anew();
-                    self.due = self.world.owed().wants_session();
                 }
             }
             Message::Asked { changed } => {
@@ -398,7 +397,6 @@ impl Daemon {
                 if changed {
                     self.read_settings_now();
                     self.look_again();
-                    self.due = self.due || self.world.owed().wants_session();
                 }
             }
         }
@@ -426,21 +424,14 @@ impl Daemon {
         }
         match &report.result {
             Ok(()) => {
-                self.failures = 0;
+                self.retry.completed();
                 self.watching.session_completed(Instant::now());
             }
-            Err(_) => {
-                self.failures = self.failures.saturating_add(1);
-                let acs = &self.world.settings().acs;
-                let policy = RetryPolicy {
-                    minimum_wait: u16::try_from(acs.retry_min_wait_interval).unwrap_or(u16::MAX),
-                    multiplier: u16::try_from(acs.retry_interval_multiplier).unwrap_or(u16::MAX),
-                };
-                let wait = policy.wait(self.failures, clock::random_u32());
-                log::info!("next attempt in {} s", wait.as_secs());
-                self.timers.retry_in(wait);
-            }
+            // Broken off by our own end: no failure.
+            Err(_) if self.terminate => {}
+            Err(_) => self.retry_later(),
         }
+        self.keep_retry(!self.terminate);
         self.last = Some(report.told());
         // The URL may have been changed while the ACS before it still had 0 BOOTSTRAP to
         // answer.
@@ -448,7 +439,6 @@ impl Daemon {
         let mut owed = self.world.owed();
         if owed.check_url(url) {
             owed.save();
-            self.due = true;
         }
         let acts = owed.must_act();
         drop(owed);
@@ -497,7 +487,6 @@ impl Daemon {
             {
                 log::info!("connection request from {}", knock.peer.ip());
                 self.world.owed().raise(EventCode::ConnectionRequest, "");
-                self.due = true;
                 continue;
             }
             if let Some(asked) = self.control.ready(fd) {
@@ -512,8 +501,12 @@ impl Daemon {
             || self.terminate
             || self.going_down.is_some()
             || !self.may_have_sessions();
-        let next = self.timers.next_in(clock::unix_millis(), !held_back);
+        let next = self.timers.next_in(clock::unix_millis());
         let mut wait = TICK.min(next);
+        // One that is held back must not keep the loop awake.
+        if let (false, Some(left)) = (held_back, self.wait_left()) {
+            wait = wait.min(left);
+        }
         if let Some(next) = self.world.owed().next_schedule() {
             let millis = next
                 .saturating_mul(1000)
@@ -527,7 +520,10 @@ impl Daemon {
         {
             wait = wait.min(at.saturating_duration_since(Instant::now()));
         }
-        if let (false, Some(change)) = (held_back, self.change_due_in()) {
+        let change = self
+            .change_due_in()
+            .filter(|_| !self.retry.is_first_contact());
+        if let (false, Some(change)) = (held_back, change) {
             wait = wait.min(change);
         }
         if let Some(look) = self.look_due_in() {

@@ -23,6 +23,7 @@ pub mod offline;
 mod operate;
 pub mod owed;
 pub mod recover;
+pub mod retry;
 pub mod session;
 pub mod settings;
 pub mod setup;

@@ -40,8 +40,18 @@ impl Cpe {
         cpe
     }
 
-    /// Writes agent.toml: the marks above, and `more`.
+    /// Writes agent.toml: the marks above, `more`, and no wait before a first contact unless
+    /// `more` has one.
     pub fn agent_toml(&self, more: &str) {
+        const AT_ONCE: &str = "[limits]\nfirst_contact_spread = 0";
+        let more = match (
+            more.contains("first_contact_spread"),
+            more.contains("[limits]"),
+        ) {
+            (true, _) => more.to_owned(),
+            (false, true) => more.replace("[limits]", AT_ONCE),
+            (false, false) => format!("{more}\n{AT_ONCE}"),
+        };
         let bin = |name: &str| {
             self.router
                 .path(&format!("/bin/{name}"))
@@ -180,7 +190,10 @@ impl Cpe {
         child.kill().expect("SIGKILL");
         child.wait().expect("its end");
         // What a power cut takes with it: run_dir is in memory.
-        let _ = std::fs::remove_file(self.router.path("/var/run/cwmp-agent/control.sock"));
+        for file in ["control.sock", "retry"] {
+            let path = format!("/var/run/cwmp-agent/{file}");
+            let _ = std::fs::remove_file(self.router.path(&path));
+        }
     }
 
     /// Another boot of the same box: a new boot_id, an empty run_dir.

@@ -4,6 +4,7 @@
 use super::{Daemon, Message};
 use crate::agent::control::server::Asked;
 use crate::agent::control::{Answer, Question};
+use crate::agent::retry::Kind;
 use crate::agent::session::shown_url;
 use crate::agent::status::{self, NextSession, Retry, Status};
 use crate::agent::world::World;
@@ -92,12 +93,20 @@ impl Daemon {
         }
         match event_names::parse(event.unwrap_or("6 CONNECTION REQUEST")) {
             Ok(code) => {
-                self.world.owed().raise_by_hand(code);
-                self.due = true;
+                let new = self.world.owed().raise_by_hand(code);
+                // What was pending before a session began goes with that session.
+                if !new && self.busy.is_none() {
+                    self.retry.ask();
+                }
                 Answer::Done
             }
             Err(what) => Answer::Failed(what),
         }
+    }
+
+    /// A session was asked for and has not begun.
+    fn is_wanted(&self) -> bool {
+        self.retry.is_asked() || self.world.owed().wants_session()
     }
 
     fn status(&self) -> Status {
@@ -113,18 +122,25 @@ impl Daemon {
             .unwrap_or_default();
         status.acs_url = shown_url(&self.world.settings().acs.url);
         let now = clock::unix_seconds();
+        let waits = self.retry.waits_for();
+        let wait_over = self
+            .wait_left()
+            .map(|left| now.saturating_add(i64::try_from(left.as_secs()).unwrap_or(i64::MAX)));
         status.retry = Retry {
             count: status.retry.count,
-            at: self.timers.retry_at(now),
+            at: (waits == Some(Kind::Retry)).then_some(wait_over).flatten(),
         };
         let next_schedule = self.world.owed().next_schedule();
         status.next_session = [
-            status.retry.at.map(|at| (at, "retry")),
+            wait_over.map(|at| match waits {
+                Some(Kind::FirstContact) => (at, "first contact"),
+                _ => (at, "retry"),
+            }),
             self.timers
                 .periodic_at()
                 .map(|at| (at / 1000, "2 PERIODIC")),
             next_schedule.map(|at| (at, "3 SCHEDULED")),
-            (self.due && self.may_have_sessions()).then_some((now, "now")),
+            (self.is_wanted() && self.may_have_sessions()).then_some((now, "now")),
         ]
         .into_iter()
         .flatten()

@@ -31,6 +31,7 @@ use super::timers::Timers;
 use super::worker::{self, Order};
 use super::world::World;
 use crate::cwmp::event::EventCode;
+use crate::wake::http::Counters;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -115,8 +116,8 @@ pub struct Daemon {
     going_down: Option<Instant>,
     terminate: bool,
     last: Option<LastSession>,
-    /// What a listener that was closed had counted.
-    accepted_knocks: u32,
+    /// What listeners that were closed had counted.
+    counted: Counters,
 }
 
 impl Daemon {
@@ -150,7 +151,7 @@ impl Daemon {
             terminate: false,
             last: LastSession::load(&world.run_dir),
             world,
-            accepted_knocks: 0,
+            counted: Counters::default(),
         })
     }
 
@@ -277,10 +278,13 @@ impl Daemon {
         }
         drop(owed);
         self.timers.plan_periodic(&settings, clock::unix_millis());
+        if settings.device != before.device {
+            self.world.look_at_identity();
+        }
         if let Some(door) = &mut self.door {
             door.configure(&self.world, &settings);
         }
-        super::set_log_level(&settings);
+        super::set_log_level(&self.world);
         self.place_door();
     }
 
@@ -295,8 +299,7 @@ impl Daemon {
         };
         if !right {
             if let Some(door) = self.door.take() {
-                let counted = door.listener_ref().counters().accepted;
-                self.accepted_knocks = self.accepted_knocks.saturating_add(counted);
+                self.counted = self.counted.and(door.listener_ref().counters());
             }
             if let Some(place) = place {
                 match Door::open(&self.world, &settings, place, Instant::now()) {
@@ -374,6 +377,8 @@ impl Daemon {
             Message::Hangup => {
                 log::info!("reading the configuration again");
                 self.read_settings_now();
+                // So is told of a new address of the interface, too.
+                self.place_door();
             }
             Message::SessionEnded(report) => self.session_ended(*report, orders),
             Message::NothingToTell => {

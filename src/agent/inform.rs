@@ -64,12 +64,13 @@ pub fn build(
             }
         }
     }
+    let identity = world.identity();
     let inform = Inform {
         device: DeviceId {
-            manufacturer: world.identity.manufacturer.clone(),
-            oui: world.identity.oui.clone(),
-            product_class: world.identity.product_class.clone(),
-            serial_number: world.identity.serial_number.clone(),
+            manufacturer: identity.manufacturer.clone(),
+            oui: identity.oui.clone(),
+            product_class: identity.product_class.clone(),
+            serial_number: identity.serial_number.clone(),
         },
         events,
         current_time: current_time(world),

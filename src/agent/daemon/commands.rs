@@ -149,13 +149,13 @@ impl Daemon {
             at,
             reason: reason.to_owned(),
         });
-        let mut accepted = self.accepted_knocks;
-        if let Some(door) = &self.door {
-            let counters = door.listener_ref().counters();
-            accepted = accepted.saturating_add(counters.accepted);
-            status.refused_knocks = status::refused(&counters);
-        }
-        status.accepted_knocks = accepted;
+        let now = self
+            .door
+            .as_ref()
+            .map(|door| door.listener_ref().counters());
+        let counters = self.counted.and(now.unwrap_or_default());
+        status.refused_knocks = status::refused(&counters);
+        status.accepted_knocks = counters.accepted;
         status
     }
 }

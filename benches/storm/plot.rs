@@ -17,11 +17,11 @@ pub const OUTAGES: [(&str, Duration); 2] = [
 ];
 
 const WIDTH: usize = 900;
-const PANEL: usize = 260;
+const PANEL: usize = 280;
 const LEFT: usize = 70;
 const RIGHT: usize = 20;
 /// From the top of a panel to its curves, and their height.
-const ABOVE: usize = 50;
+const ABOVE: usize = 66;
 const HEIGHT: usize = 160;
 
 /// The curves end after this many seconds; what comes later is told in words.
@@ -110,8 +110,8 @@ fn panel(svg: &mut String, outcome: &Outcome, top: usize) {
             svg,
             "<text x=\"{}\" y=\"{}\" fill=\"{colour}\">{name}: at most {} a second, {} refused, \
              all served after {} s</text>",
-            LEFT + 320,
-            top + 14 + 16 * row,
+            LEFT,
+            top + 31 + 17 * row,
             load.peak(),
             load.refused(),
             load.all_served

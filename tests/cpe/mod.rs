@@ -91,6 +91,11 @@ impl Cpe {
         self.edit("cpe", "http_connection_request", "0");
     }
 
+    /// No periodic Inform, which would come at any moment.
+    pub fn without_ticks(&self) {
+        self.option("periodic_inform_enable", "0");
+    }
+
     /// Sets an option of a section of /etc/config/cwmp by hand.
     pub fn edit(&self, section: &str, name: &str, value: &str) {
         let text = self.router.read("/etc/config/cwmp").expect("settings");
@@ -186,13 +191,43 @@ impl Cpe {
 
     /// Ends the daemon as a power cut would end it (what was written stays).
     pub fn kill(&mut self) {
+        self.crash();
+        // What a power cut takes with it: run_dir is in memory.
+        let _ = std::fs::remove_file(self.router.path("/var/run/cwmp-agent/retry"));
+    }
+
+    /// Ends the daemon alone as a crash would end it.
+    pub fn crash(&mut self) {
         let mut child = self.daemon.take().expect("a running daemon");
         child.kill().expect("SIGKILL");
         child.wait().expect("its end");
-        // What a power cut takes with it: run_dir is in memory.
-        for file in ["control.sock", "retry"] {
-            let path = format!("/var/run/cwmp-agent/{file}");
-            let _ = std::fs::remove_file(self.router.path(&path));
+        // By which `start` sees that the next one is there.
+        let _ = std::fs::remove_file(self.router.path("/var/run/cwmp-agent/control.sock"));
+    }
+
+    /// The daemon's process.
+    pub fn pid(&self) -> u32 {
+        self.daemon.as_ref().expect("a running daemon").id()
+    }
+
+    /// What `status --json` tells.
+    pub fn status(&self) -> serde_json::Value {
+        serde_json::from_str(&self.ok(&["status", "--json"])).expect("JSON")
+    }
+
+    /// Waits until `status` is as wanted.
+    pub fn wait_status(&self, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let told = self.status();
+            if wanted(&told) {
+                return told;
+            }
+            assert!(
+                Instant::now() < until,
+                "status never became as wanted: {told:#}"
+            );
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 

@@ -140,10 +140,11 @@ impl Daemon {
                 .periodic_at()
                 .map(|at| (at / 1000, "2 PERIODIC")),
             next_schedule.map(|at| (at, "3 SCHEDULED")),
-            (self.is_wanted() && self.may_have_sessions()).then_some((now, "now")),
+            self.is_wanted().then_some((now, "now")),
         ]
         .into_iter()
         .flatten()
+        .filter(|_| self.may_have_sessions())
         .min()
         .map(|(at, reason)| NextSession {
             at,

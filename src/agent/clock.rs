@@ -35,6 +35,11 @@ pub fn unix_seconds() -> i64 {
     unix_millis().div_euclid(1000)
 }
 
+/// Whether the wall clock was ever set.
+pub fn is_set() -> bool {
+    was_set(unix_seconds())
+}
+
 /// Whether a wall clock that shows `now` was ever set.
 pub fn was_set(now: i64) -> bool {
     now >= NEVER_SET

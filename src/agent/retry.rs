@@ -87,13 +87,14 @@ impl Retry {
             failures: kept.failures,
             ..Retry::default()
         };
-        if kept.running {
-            retry.failures = kept.failures.saturating_add(1);
-            if kept.failures > 0 {
-                let wait = policy.wait(kept.failures, random);
-                retry.wait_until(now.saturating_add(wait), Kind::Retry);
-            }
+        let wait = policy.wait(kept.failures, random);
+        match (kept.running, kept.failures > 0) {
+            (true, true) => retry.wait_until(now.saturating_add(wait), Kind::Retry),
+            // The wait that was going on is over, also where no event is left to tell.
+            (false, true) => retry.ask(),
+            (_, false) => {}
         }
+        retry.failures = kept.failures.saturating_add(u32::from(kept.running));
         retry
     }
 
@@ -291,9 +292,12 @@ mod tests {
             running: false,
         };
         let mut retry = crash(ended);
+        assert!(retry.is_due(START, false, false));
+        retry.begins();
         assert_eq!(retry.waits_for(), None);
         assert_eq!(retry.failed(START, policy, 0), seconds(5 << 4));
 
+        assert!(quiet(&crash(Retry::default().kept(false)), START));
         let mut kept = Retry::default().kept(true);
         let mut waits = Vec::new();
         for _ in 0..12 {

@@ -107,7 +107,7 @@ pub fn simulate(kind: Kind, network: Duration) -> Load {
     let mut boxes = Vec::new();
     let mut attempts = BinaryHeap::new();
     for number in 0..BOXES as usize {
-        let more = u64::from(dice.roll()) * BOOT_SPREAD.as_millis() as u64 >> 32;
+        let more = (u64::from(dice.roll()) * BOOT_SPREAD.as_millis() as u64) >> 32;
         let booted = BOOT + Duration::from_millis(more);
         let (waiting, at) = Waiting::booted(kind, booted, &mut dice);
         boxes.push(waiting);

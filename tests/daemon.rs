@@ -196,3 +196,120 @@ fn another_acs_is_not_made_to_wait_for_the_failures_of_the_one_before_it() {
     assert_eq!(session.events(), ["0 BOOTSTRAP", "1 BOOT"]);
     acs.finish().unwrap();
 }
+
+#[test]
+fn the_identity_and_the_log_level_follow_their_options_without_a_restart() {
+    const CODE: &str = "Device.DeviceInfo.HardwareVersion";
+    let acs = Acs::start(AcsConfig::default()).unwrap();
+    let mut cpe = Cpe::new(&acs.url());
+    cpe.without_listener();
+    cpe.start();
+    let first = acs.wait_session(1, PATIENCE).unwrap();
+    cpe.edit("device", "manufacturer", "Another");
+    cpe.edit("device", "hardware_version", "rev 9");
+    cpe.wait_text("/tmp/log", |log| log.contains("settings taken over"));
+    assert_eq!(cpe.get(CODE), "rev 9");
+    cpe.ok(&["inform"]);
+    let second = acs.wait_session(2, PATIENCE).unwrap();
+    let identity = |s: &SessionRecord| s.inform.inform.clone().unwrap();
+    assert_eq!(identity(&second).manufacturer, "Another");
+    assert_eq!(
+        identity(&second).serial_number,
+        identity(&first).serial_number
+    );
+    let told = second.inform.values.iter().find(|v| v.name == CODE);
+    assert_eq!(told.unwrap().value, "rev 9");
+    // Nothing below a warning is told, and then again all that `-v` asks for.
+    let session = |number: u32| {
+        let before = cpe.log();
+        cpe.ok(&["inform"]);
+        assert!(acs.wait_session(number, PATIENCE).unwrap().complete());
+        cpe.wait_status(|told| told["running_since"].is_null());
+        cpe.log()[before.len()..].to_owned()
+    };
+    let taken = cpe.log().matches("settings taken over").count();
+    cpe.edit("cpe", "log_level", "warning");
+    cpe.signal(nix::sys::signal::Signal::SIGHUP);
+    cpe.wait_text("/tmp/log", |log| {
+        log.matches("settings taken over").count() > taken
+    });
+    cpe.wait_status(|told| told["running_since"].is_null());
+    assert_eq!(session(3), "");
+    cpe.edit("cpe", "log_level", "");
+    cpe.signal(nix::sys::signal::Signal::SIGHUP);
+    let mut number = 3;
+    while !{
+        number += 1;
+        assert!(number < 20, "the level stays");
+        session(number)
+    }
+    .contains("cwmp-agent debug: Inform")
+    {}
+    acs.finish().unwrap();
+}
+
+// T-PER-003, T-PER-001, T-INF-007
+#[test]
+fn a_power_cut_after_each_change_leaves_everything_that_must_outlive_it() {
+    const ZONE: &str = "Device.Time.LocalTimeZone";
+    let acs = Acs::start(AcsConfig::default().session(Script::of([
+        set_values(
+            &[(
+                "Device.ManagementServer.PeriodicInformInterval",
+                "unsignedInt",
+                "777",
+            )],
+            "key",
+        ),
+        add_object("Device.NAT.PortMapping.", "key"),
+        set_notification(&[(ZONE, 2)]),
+        schedule_inform(3600, "later"),
+        schedule_inform(7200, "still later"),
+        reboot("again"),
+    ])))
+    .unwrap();
+    let mut cpe = Cpe::new(&acs.url());
+    cpe.script(
+        "reboot",
+        "echo reboot >>\"$CWMP_ROOT/tmp/rebooted\"; sleep 5",
+    );
+    cpe.start();
+    let first = acs.wait_session(1, PATIENCE).unwrap();
+    assert!(
+        first.complete() && first.faults().is_empty(),
+        "{:?}",
+        first.faults()
+    );
+    let added = first.message("AddObjectResponse").unwrap();
+    let number = added.arg("InstanceNumber").unwrap().to_owned();
+    cpe.wait_file("/tmp/rebooted");
+    cpe.kill();
+    for cut in 1..=2 {
+        acs.push_session(Script::of([get_attributes(&[ZONE])]));
+        cpe.new_boot();
+        cpe.start();
+        let session = acs.wait_session(cut + 1, PATIENCE).unwrap();
+        let told = session.message("GetParameterAttributesResponse").unwrap();
+        assert_eq!(told.attributes[0].notification, "2");
+        let reboots = session.inform.inform.as_ref().unwrap().events.iter();
+        let keys: Vec<&str> = reboots
+            .filter(|e| e.code == "M Reboot")
+            .map(|e| e.command_key.as_str())
+            .collect();
+        // The first is told, and not told again.
+        let expected: &[&str] = if cut == 1 { &["again"] } else { &[] };
+        assert_eq!(keys, expected);
+        assert!(!session.events().contains(&"0 BOOTSTRAP"));
+        cpe.wait_status(|told| told["running_since"].is_null());
+        cpe.kill();
+        assert_eq!(
+            cpe.get("Device.ManagementServer.PeriodicInformInterval"),
+            "777"
+        );
+        assert_eq!(cpe.get("Device.ManagementServer.ParameterKey"), "key");
+        cpe.get(&format!("Device.NAT.PortMapping.{number}.Enable"));
+        let told = cpe.status();
+        assert_eq!(told["next_session"]["reason"], "3 SCHEDULED", "{told:#}");
+    }
+    acs.finish().unwrap();
+}

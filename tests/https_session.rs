@@ -85,7 +85,7 @@ fn a_session_over_https_with_basic_authentication_is_completed() {
     acs.finish().unwrap();
 }
 
-// T-SEC-002, T-SEC-003, T-SEC-008, T-RTY-010
+// T-SEC-002, T-SEC-003, T-SEC-008
 #[test]
 fn a_certificate_that_does_not_fit_gets_no_byte_of_the_inform() {
     let authority = Authority::new();
@@ -101,6 +101,22 @@ fn a_certificate_that_does_not_fit_gets_no_byte_of_the_inform() {
         assert!(log.contains("certificate"), "{what}: {log}");
         assert!(acs.record().exchanges.is_empty(), "{what}");
     }
+}
+
+// T-RTY-010
+#[test]
+fn a_refused_certificate_is_a_failed_session_that_is_tried_again() {
+    let authority = Authority::new();
+    let stranger = Authority::new().server("127.0.0.1");
+    let acs = Acs::start(AcsConfig::default().tls(stranger)).expect("an ACS");
+    let mut cpe = cpe(&acs.url(), &authority);
+    cpe.start();
+    let log = cpe.wait_text("/tmp/log", |log| log.contains("next attempt in"));
+    assert!(log.contains("session failed (1 in a row)"), "{log}");
+    let told = cpe.status();
+    assert_eq!(told["retry"]["count"], 1);
+    assert_eq!(told["pending_events"][0][0], "0 BOOTSTRAP");
+    assert!(acs.record().exchanges.is_empty());
 }
 
 // T-SEC-006

@@ -148,7 +148,7 @@ fn live_and_look(cpe: &Cpe) -> Memory {
         level,
         rows: rows(&world),
         scheduled: world.owed().next_schedule().is_some(),
-        serial: world.identity.serial_number.clone(),
+        serial: world.identity().serial_number.clone(),
         told: cpe.told_since(before),
     }
 }

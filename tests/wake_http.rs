@@ -185,6 +185,27 @@ fn challenge_and_answer_on_one_connection_are_a_knock() {
     assert!(bench.is_closed(&mut acs));
 }
 
+// T-CRQ-007
+#[test]
+fn the_answer_is_with_the_peer_before_anybody_hears_of_the_knock() {
+    let mut bench = Bench::new();
+    let asked = bench.once(&get(PATH, ""));
+    let request = get(PATH, &authorize(&asked, "acs", "pass"));
+    let mut stream = bench.connect();
+    stream.write_all(request.as_bytes()).expect("sent");
+    for _ in 0..200 {
+        bench.turn();
+        if !bench.knocks.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(bench.knocks.len(), 1);
+    // The listener has no further turn.
+    let mut answer = [0; 512];
+    let n = stream.read(&mut answer).expect("an answer that is here");
+    assert_eq!(status(&String::from_utf8_lossy(&answer[..n])), 200);
+}
+
 #[test]
 fn the_nonce_is_good_on_a_new_connection_and_the_query_is_ignored() {
     let mut bench = Bench::new();

@@ -125,6 +125,11 @@ pub struct Limits {
     pub output: u32,
     /// How many accepted connection requests a minute (60); more: 503.
     pub knocks_per_minute: u32,
+    /// The first session after a boot comes at a random moment within this time (60 s; 0: at
+    /// once), so that an area that gets its power back does not call the ACS as one. One that
+    /// tells 0 BOOTSTRAP or the end of something that the ACS asked for does not wait.
+    #[serde(deserialize_with = "spread")]
+    pub first_contact_spread: Duration,
 }
 
 impl Default for Config {
@@ -155,6 +160,7 @@ impl Default for Limits {
             command: Duration::from_secs(10),
             output: 256 << 10,
             knocks_per_minute: 60,
+            first_contact_spread: Duration::from_secs(60),
         }
     }
 }
@@ -327,6 +333,20 @@ fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     }
 }
 
+fn spread<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    const HELP: &str = "seconds, such as 60, \"60 s\" or \"10 min\", from 0 (none) to 86400";
+    let given = Amount::deserialize(from)
+        .map_err(|_| serde::de::Error::custom(format!("not an amount of time; write {HELP}")))?;
+    let units = [("", 1), ("s", 1), ("min", 60), ("h", 3600)];
+    match amount(given, &units, HELP) {
+        Ok(s @ 0..=86_400) => Ok(Duration::from_secs(s)),
+        Ok(s) => Err(serde::de::Error::custom(format!(
+            "{s} s is out of range; write {HELP}"
+        ))),
+        Err(e) => Err(serde::de::Error::custom(e)),
+    }
+}
+
 fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     const HELP: &str = "seconds, such as 10, \"10 s\" or \"500 ms\", from \"100 ms\" to 86400";
     let given = Amount::deserialize(from)
@@ -475,12 +495,17 @@ response = "8 MiB"
         let interval = |t: &str| read(t).unwrap().limits.watch_interval.as_millis();
         assert_eq!(interval("watch_interval = \"250 ms\""), 250);
         assert_eq!(interval("watch_interval = 3"), 3000);
+        let spread = |t: &str| read(t).unwrap().limits.first_contact_spread.as_secs();
+        assert_eq!(spread("first_contact_spread = 0"), 0);
+        assert_eq!(spread("first_contact_spread = \"10 min\""), 600);
         for bad in [
             "watch_interval = \"99 ms\"",
             "watch_interval = 0",
             "command = 0",
             "command = \"x\"",
             "command = -1",
+            "first_contact_spread = 86401",
+            "first_contact_spread = true",
             "response = 1",
             "response = \"9 GiB\"",
         ] {

@@ -18,6 +18,7 @@
 
 mod commands;
 mod discovering;
+mod retrying;
 mod waking;
 mod watching;
 
@@ -25,13 +26,14 @@ use super::clock;
 use super::control::server::ControlServer;
 use super::knock::{self, Door, Place};
 use super::owed::Start;
+use super::retry::{Kept, Retry};
 use super::session::Report;
 use super::status::LastSession;
 use super::timers::Timers;
 use super::worker::{self, Order};
 use super::world::World;
 use crate::cwmp::event::EventCode;
-use crate::cwmp::schedule::RetryPolicy;
+use crate::wake::http::Counters;
 use discovering::Unreached;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
@@ -109,15 +111,17 @@ pub struct Daemon {
     unreached: Unreached,
     /// A session or action is under way since then.
     busy: Option<(Instant, i64)>,
-    /// An event asks for a session now, whatever the retry wait.
-    due: bool,
-    /// Failed sessions in a row since the start of the box.
-    failures: u32,
+    /// When the next session may begin.
+    retry: Retry,
+    /// What of it run_dir holds.
+    retry_on_disk: Option<Kept>,
+    /// The ACS of the last session.
+    asked_acs: String,
     going_down: Option<Instant>,
     terminate: bool,
     last: Option<LastSession>,
-    /// What a listener that was closed had counted.
-    accepted_knocks: u32,
+    /// What listeners that were closed had counted.
+    counted: Counters,
 }
 
 impl Daemon {
@@ -145,13 +149,14 @@ impl Daemon {
             control_threads: 0,
             control_waiting: VecDeque::new(),
             busy: None,
-            due: false,
-            failures: 0,
+            retry: Retry::default(),
+            retry_on_disk: None,
+            asked_acs: String::new(),
             going_down: None,
             terminate: false,
             last: LastSession::load(&world.run_dir),
             world,
-            accepted_knocks: 0,
+            counted: Counters::default(),
         })
     }
 
@@ -202,12 +207,15 @@ impl Daemon {
     /// Events of the start; an accepted reset or reboot comes before anything else.
     fn begin(&mut self, orders: &Sender<Order>) {
         let Start {
-            reboot_now, reset, ..
+            boot,
+            reboot_now,
+            reset,
+            ..
         } = super::begin(&self.world);
         if reboot_now || reset.is_some() {
             self.order(orders, Order::Act);
         }
-        self.due = self.world.owed().wants_session();
+        self.begin_waiting(boot);
         self.place_door();
         // The program, or the whole box, may be another one than before.
         self.look_again();
@@ -238,13 +246,9 @@ impl Daemon {
         {
             self.reconfigure();
         }
-        if self.world.owed().take_schedules(now / 1000) {
-            self.due = true;
-        }
-        if self.timers.periodic_due(&self.world.settings(), now)
-            && self.world.owed().raise(EventCode::Periodic, "")
-        {
-            self.due = true;
+        self.world.owed().take_schedules(now / 1000);
+        if self.timers.periodic_due(&self.world.settings(), now) {
+            self.world.owed().raise(EventCode::Periodic, "");
         }
         if self.timers.heartbeat_due(&self.world.settings(), now) {
             self.world.owed().raise(EventCode::Heartbeat, "");
@@ -276,18 +280,22 @@ impl Daemon {
         self.look_again();
         let settings = self.world.settings();
         // Another ACS is not made to wait for the failures of the one before it.
-        if settings.acs.url != before.acs.url && self.timers.retry_waits() {
-            self.due = true;
+        if settings.acs.url != before.acs.url && self.retry.waits_for().is_some() {
+            self.retry.ask();
         }
-        if self.world.owed().check_url(&settings.acs.url) {
-            self.world.owed().save();
-            self.due = true;
+        let mut owed = self.world.owed();
+        if owed.check_url(&settings.acs.url) {
+            owed.save();
         }
+        drop(owed);
         self.timers.plan(&settings, clock::unix_millis());
+        if settings.device != before.device {
+            self.world.look_at_identity();
+        }
         if let Some(door) = &mut self.door {
             door.configure(&self.world, &settings);
         }
-        super::set_log_level(&settings);
+        super::set_log_level(&self.world);
         self.place_door();
     }
 
@@ -302,8 +310,7 @@ impl Daemon {
         };
         if !right {
             if let Some(door) = self.door.take() {
-                let counted = door.listener_ref().counters().accepted;
-                self.accepted_knocks = self.accepted_knocks.saturating_add(counted);
+                self.counted = self.counted.and(door.listener_ref().counters());
             }
             if let Some(place) = place {
                 match Door::open(&self.world, &settings, place, Instant::now()) {
@@ -352,19 +359,14 @@ impl Daemon {
         if !self.may_have_sessions() {
             return;
         }
-        let settings = self.world.settings();
-        let retry = self.timers.retry_due();
-        let wants = self.due
-            || retry
-            || (!self.timers.retry_waits() && self.world.owed().wants_session())
-            || self.change_due_in() == Some(Duration::ZERO);
-        if !wants {
+        if !self.is_due() {
             return;
         }
-        self.due = false;
+        let settings = self.world.settings();
         // It begins with a look at the watched values.
         self.watching.plan.ordered(Instant::now());
-        self.timers.clear_retry();
+        self.retry.begins();
+        self.asked_acs.clone_from(&settings.acs.url);
         let device = knock::device(&self.world, &settings);
         self.order(orders, Order::Session { device });
     }
@@ -380,11 +382,14 @@ impl Daemon {
             Message::Terminate => {
                 self.terminate = true;
                 self.timers.ask_to_end();
+                self.keep_retry(false);
                 self.world.stop();
             }
             Message::Hangup => {
                 log::info!("reading the configuration again");
                 self.read_settings_now();
+                // So is told of a new address of the interface, too.
+                self.place_door();
             }
             Message::SessionEnded(report) => self.session_ended(*report, orders),
             Message::NothingToTell => {
@@ -398,7 +403,6 @@ impl Daemon {
                 self.read_settings_now();
                 if !going_down {
                     self.begin_anew();
-                    self.due = self.world.owed().wants_session();
                 }
             }
             Message::Asked { changed } => {
@@ -409,7 +413,6 @@ impl Daemon {
                 if changed {
                     self.read_settings_now();
                     self.look_again();
-                    self.due = self.due || self.world.owed().wants_session();
                 }
             }
         }
@@ -441,21 +444,14 @@ impl Daemon {
         self.unreached.session_ended(reached, Instant::now());
         match &report.result {
             Ok(()) => {
-                self.failures = 0;
+                self.retry.completed();
                 self.watching.session_completed(Instant::now());
             }
-            Err(_) => {
-                self.failures = self.failures.saturating_add(1);
-                let acs = &self.world.settings().acs;
-                let policy = RetryPolicy {
-                    minimum_wait: u16::try_from(acs.retry_min_wait_interval).unwrap_or(u16::MAX),
-                    multiplier: u16::try_from(acs.retry_interval_multiplier).unwrap_or(u16::MAX),
-                };
-                let wait = policy.wait(self.failures, clock::random_u32());
-                log::info!("next attempt in {} s", wait.as_secs());
-                self.timers.retry_in(wait);
-            }
+            // Broken off by our own end: no failure.
+            Err(_) if self.terminate => {}
+            Err(_) => self.retry_later(),
         }
+        self.keep_retry(!self.terminate);
         self.last = Some(report.told());
         // The URL may have been changed while the ACS before it still had 0 BOOTSTRAP to
         // answer.
@@ -463,7 +459,6 @@ impl Daemon {
         let mut owed = self.world.owed();
         if owed.check_url(url) {
             owed.save();
-            self.due = true;
         }
         let acts = owed.must_act();
         drop(owed);
@@ -512,7 +507,6 @@ impl Daemon {
             {
                 log::info!("connection request from {}", knock.peer.ip());
                 self.world.owed().raise(EventCode::ConnectionRequest, "");
-                self.due = true;
                 continue;
             }
             if let Some(asked) = self.control.ready(fd) {
@@ -527,8 +521,12 @@ impl Daemon {
             || self.terminate
             || self.going_down.is_some()
             || !self.may_have_sessions();
-        let next = self.timers.next_in(clock::unix_millis(), !held_back);
+        let next = self.timers.next_in(clock::unix_millis());
         let mut wait = TICK.min(next);
+        // One that is held back must not keep the loop awake.
+        if let (false, Some(left)) = (held_back, self.wait_left()) {
+            wait = wait.min(left);
+        }
         if let Some(next) = self.world.owed().next_schedule() {
             let millis = next
                 .saturating_mul(1000)
@@ -542,7 +540,10 @@ impl Daemon {
         {
             wait = wait.min(at.saturating_duration_since(Instant::now()));
         }
-        if let (false, Some(change)) = (held_back, self.change_due_in()) {
+        let change = self
+            .change_due_in()
+            .filter(|_| !self.retry.is_first_contact());
+        if let (false, Some(change)) = (held_back, change) {
             wait = wait.min(change);
         }
         if let Some(look) = self.look_due_in() {

@@ -7,6 +7,7 @@ use crate::cwmp::message::{DeviceId, Event, Inform, ParameterValue};
 use crate::model::Model;
 use crate::platform::Identity;
 use crate::source::Runtime;
+use crate::store::Root;
 use std::collections::HashSet;
 
 /// Makes the identity visible to the data model (`native = "serial_number"` and the like).
@@ -74,15 +75,16 @@ pub fn build(
     if cut {
         log::warn!("InformParameter names more than an Inform carries; the rest is left out");
     }
+    let identity = world.identity();
     let inform = Inform {
         device: DeviceId {
-            manufacturer: world.identity.manufacturer.clone(),
-            oui: world.identity.oui.clone(),
-            product_class: world.identity.product_class.clone(),
-            serial_number: world.identity.serial_number.clone(),
+            manufacturer: identity.manufacturer.clone(),
+            oui: identity.oui.clone(),
+            product_class: identity.product_class.clone(),
+            serial_number: identity.serial_number.clone(),
         },
         events,
-        current_time: current_time(world),
+        current_time: current_time(&world.setup.root, &world.runtime, clock::unix_seconds()),
         retry_count,
         parameters,
     };
@@ -91,23 +93,19 @@ pub fn build(
 
 /// Local time with its offset, or the time since boot while the clock cannot be right
 /// (TR-106 3.2).
-fn current_time(world: &World) -> DateTime {
-    if clock::is_set() {
-        let seconds = clock::unix_seconds();
+fn current_time(root: &Root, runtime: &Runtime, now: i64) -> DateTime {
+    if clock::was_set(now) {
         DateTime::Local {
-            seconds,
-            offset_minutes: world.runtime.utc_offset_minutes(&world.setup.root, seconds),
+            seconds: now,
+            offset_minutes: runtime.utc_offset_minutes(root, now),
         }
     } else {
-        DateTime::SinceBoot(uptime(world))
+        DateTime::SinceBoot(uptime(root))
     }
 }
 
-fn uptime(world: &World) -> u32 {
-    world
-        .setup
-        .root
-        .read("/proc/uptime", 128)
+fn uptime(root: &Root) -> u32 {
+    root.read("/proc/uptime", 128)
         .ok()
         .and_then(|text| {
             let text = String::from_utf8(text).ok()?;
@@ -146,6 +144,19 @@ pub fn username(configured: &str, identity: &Identity) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // T-INF-004, T-INF-005
+    #[test]
+    fn a_clock_that_was_never_set_tells_the_time_since_boot_without_a_zone() {
+        let dir = std::env::temp_dir().join(format!("cwmp-inform-{}", std::process::id()));
+        std::fs::create_dir_all(dir.join("proc")).expect("a folder");
+        std::fs::write(dir.join("proc/uptime"), "3725.91 7000.00\n").expect("uptime");
+        let root = Root::new(&dir).expect("a root");
+        let told = |now| current_time(&root, &Runtime::default(), now).to_string();
+        assert_eq!(told(86_400), "0001-01-01T01:02:05");
+        assert_eq!(told(1_782_864_000), "2026-07-01T00:00:00Z");
+        std::fs::remove_dir_all(&dir).expect("gone");
+    }
 
     fn identity(class: &str, serial: &str) -> Identity {
         Identity {

@@ -34,32 +34,44 @@ impl Place {
         if !cpe.enable || !cpe.http_connection_request {
             return None;
         }
-        let allow_loopback = !world.setup.root.is_system();
         if cpe.interface.is_empty() {
-            let port = cpe.port;
-            let any4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-            let any6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+            let allow_loopback = !world.setup.root.is_system();
             let shown = interfaces::reachable(None, allow_loopback);
-            let addresses = match shown {
-                Some(IpAddr::V6(_)) => vec![any6],
-                _ => vec![any4],
-            };
-            return Some(Place {
-                device: None,
-                addresses,
-                shown,
-            });
+            return Some(Place::anywhere(shown, cpe.port));
         }
         let device = device(world, settings);
         let found = device
             .as_deref()
             .map(interfaces::addresses)
             .unwrap_or_default();
-        let first = *found.first()?;
+        Place::at(device, &found, cpe.port)
+    }
+
+    /// Every address of the box, of both families; that of `shown` first.
+    fn anywhere(shown: Option<IpAddr>, port: u16) -> Place {
+        let mut addresses = vec![
+            SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
+            SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
+        ];
+        if shown.is_some_and(|a| a.is_ipv6()) {
+            addresses.reverse();
+        }
+        Place {
+            device: None,
+            addresses,
+            shown,
+        }
+    }
+
+    /// The first address of each family that the device has; `None` while it has none.
+    fn at(device: Option<String>, found: &[IpAddr], port: u16) -> Option<Place> {
+        let shown = *found.first()?;
+        let other = found.iter().find(|a| a.is_ipv4() != shown.is_ipv4());
+        let addresses = [Some(&shown), other].into_iter().flatten();
         Some(Place {
             device,
-            addresses: vec![SocketAddr::new(first, cpe.port)],
-            shown: Some(first),
+            addresses: addresses.map(|a| SocketAddr::new(*a, port)).collect(),
+            shown: Some(shown),
         })
     }
 }
@@ -102,14 +114,15 @@ pub fn device(world: &World, settings: &Settings) -> Option<String> {
 }
 
 impl Door {
-    /// Opens the listener.
+    /// Opens the listener. A box whose kernel has no IPv6, or where the other family's port
+    /// is taken, is knocked on at the address of the URL alone.
     pub fn open(
         world: &World,
         settings: &Settings,
         place: Place,
         now: Instant,
     ) -> Result<Door, BindError> {
-        let config = ListenerConfig {
+        let mut config = ListenerConfig {
             addresses: place.addresses.clone(),
             device: place.device.clone(),
             path: path(world, settings),
@@ -118,10 +131,16 @@ impl Door {
             realm: "cwmp-agent".to_owned(),
             secret: clock::random(),
         };
-        Ok(Door {
-            listener: Listener::bind(config, now)?,
-            place,
-        })
+        let listener = match Listener::bind(config.clone(), now) {
+            Err(e) if config.addresses.len() > 1 => {
+                config.addresses.truncate(1);
+                let listener = Listener::bind(config, now)?;
+                log::warn!("{e}; the other address serves alone");
+                listener
+            }
+            bound => bound?,
+        };
+        Ok(Door { listener, place })
     }
 
     /// Whether the listener stands where it should.
@@ -173,5 +192,45 @@ fn limits(per_minute: u32) -> Limits {
         burst: per_minute.min(10),
         refill: Duration::from_millis(u64::from(60_000 / per_minute)),
         ..Limits::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(place: &Place) -> Vec<String> {
+        place.addresses.iter().map(SocketAddr::to_string).collect()
+    }
+
+    fn at(found: &[&str]) -> Option<Place> {
+        let found: Vec<IpAddr> = found.iter().filter_map(|a| a.parse().ok()).collect();
+        Place::at(Some("wan".to_owned()), &found, 7547)
+    }
+
+    // CRQ-001 (IPv6)
+    #[test]
+    fn both_families_are_listened_on_and_the_first_address_is_shown() {
+        let place = at(&["192.0.2.7", "2001:db8::7", "2001:db8::8"]).expect("a place");
+        assert_eq!(addresses(&place), ["192.0.2.7:7547", "[2001:db8::7]:7547"]);
+        assert_eq!(place.shown, "192.0.2.7".parse().ok());
+        let place = at(&["2001:db8::7"]).expect("a place");
+        assert_eq!(addresses(&place), ["[2001:db8::7]:7547"]);
+        assert_eq!(at(&[]), None);
+        for (shown, first) in [("192.0.2.7", "0.0.0.0:0"), ("2001:db8::7", "[::]:0")] {
+            let place = Place::anywhere(shown.parse().ok(), 0);
+            assert_eq!(addresses(&place).len(), 2);
+            assert_eq!(addresses(&place)[0], first);
+        }
+    }
+
+    // T-CRQ-013
+    #[test]
+    fn a_device_with_another_address_is_another_place() {
+        let before = at(&["192.0.2.7", "2001:db8::7"]);
+        assert_eq!(before, at(&["192.0.2.7", "2001:db8::7", "2001:db8::9"]));
+        assert_ne!(before, at(&["192.0.2.8", "2001:db8::7"]));
+        assert_ne!(before, at(&["192.0.2.7", "2001:db8::8"]));
+        assert_ne!(before, at(&["2001:db8::7"]));
     }
 }

@@ -24,6 +24,7 @@ pub mod offline;
 mod operate;
 pub mod owed;
 pub mod recover;
+pub mod retry;
 pub mod session;
 pub mod settings;
 pub mod setup;
@@ -100,16 +101,15 @@ impl Running {
     }
 }
 
-/// `cpe.log_level`, where it is given.
-fn set_log_level(settings: &settings::Settings) {
-    if let Some(level) = settings.cpe.log_level {
-        log::set_max_level(level);
-    }
+/// `cpe.log_level`, where it is given, else what the command line says.
+fn set_log_level(world: &World) {
+    let level = world.settings().cpe.log_level;
+    log::set_max_level(level.unwrap_or(world.log_level));
 }
 
 fn open(setup: Setup) -> Result<Daemon, SetupError> {
     let world = Arc::new(World::open_to_stay(setup)?);
-    set_log_level(&world.settings());
+    set_log_level(&world);
     Daemon::new(world).map_err(|e| SetupError::System(format!("cwmp-agent: run_dir: {e}")))
 }
 
@@ -147,7 +147,7 @@ pub fn run(setup: Setup) -> Result<RunOutcome, SetupError> {
 /// due. Accepted reboots and resets stay queued for the next `run`.
 pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
     let world = Arc::new(World::open_to_stay(setup)?);
-    set_log_level(&world.settings());
+    set_log_level(&world);
     let boot = world.boot();
     let settings = world.settings();
     // A reboot or reset that was accepted and has not happened stays for `run`.

@@ -78,6 +78,8 @@ pub struct Owed {
 /// What [`Owed::start`] found.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Start {
+    /// The run began with a boot of the box.
+    pub boot: bool,
     /// A reboot was accepted and has not happened.
     pub reboot_now: bool,
     /// A factory reset was accepted, and perhaps started.
@@ -148,6 +150,7 @@ impl Owed {
         }
         let kept = self.save();
         Start {
+            boot,
             reboot_now,
             reset: self.saved.factory_reset,
             kept,
@@ -180,14 +183,27 @@ impl Owed {
         self.queue.raise(code, key)
     }
 
-    /// Raises an event that a person asked for.
-    pub fn raise_by_hand(&mut self, code: EventCode) {
+    /// Raises an event that a person asked for; `false` when it was pending already.
+    pub fn raise_by_hand(&mut self, code: EventCode) -> bool {
         if code == EventCode::Bootstrap {
+            let known = self.queue.has(&code);
             self.queue.bootstrap();
-        } else {
-            self.value_change_by_hand |= code == EventCode::ValueChange;
-            self.queue.raise(code, "");
+            return !known;
         }
+        self.value_change_by_hand |= code == EventCode::ValueChange;
+        self.queue.raise(code, "")
+    }
+
+    /// Whether the ACS waits for what there is to tell: a first contact, or the end of what
+    /// it has asked for.
+    pub fn is_awaited(&self) -> bool {
+        let awaited = |e: &Event| e.code == EventCode::Bootstrap || e.code.rule().multiple;
+        self.queue.pending().any(awaited)
+    }
+
+    /// What is pending now waits for the end of a wait and asks for no session by itself.
+    pub fn hold_back(&mut self) {
+        self.queue.hold_back();
     }
 
     /// Whether an event waits that a session would deliver.

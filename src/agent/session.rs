@@ -309,7 +309,7 @@ fn client(world: &World, settings: &Settings, device: Option<&str>) -> Result<Cl
     let url = Url::parse(&settings.acs.url).map_err(|e| format!("acs.url: {e}"))?;
     let limits = &world.setup.config.limits;
     let mut config = ClientConfig::new(url);
-    config.username = inform::username(&settings.acs.username, &world.identity);
+    config.username = inform::username(&settings.acs.username, &world.identity());
     config.password = settings.acs.password.reveal().to_owned();
     config.allow_basic = settings.acs.allow_basic;
     config.require_tls = settings.acs.require_tls;

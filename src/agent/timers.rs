@@ -1,4 +1,4 @@
-//! The dispatcher's timers: periodic Inform, heartbeat, sleep, retry, the settings file, the clock.
+//! The dispatcher's timers: periodic Inform, heartbeat, sleep, the settings file, the clock.
 //!
 //! Times come in as arguments where they are wall-clock times; waits that must not jump
 //! with the clock are kept as `Instant`s.
@@ -25,7 +25,6 @@ const PATH_KEPT: Duration = Duration::from_secs(1);
 pub struct Timers {
     periodic: Ticks,
     heartbeat: Ticks,
-    retry: Option<Instant>,
     started: Instant,
     /// When that was, as time since boot.
     started_after_boot: Duration,
@@ -47,7 +46,6 @@ impl Timers {
             periodic: Ticks::new(phase),
             // Another phase than that of the periodic Inform.
             heartbeat: Ticks::new(phase.rotate_left(16)),
-            retry: None,
             started: Instant::now(),
             started_after_boot: clock::since_boot(),
             sleep: Sleep::default(),
@@ -123,27 +121,9 @@ impl Timers {
         self.heartbeat.next()
     }
 
-    /// A failed session is tried again after this wait.
-    pub fn retry_in(&mut self, wait: Duration) {
-        self.retry = Some(Instant::now() + wait);
-    }
-
-    pub fn clear_retry(&mut self) {
-        self.retry = None;
-    }
-
-    pub fn retry_waits(&self) -> bool {
-        self.retry.is_some()
-    }
-
-    pub fn retry_due(&self) -> bool {
-        self.retry.is_some_and(|at| Instant::now() >= at)
-    }
-
-    /// When the retry is due, Unix seconds, given that it is `now`.
-    pub fn retry_at(&self, now: i64) -> Option<i64> {
-        let wait = self.retry?.saturating_duration_since(Instant::now());
-        Some(now.saturating_add(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX)))
+    /// The time since the start, which no setting of the clock moves.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// Whether the settings file is another one than at the last call.
@@ -184,17 +164,12 @@ impl Timers {
     }
 
     /// How long until the next of these timers, given the wall clock in milliseconds.
-    /// `retries`: whether a retry that is due would be made; one that is held back must
-    /// not keep the loop awake.
-    pub fn next_in(&self, now: i64, retries: bool) -> Duration {
+    pub fn next_in(&self, now: i64) -> Duration {
         let mut wait = PLACE_INTERVAL.saturating_sub(self.place.elapsed());
         let ticks = [&self.periodic, &self.heartbeat];
         for at in ticks.into_iter().filter_map(Ticks::next) {
             let millis = u64::try_from(at.saturating_sub(now)).unwrap_or(0);
             wait = wait.min(Duration::from_millis(millis));
-        }
-        if let (true, Some(at)) = (retries, self.retry) {
-            wait = wait.min(at.saturating_duration_since(Instant::now()));
         }
         wait
     }
@@ -294,22 +269,5 @@ mod tests {
         assert!((3_590_000..=3_600_000).contains(&step), "{step}");
         assert_eq!(timers.clock_step(start + 3_600_000), None);
         assert!(timers.clock_step(start).is_some_and(|back| back < 0));
-    }
-
-    #[test]
-    fn a_retry_is_due_when_its_wait_is_over_and_not_after_it_was_dropped() {
-        let mut timers = Timers::new(&Settings::default(), 0);
-        assert!(!timers.retry_waits() && !timers.retry_due());
-        timers.retry_in(Duration::from_secs(100));
-        assert!(timers.retry_waits() && !timers.retry_due());
-        let at = timers.retry_at(1_000).expect("a time");
-        assert!((1_098..=1_100).contains(&at), "{at}");
-        timers.retry_in(Duration::ZERO);
-        assert!(timers.retry_due());
-        let now = clock::unix_millis();
-        assert_eq!(timers.next_in(now, true), Duration::ZERO);
-        assert!(timers.next_in(now, false) > Duration::from_secs(1));
-        timers.clear_retry();
-        assert!(!timers.retry_waits() && !timers.retry_due());
     }
 }

@@ -45,8 +45,10 @@ pub struct World {
     pub state: StateDir,
     pub run_dir: RunDir,
     pub platform: Platform,
-    pub identity: Identity,
+    identity: Mutex<Arc<Identity>>,
     pub runtime: Runtime,
+    /// How much is logged unless `cpe.log_level` says otherwise.
+    pub log_level: log::LevelFilter,
     model: Mutex<Model>,
     pub owed: Mutex<Owed>,
     watch: Mutex<Watch>,
@@ -126,8 +128,9 @@ impl World {
         let model = setup.model(&state, &reloads, &runtime)?;
         let world = World {
             platform: setup.platform(),
-            identity,
+            identity: Mutex::new(Arc::new(identity)),
             runtime,
+            log_level: log::max_level(),
             model: Mutex::new(model),
             owed: Mutex::new(Owed::load(&state)),
             watch: Mutex::new(Watch::load(&state, &run_dir)),
@@ -201,6 +204,18 @@ impl World {
     /// The settings in force.
     pub fn settings(&self) -> Arc<Settings> {
         lock(&self.settings).settings.clone()
+    }
+
+    /// Who this device is.
+    pub fn identity(&self) -> Arc<Identity> {
+        lock(&self.identity).clone()
+    }
+
+    /// Section `device` of the settings has changed: reads the identity anew.
+    pub fn look_at_identity(&self) {
+        let identity = Identity::find(&self.setup.root, &self.state);
+        super::inform::publish(&identity, &self.runtime);
+        *lock(&self.identity) = Arc::new(identity);
     }
 
     /// What is wrong with `/etc/config/cwmp`, if anything.

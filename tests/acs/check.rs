@@ -405,7 +405,8 @@ fn inform(m: &CpeMessage, rpc: Xml, must: &mut impl FnMut(bool, String)) {
         "SerialNumber".into(),
     );
     must(
-        (1..=64).contains(&i.events.len()),
+        // None: a retry whose events must not be told again, or were delivered already.
+        i.events.len() <= 64 && (i.retry_count > 0 || !i.events.is_empty()),
         format!("{} events", i.events.len()),
     );
     for (at, event) in i.events.iter().enumerate() {

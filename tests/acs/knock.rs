@@ -153,6 +153,21 @@ fn authorization(
     text
 }
 
+/// The Authorization value in answer to a 401 as it came off the wire.
+pub fn authorization_for(reply: &str, target: &str, username: &str, password: &str) -> String {
+    let head = reply.split("\r\n\r\n").next().unwrap_or_default();
+    let octets = format!("{head}\r\n\r\n");
+    let (status, headers) = reply_head(octets.as_bytes()).unwrap_or_default();
+    let reply = KnockReply {
+        status,
+        headers,
+        body: Vec::new(),
+        took: Duration::ZERO,
+    };
+    let fields = challenge(&reply, &mut Vec::new()).unwrap_or_default();
+    authorization(&fields, target, username, password)
+}
+
 /// The last challenge's fields, with remarks on what a picky ACS dislikes.
 fn challenge(reply: &KnockReply, remarks: &mut Vec<String>) -> Option<Vec<(String, String)>> {
     if reply.status != 401 {

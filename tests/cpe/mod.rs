@@ -40,8 +40,18 @@ impl Cpe {
         cpe
     }
 
-    /// Writes agent.toml: the marks above, and `more`.
+    /// Writes agent.toml: the marks above, `more`, and no wait before a first contact unless
+    /// `more` has one.
     pub fn agent_toml(&self, more: &str) {
+        const AT_ONCE: &str = "[limits]\nfirst_contact_spread = 0";
+        let more = match (
+            more.contains("first_contact_spread"),
+            more.contains("[limits]"),
+        ) {
+            (true, _) => more.to_owned(),
+            (false, true) => more.replace("[limits]", AT_ONCE),
+            (false, false) => format!("{more}\n{AT_ONCE}"),
+        };
         let bin = |name: &str| {
             self.router
                 .path(&format!("/bin/{name}"))
@@ -79,6 +89,11 @@ impl Cpe {
     /// ConnectionRequestURL is another one after each start, and 4 VALUE CHANGE is told.
     pub fn without_listener(&self) {
         self.edit("cpe", "http_connection_request", "0");
+    }
+
+    /// No periodic Inform, which would come at any moment.
+    pub fn without_ticks(&self) {
+        self.option("periodic_inform_enable", "0");
     }
 
     /// Sets an option of a section of /etc/config/cwmp by hand.
@@ -176,11 +191,44 @@ impl Cpe {
 
     /// Ends the daemon as a power cut would end it (what was written stays).
     pub fn kill(&mut self) {
+        self.crash();
+        // What a power cut takes with it: run_dir is in memory.
+        let _ = std::fs::remove_file(self.router.path("/var/run/cwmp-agent/retry"));
+    }
+
+    /// Ends the daemon alone as a crash would end it.
+    pub fn crash(&mut self) {
         let mut child = self.daemon.take().expect("a running daemon");
         child.kill().expect("SIGKILL");
         child.wait().expect("its end");
-        // What a power cut takes with it: run_dir is in memory.
+        // By which `start` sees that the next one is there.
         let _ = std::fs::remove_file(self.router.path("/var/run/cwmp-agent/control.sock"));
+    }
+
+    /// The daemon's process.
+    pub fn pid(&self) -> u32 {
+        self.daemon.as_ref().expect("a running daemon").id()
+    }
+
+    /// What `status --json` tells.
+    pub fn status(&self) -> serde_json::Value {
+        serde_json::from_str(&self.ok(&["status", "--json"])).expect("JSON")
+    }
+
+    /// Waits until `status` is as wanted.
+    pub fn wait_status(&self, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let told = self.status();
+            if wanted(&told) {
+                return told;
+            }
+            assert!(
+                Instant::now() < until,
+                "status never became as wanted: {told:#}"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Another boot of the same box: a new boot_id, an empty run_dir.

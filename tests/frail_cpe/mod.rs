@@ -84,7 +84,7 @@ impl Cpe {
         cpe.marks
             .file("model/small.toml", include_str!("model.toml"));
         let toml = format!(
-            "data_model = [{:?}]\n[platform]\nreboot = {}]\nfactory_reset = {}]\napply_config = {}, \"{{package}}\"]\n",
+            "data_model = [{:?}]\n[limits]\nfirst_contact_spread = 0\n[platform]\nreboot = {}]\nfactory_reset = {}]\napply_config = {}, \"{{package}}\"]\n",
             cpe.marks.path("model"),
             mark("rebooted", "reboot"),
             mark("reset", "reset"),

@@ -4,6 +4,7 @@
 use super::{Daemon, Message};
 use crate::agent::control::server::Asked;
 use crate::agent::control::{Answer, Question};
+use crate::agent::retry::Kind;
 use crate::agent::session::shown_url;
 use crate::agent::status::{self, NextSession, Retry, Status};
 use crate::agent::world::World;
@@ -97,12 +98,20 @@ impl Daemon {
         }
         match event_names::parse(event.unwrap_or("6 CONNECTION REQUEST")) {
             Ok(code) => {
-                self.world.owed().raise_by_hand(code);
-                self.due = true;
+                let new = self.world.owed().raise_by_hand(code);
+                // What was pending before a session began goes with that session.
+                if !new && self.busy.is_none() {
+                    self.retry.ask();
+                }
                 Answer::Done
             }
             Err(what) => Answer::Failed(what),
         }
+    }
+
+    /// A session was asked for and has not begun.
+    fn is_wanted(&self) -> bool {
+        self.retry.is_asked() || self.world.owed().wants_session()
     }
 
     fn status(&self) -> Status {
@@ -118,13 +127,20 @@ impl Daemon {
             .unwrap_or_default();
         status.acs_url = shown_url(&self.world.settings().acs.url);
         let now = clock::unix_seconds();
+        let waits = self.retry.waits_for();
+        let wait_over = self
+            .wait_left()
+            .map(|left| now.saturating_add(i64::try_from(left.as_secs()).unwrap_or(i64::MAX)));
         status.retry = Retry {
             count: status.retry.count,
-            at: self.timers.retry_at(now),
+            at: (waits == Some(Kind::Retry)).then_some(wait_over).flatten(),
         };
         let next_schedule = self.world.owed().next_schedule();
         status.next_session = [
-            status.retry.at.map(|at| (at, "retry")),
+            wait_over.map(|at| match waits {
+                Some(Kind::FirstContact) => (at, "first contact"),
+                _ => (at, "retry"),
+            }),
             self.timers
                 .periodic_at()
                 .map(|at| (at / 1000, "2 PERIODIC")),
@@ -132,22 +148,23 @@ impl Daemon {
                 .heartbeat_at()
                 .map(|at| (at / 1000, "14 HEARTBEAT")),
             next_schedule.map(|at| (at, "3 SCHEDULED")),
-            (self.due && self.may_have_sessions()).then_some((now, "now")),
+            self.is_wanted().then_some((now, "now")),
         ]
         .into_iter()
         .flatten()
+        .filter(|_| self.may_have_sessions())
         .min()
         .map(|(at, reason)| NextSession {
             at,
             reason: reason.to_owned(),
         });
-        let mut accepted = self.accepted_knocks;
-        if let Some(door) = &self.door {
-            let counters = door.listener_ref().counters();
-            accepted = accepted.saturating_add(counters.accepted);
-            status.refused_knocks = status::refused(&counters);
-        }
-        status.accepted_knocks = accepted;
+        let now = self
+            .door
+            .as_ref()
+            .map(|door| door.listener_ref().counters());
+        let counters = self.counted.and(now.unwrap_or_default());
+        status.refused_knocks = status::refused(&counters);
+        status.accepted_knocks = counters.accepted;
         status
     }
 }

@@ -327,6 +327,11 @@ impl EventQueue {
         fresh.any(|e| e.event.code != EventCode::Heartbeat)
     }
 
+    /// What is pending now asks for no session: a wait is before its first one.
+    pub fn hold_back(&mut self) {
+        self.entries.iter_mut().for_each(|e| e.fresh = false);
+    }
+
     /// Whether this code is pending.
     pub fn has(&self, code: &EventCode) -> bool {
         self.entries.iter().any(|e| e.event.code == *code)

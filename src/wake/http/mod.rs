@@ -147,6 +147,26 @@ impl Counters {
         ]
     }
 
+    /// These and those of another listener together.
+    pub fn and(mut self, other: Counters) -> Counters {
+        for (mine, theirs) in [
+            (&mut self.accepted, other.accepted),
+            (&mut self.challenged, other.challenged),
+            (&mut self.wrong_credentials, other.wrong_credentials),
+            (&mut self.stale, other.stale),
+            (&mut self.wrong_path, other.wrong_path),
+            (&mut self.wrong_method, other.wrong_method),
+            (&mut self.malformed, other.malformed),
+            (&mut self.too_large, other.too_large),
+            (&mut self.rate_limited, other.rate_limited),
+            (&mut self.timed_out, other.timed_out),
+            (&mut self.evicted, other.evicted),
+        ] {
+            *mine = mine.saturating_add(theirs);
+        }
+        self
+    }
+
     fn count(&mut self, outcome: Outcome) {
         let counter = match outcome {
             Outcome::Accepted => &mut self.accepted,

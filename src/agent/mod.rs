@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod daemon;
+mod device;
 mod event_names;
 mod first_use;
 mod inform;

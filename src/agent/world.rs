@@ -9,6 +9,7 @@
 
 use super::clock;
 use super::control::client;
+use super::device::Devices;
 use super::owed::Owed;
 use super::settings::Settings;
 use super::setup::{Setup, SetupError, is_unwritable};
@@ -62,6 +63,8 @@ pub struct World {
     pub acting: Mutex<()>,
     /// What is changed on disk and not reloaded.
     reloads: Reloads,
+    /// The kernel devices of networks.
+    pub(super) devices: Devices,
     /// A boot whose events are not on disk yet.
     boot: Mutex<Option<Boot>>,
     _lock: StateLock,
@@ -140,6 +143,7 @@ impl World {
             tls: Arc::default(),
             acting: Mutex::new(()),
             reloads,
+            devices: Devices::default(),
             boot: Mutex::new(None),
             setup,
             state,

@@ -437,6 +437,7 @@ impl Daemon {
                     multiplier: u16::try_from(acs.retry_interval_multiplier).unwrap_or(u16::MAX),
                 };
                 let wait = policy.wait(self.failures, clock::random_u32());
+                let wait = wait.max(report.retry_after.unwrap_or_default());
                 log::info!("next attempt in {} s", wait.as_secs());
                 self.timers.retry_in(wait);
             }

@@ -101,10 +101,11 @@ impl Door {
             realm: "cwmp-agent".to_owned(),
             secret: clock::random(),
         };
-        Ok(Door {
-            listener: Listener::bind(config, now)?,
-            place,
-        })
+        let listener = Listener::bind(config, now)?;
+        if let Some(dscp) = settings.cpe.dscp {
+            listener.set_dscp(dscp);
+        }
+        Ok(Door { listener, place })
     }
 
     /// Whether the listener stands where it should.
@@ -112,10 +113,11 @@ impl Door {
         self.place == *place
     }
 
-    /// New credentials or path without closing the door.
+    /// New credentials, path or DSCP without closing the door.
     pub fn configure(&mut self, world: &World, settings: &Settings) {
         self.listener
             .configure(&path(world, settings), credentials(settings));
+        self.listener.set_dscp(settings.cpe.dscp.unwrap_or(0));
     }
 
     /// The URL that knocks go to; empty while the box has no address.

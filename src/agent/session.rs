@@ -5,6 +5,7 @@ use super::answer::{self, Afterwards, METHODS};
 use super::status::LastSession;
 use super::world::World;
 use super::{clock, first_use, inform, watch};
+use crate::agent::config::Limits as ConfigLimits;
 use crate::agent::settings::Settings;
 use crate::cwmp::message::{Event, Inform};
 use crate::cwmp::session::{Answer, Options, Outcome, Post, PostKind, Session, Step};
@@ -12,9 +13,15 @@ use crate::cwmp::soap::Limits;
 use crate::cwmp::version::CwmpVersion;
 use crate::net::http::{Client, ClientConfig, SoapAction, Timeouts};
 use crate::net::url::Url;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// The last good time is written again at most this often, seconds: flash wears out.
 const CLOCK_STEP: i64 = 86_400;
+
+/// The longest wait that an ACS's `Retry-After` may ask for: an ACS in trouble must not lock
+/// its routers out for a day.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// How a session went.
 #[derive(Debug)]
@@ -26,6 +33,9 @@ pub struct Report {
     pub events: Vec<String>,
     /// `Err`: why it failed.
     pub result: Result<(), String>,
+    /// A failed session is not to be tried again before this is over: the ACS has asked for it
+    /// (`Retry-After`). At most [`MAX_RETRY_AFTER`].
+    pub retry_after: Option<Duration>,
     /// What its answers left to be done.
     pub afterwards: Afterwards,
 }
@@ -50,6 +60,11 @@ pub trait Wire {
 
     /// Whether the other side has proved who it is.
     fn is_trusted(&self) -> bool;
+
+    /// How long the latest reply asks us to stay away (`Retry-After`).
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
 }
 
 impl Wire for Client {
@@ -62,6 +77,10 @@ impl Wire for Client {
 
     fn is_trusted(&self) -> bool {
         self.url().is_https()
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        Client::retry_after(self)
     }
 }
 
@@ -97,8 +116,9 @@ pub fn run_over<W: Wire>(
         codes.join(", ")
     );
     let mut afterwards = Afterwards::default();
+    let mut retry_after = None;
     let result = open(&settings).and_then(|mut wire| {
-        exchange(
+        let result = exchange(
             world,
             &settings,
             &mut wire,
@@ -106,7 +126,11 @@ pub fn run_over<W: Wire>(
             events,
             &changed,
             &mut afterwards,
-        )
+        );
+        if result.is_err() {
+            retry_after = wire.retry_after().map(|wait| wait.min(MAX_RETRY_AFTER));
+        }
+        result
     });
     world.set_aborter(None);
     let mut owed = world.owed();
@@ -130,6 +154,7 @@ pub fn run_over<W: Wire>(
         ended: clock::unix_seconds(),
         events: codes,
         result,
+        retry_after,
         afterwards,
     })
 }
@@ -151,7 +176,7 @@ fn exchange(
     let limit = world.setup.config.limits.response as usize;
     let options = Options {
         version,
-        session_timeout: None,
+        session_timeout: Some(session_timeout(&world.setup.config.limits)),
         methods: METHODS.to_vec(),
         limits: Limits {
             bytes: limit,
@@ -257,6 +282,13 @@ fn soap_action(kind: &PostKind) -> SoapAction {
     }
 }
 
+/// What the ACS is asked to wait for each of our POSTs, seconds (`SessionTimeout`, TR-069
+/// 3.5): all sources may take their time, and the POST may need a new connection.
+fn session_timeout(limits: &ConfigLimits) -> u32 {
+    let longest = limits.request_deadline.saturating_add(limits.connect_wait);
+    u32::try_from(longest.as_secs().max(1)).unwrap_or(u32::MAX)
+}
+
 /// The highest version offered (`acs.cwmp_version`).
 fn version(settings: &Settings) -> CwmpVersion {
     match settings.acs.cwmp_version {
@@ -300,7 +332,10 @@ fn client(world: &World, settings: &Settings, device: Option<&str>) -> Result<Cl
     config.max_response = limits.response as usize;
     config.user_agent = concat!("cwmp-agent/", env!("CARGO_PKG_VERSION")).to_owned();
     config.device = device.map(str::to_owned);
-    config.tls = Some(world.tls(settings)?);
+    config.dscp = settings.cpe.dscp;
+    let floor = world.clock_floor();
+    config.clock = Arc::new(move || clock::unix_seconds().max(floor));
+    config.tls = Some(world.tls(settings, floor)?);
     Client::new(config).map_err(|e| e.to_string())
 }
 

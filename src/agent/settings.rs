@@ -89,6 +89,8 @@ pub struct Cpe {
     pub password: Secret,
     pub http_connection_request: bool,
     pub log_level: Option<log::LevelFilter>,
+    /// DSCP of the packets to the ACS and of the listener, 0–63; absent: the kernel's.
+    pub dscp: Option<u8>,
 }
 
 /// `config device 'device'`: overrides of the derived identity; empty ones are derived.
@@ -136,6 +138,7 @@ impl Default for Settings {
                 password: Secret::default(),
                 http_connection_request: true,
                 log_level: None,
+                dscp: None,
             },
             device: Device::default(),
         }
@@ -149,7 +152,6 @@ const KNOWN_WITHOUT_EFFECT: &[&str] = &[
     "compression",
     "instance_mode",
     "auto_create",
-    "dscp",
     "provisioning_code",
     "upgrades_managed",
     "config_version",
@@ -328,6 +330,12 @@ impl Cpe {
                     let level = log_level(&v).ok_or("error, warning, info, debug, or 0 to 7");
                     put(&mut self.log_level, option, level.map(Some), warnings);
                 }
+                "dscp" if v.is_empty() => self.dscp = None,
+                "dscp" => {
+                    let dscp = v.parse().ok().filter(|n| *n <= 63);
+                    let dscp = dscp.ok_or("a number from 0 to 63");
+                    put(&mut self.dscp, option, dscp.map(Some), warnings);
+                }
                 _ => unknown("cpe", option, warnings),
             }
         }
@@ -383,7 +391,7 @@ mod tests {
         let (settings, warnings) = read(
             "config acs 'acs'\n\toption url 'https://acs.example/'\n\toption periodic_inform_interval '0'\n\
              \toption retry_min_wait_interval '7'\n\toption allow_basic 'never'\n\toption cwmp_version '1.2'\n\
-             config cpe 'cpe'\n\toption port '0'\n\toption path '/a/b'\n\toption log_level '7'\n",
+             config cpe 'cpe'\n\toption port '0'\n\toption path '/a/b'\n\toption log_level '7'\n\toption dscp '46'\n",
         );
         assert_eq!(settings.acs.url, "https://acs.example/");
         assert_eq!(settings.acs.periodic_inform_interval, 86_400);
@@ -393,8 +401,18 @@ mod tests {
         assert_eq!(settings.cpe.port, 0);
         assert_eq!(settings.cpe.path, "a/b");
         assert_eq!(settings.cpe.log_level, Some(log::LevelFilter::Debug));
+        assert_eq!(settings.cpe.dscp, Some(46));
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].contains("periodic_inform_interval"));
+    }
+
+    #[test]
+    fn a_dscp_past_six_bits_is_warned_about() {
+        for text in ["64", "-1", "EF"] {
+            let (settings, warnings) = read(&format!("config cpe cpe\n\toption dscp '{text}'\n"));
+            assert_eq!(settings.cpe.dscp, None);
+            assert!(warnings[0].contains("0 to 63"), "{warnings:?}");
+        }
     }
 
     #[test]

@@ -225,11 +225,10 @@ impl World {
     }
 
     /// TLS with the roots and the client certificate of the settings; set up when it is
-    /// first needed, and again when one of its files has changed.
-    pub fn tls(&self, settings: &Settings) -> Result<TlsWhenNeeded, String> {
+    /// first needed, and again when one of its files has changed. `floor`: see
+    /// [`clock_floor`](Self::clock_floor).
+    pub fn tls(&self, settings: &Settings, floor: i64) -> Result<TlsWhenNeeded, String> {
         let files = tls_files(&self.setup, settings)?;
-        let kept: i64 = self.state.load(CLOCK_FILE).unwrap_or(0);
-        let floor = kept.max(clock::FLOOR);
         let cache = self.tls.clone();
         Ok(Arc::new(move || {
             let stamps: Vec<Stamp> = [
@@ -255,6 +254,13 @@ impl World {
             *cache = Some((files.clone(), stamps, tls.clone()));
             Ok(tls)
         }))
+    }
+
+    /// No earlier than this is it now: the last good time kept on disk, else the build time,
+    /// Unix seconds.
+    pub fn clock_floor(&self) -> i64 {
+        let kept: i64 = self.state.load(CLOCK_FILE).unwrap_or(0);
+        kept.max(clock::FLOOR)
     }
 
     /// The CWMP version to offer the ACS at `url`, at most `highest`.

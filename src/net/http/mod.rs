@@ -30,7 +30,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ureq::config::AutoHeaderValue;
 use ureq::http::{HeaderMap, Response};
 
-use crate::net::cookies::{Jar, Moment};
+use crate::net::cookies::{Jar, Moment, parse_date};
 use crate::net::socket::Route;
 use crate::net::tls::{Clock, TlsConfig, TlsWhenNeeded};
 use crate::net::url::Url;
@@ -198,6 +198,8 @@ pub struct Client {
     jar: Jar,
     authorizer: Authorizer,
     start: Instant,
+    /// `Retry-After` of the latest reply.
+    retry_after: Option<Duration>,
 }
 
 impl fmt::Debug for Client {
@@ -266,6 +268,7 @@ impl Client {
                 config.allow_basic,
             ),
             start: Instant::now(),
+            retry_after: None,
             config,
         })
     }
@@ -275,6 +278,7 @@ impl Client {
     /// # Errors
     /// [`HttpError`]; the session has failed then. A status that is no success is no error.
     pub fn post(&mut self, body: &[u8], kind: SoapAction) -> Result<Reply, HttpError> {
+        self.retry_after = None;
         let mut redirects = 0;
         let mut seen = vec![(self.url.clone(), self.jar.generation())];
         self.authorizer.begin_post();
@@ -312,6 +316,9 @@ impl Client {
                         self.authorizer.informed(&self.url, &info);
                     }
                     let content_type = texts(response.headers(), "content-type").pop();
+                    self.retry_after = texts(response.headers(), "retry-after")
+                        .pop()
+                        .and_then(|text| retry_after(&text, (self.config.clock)()));
                     let body = self.read_body(response)?;
                     return Ok(Reply {
                         status,
@@ -327,6 +334,12 @@ impl Client {
     /// the rest of this session only).
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// How long the latest reply asks us to stay away: its `Retry-After` (RFC 9110 section
+    /// 10.2.3), where it had one that can be read. Not bounded.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// Our own address on the latest connection (for `ConnectionRequestURL`).
@@ -515,6 +528,18 @@ fn check_tls(config: &ClientConfig, tls: &OnceLock<TlsConfig>, url: &Url) -> Res
     Ok(())
 }
 
+/// Reads a `Retry-After`: seconds, or a date, which is held against the clock. A date that is
+/// past is no wait.
+fn retry_after(text: &str, now: i64) -> Option<Duration> {
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // More digits than a number has are as good as for ever.
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    let wait = parse_date(text)?.saturating_sub(now);
+    Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
+}
+
 /// All values of a header; bytes that are no UTF-8 are replaced.
 fn texts(headers: &HeaderMap, name: &str) -> Vec<String> {
     headers
@@ -561,5 +586,23 @@ impl Aborter {
     pub fn abort(&self) {
         self.watch.aborted.store(true, Ordering::Relaxed);
         self.agent.clone().shutdown();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let secs = |text: &str| retry_after(text, 784_111_700).map(|d| d.as_secs());
+        assert_eq!(secs("120"), Some(120));
+        assert_eq!(secs(" 0 "), Some(0));
+        assert_eq!(secs("99999999999999999999999"), Some(u64::MAX));
+        assert_eq!(secs("Sun, 06 Nov 1994 08:49:37 GMT"), Some(77));
+        assert_eq!(secs("Sun, 06 Nov 1990 08:49:37 GMT"), Some(0));
+        for text in ["", "soon", "-5", "1.5"] {
+            assert_eq!(secs(text), None, "{text}");
+        }
     }
 }

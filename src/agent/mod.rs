@@ -23,6 +23,7 @@ mod knock;
 pub mod offline;
 mod operate;
 pub mod owed;
+pub mod peer;
 pub mod recover;
 pub mod session;
 pub mod settings;

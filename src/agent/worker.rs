@@ -144,5 +144,6 @@ fn forget(world: &World) {
         log::warn!("the kept settings cannot be wiped: {e}");
     }
     watch::forget(world);
+    world.peers().forget();
     world.owed().reset_done();
 }

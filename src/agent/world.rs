@@ -11,10 +11,10 @@ use super::clock;
 use super::control::client;
 use super::device::Devices;
 use super::owed::Owed;
+use super::peer::Peers;
 use super::settings::Settings;
 use super::setup::{Setup, SetupError, is_unwritable};
 use super::watch::Watch;
-use crate::cwmp::version::CwmpVersion;
 use crate::model::Model;
 use crate::model::source::Trouble;
 use crate::net::http::Aborter;
@@ -53,8 +53,8 @@ pub struct World {
     pub keeping: Mutex<()>,
     settings: Mutex<Current>,
     aborter: Mutex<Option<Aborter>>,
-    /// What the ACS at this URL is offered since it refused a newer version (fault 8006).
-    offer: Mutex<Option<(String, CwmpVersion)>>,
+    /// What is known of the ACS.
+    peers: Mutex<Peers>,
     stopping: AtomicBool,
     /// TLS as the files were when it was set up, so that roots are read once and TLS
     /// sessions can be resumed.
@@ -124,6 +124,7 @@ impl World {
         super::inform::publish(&identity, &runtime);
         super::first_use::load(&state, &runtime);
         let model = setup.model(&state, &reloads, &runtime)?;
+        let peers = Peers::load(&state, &identity.software_version);
         let world = World {
             platform: setup.platform(),
             identity,
@@ -138,7 +139,7 @@ impl World {
                 warned: Vec::new(),
             }),
             aborter: Mutex::new(None),
-            offer: Mutex::new(None),
+            peers: Mutex::new(peers),
             stopping: AtomicBool::new(false),
             tls: Arc::default(),
             acting: Mutex::new(()),
@@ -186,6 +187,11 @@ impl World {
     /// What is owed, for one change.
     pub fn owed(&self) -> MutexGuard<'_, Owed> {
         lock(&self.owed)
+    }
+
+    /// What is known of the ACS, for one look or change.
+    pub fn peers(&self) -> MutexGuard<'_, Peers> {
+        lock(&self.peers)
     }
 
     /// What is watched, for one change.
@@ -261,21 +267,6 @@ impl World {
     pub fn clock_floor(&self) -> i64 {
         let kept: i64 = self.state.load(CLOCK_FILE).unwrap_or(0);
         kept.max(clock::FLOOR)
-    }
-
-    /// The CWMP version to offer the ACS at `url`, at most `highest`.
-    pub fn offered(&self, url: &str, highest: CwmpVersion) -> CwmpVersion {
-        match lock(&self.offer).as_ref() {
-            Some((at, older)) if at == url => highest.min(*older),
-            _ => highest,
-        }
-    }
-
-    /// The ACS at `url` cannot speak `refused`: the next session offers an older one, and
-    /// after the oldest begins anew.
-    pub fn offer_older(&self, url: &str, refused: CwmpVersion) {
-        let older = refused.older_namespace();
-        *lock(&self.offer) = older.map(|v| (url.to_owned(), v));
     }
 
     /// Makes a running POST end soon when the agent has to stop.

@@ -1,0 +1,329 @@
+//! What an ACS may ask of the agent's manners, and what it may be unable to: an old CWMP
+//! version, no optional methods, a wait before the next attempt.
+
+mod acs;
+mod cpe;
+
+use acs::*;
+use cpe::{Cpe, PATIENCE};
+use cwmp_agent::store::state::StateDir;
+
+/// `run --once` that must end with this exit status; what it logged.
+fn once(cpe: &Cpe, status: i32) -> String {
+    let out = cpe.cli(&["run", "--once", "-v"]);
+    let log = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(status), "{log}");
+    log
+}
+
+fn start(config: AcsConfig) -> Acs {
+    Acs::start(config).expect("an ACS")
+}
+
+/// The minor versions of all Informs, in order.
+fn offers(acs: &Acs) -> Vec<Option<u8>> {
+    acs.record()
+        .sessions
+        .iter()
+        .map(|s| s.inform.minor)
+        .collect()
+}
+
+// ---- versions ------------------------------------------------------------------------
+
+/// An ACS that speaks only the oldest CWMP and refuses everything else like this.
+fn old_acs(refusal: Trouble) -> Acs {
+    start(AcsConfig::default().handler(move |_, message| {
+        if message.name == "Inform" && message.minor != Some(0) {
+            AcsReply::Trouble(refusal.clone())
+        } else {
+            AcsReply::Auto
+        }
+    }))
+}
+
+// T-SOP-023, T-SOP-022
+#[test]
+fn an_acs_that_knows_only_an_old_version_is_offered_it_at_once_and_from_then_on() {
+    for (what, refusal) in [
+        ("400", Trouble::status(400)),
+        ("8006", Trouble::Fault(8006)),
+        ("8000", Trouble::Fault(8000)),
+        ("8003", Trouble::Fault(8003)),
+    ] {
+        let acs = old_acs(refusal);
+        let cpe = Cpe::new(&acs.url());
+        once(&cpe, 0);
+        assert_eq!(offers(&acs), [Some(2), Some(0)], "{what}");
+        let record = acs.record();
+        let second = record.sessions[1]
+            .inform
+            .inform
+            .as_ref()
+            .expect("an Inform");
+        assert_eq!(second.retry_count, 0, "{what}");
+        let codes: Vec<&str> = second.events.iter().map(|e| e.code.as_str()).collect();
+        assert_eq!(codes, ["0 BOOTSTRAP", "1 BOOT"], "{what}");
+        assert!(
+            !record.sessions[1]
+                .inform
+                .raw
+                .contains("SupportedCWMPVersions")
+        );
+        assert_eq!(record.connections, 1, "{what}: on the same connection");
+        // Another run of the agent knows it.
+        once(&cpe, 0);
+        assert_eq!(offers(&acs), [Some(2), Some(0), Some(0)], "{what}");
+        // Another ACS is offered everything, and this one, too, by another firmware.
+        let other = start(AcsConfig::default());
+        cpe.option("url", &other.url());
+        once(&cpe, 0);
+        assert_eq!(offers(&other), [Some(2)], "{what}");
+        cpe.option("url", &acs.url());
+        cpe.edit("device", "software_version", "99.1");
+        once(&cpe, 0);
+        assert_eq!(offers(&acs)[3..], [Some(2), Some(0)], "{what}");
+        other.finish().unwrap();
+        acs.finish().unwrap();
+    }
+}
+
+// T-SOP-023
+#[test]
+fn the_namespace_of_a_refusal_tells_what_to_offer() {
+    let style = SoapStyle {
+        minor: 1,
+        ..SoapStyle::default()
+    };
+    let refuse = Rule::once(When::Message("Inform"), Trouble::Fault(8006));
+    let acs = start(AcsConfig::default().style(style).rule(refuse));
+    let cpe = Cpe::new(&acs.url());
+    once(&cpe, 0);
+    assert_eq!(offers(&acs), [Some(2), Some(1)]);
+    acs.finish().unwrap();
+}
+
+#[test]
+fn an_acs_that_refuses_every_version_is_a_failed_session_and_offered_all_again() {
+    let refuse = Rule::times(4, When::Message("Inform"), Trouble::Fault(8006));
+    let acs = start(AcsConfig::default().rule(refuse));
+    let cpe = Cpe::new(&acs.url());
+    once(&cpe, 3);
+    once(&cpe, 3);
+    once(&cpe, 0);
+    assert_eq!(offers(&acs), [Some(2), Some(0), Some(2), Some(0), Some(2)]);
+    let last = acs.record().sessions[4]
+        .inform
+        .inform
+        .clone()
+        .expect("an Inform");
+    assert_eq!(last.retry_count, 2, "a fallback is no retry");
+    acs.finish().unwrap();
+}
+
+// T-SES-030, T-FLW-006
+#[test]
+fn a_refusal_by_an_acs_that_has_taken_the_version_before_has_another_reason() {
+    for (what, refusal) in [
+        ("400", Trouble::already_in_session()),
+        ("8003", Trouble::Fault(8003)),
+    ] {
+        let refuse = Rule::once(
+            When::In {
+                session: 2,
+                post: 1,
+            },
+            refusal,
+        );
+        let acs = start(AcsConfig::default().rule(refuse));
+        let cpe = Cpe::new(&acs.url());
+        once(&cpe, 0);
+        cpe.new_boot();
+        once(&cpe, 3);
+        once(&cpe, 0);
+        assert_eq!(offers(&acs), [Some(2); 3], "{what}");
+        // T-FLW-006: the events of the refused Inform come again.
+        let last = acs.record().sessions[2]
+            .inform
+            .inform
+            .clone()
+            .expect("an Inform");
+        assert_eq!(last.retry_count, 1, "{what}");
+        assert!(last.events.iter().any(|e| e.code == "1 BOOT"), "{what}");
+        acs.finish().unwrap();
+    }
+}
+
+// T-SOP-019, T-SOP-020
+#[test]
+fn the_inform_tells_the_versions_and_how_long_to_wait() {
+    let acs = start(AcsConfig::default());
+    let cpe = Cpe::new(&acs.url());
+    cpe.agent_toml("[limits]\nrequest_deadline = \"7 s\"\nconnect_wait = \"11 s\"\n");
+    once(&cpe, 0);
+    cpe.edit("acs", "cwmp_version", "1.2");
+    once(&cpe, 0);
+    let record = acs.record();
+    let header = |n: usize, name: &str| {
+        let raw = &record.sessions[n].inform.raw;
+        let (_, after) = raw.split_once(&format!("<cwmp:{name} "))?;
+        let (tag, rest) = after.split_once('>')?;
+        let (value, _) = rest.split_once('<')?;
+        Some((tag.to_owned(), value.to_owned()))
+    };
+    let (tag, value) = header(0, "SupportedCWMPVersions").expect("a list");
+    assert_eq!(value, "1.0,1.1,1.2,1.3,1.4");
+    assert!(tag.contains("mustUnderstand=\"0\""), "{tag}");
+    let (tag, value) = header(0, "SessionTimeout").expect("a time");
+    assert_eq!(value, "18");
+    assert!(tag.contains("mustUnderstand=\"0\""), "{tag}");
+    assert_eq!(header(1, "SessionTimeout"), None, "1.2 does not have it");
+    acs.finish().unwrap();
+}
+
+// ---- methods -------------------------------------------------------------------------
+
+/// How often GetRPCMethods came in each session.
+fn asked(acs: &Acs) -> Vec<usize> {
+    acs.record()
+        .sessions
+        .iter()
+        .map(|s| s.messages_named("GetRPCMethods").len())
+        .collect()
+}
+
+// T-FLW-002
+#[test]
+fn the_methods_of_an_acs_are_asked_for_once_and_by_a_new_firmware_again() {
+    let acs = start(AcsConfig::default());
+    let cpe = Cpe::new(&acs.url());
+    once(&cpe, 0);
+    let record = acs.record();
+    let names: Vec<&str> = record.sessions[0]
+        .messages
+        .iter()
+        .map(|m| m.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["Inform", "GetRPCMethods", ""],
+        "before the empty POST"
+    );
+    once(&cpe, 0);
+    cpe.edit("device", "software_version", "99.1");
+    once(&cpe, 0);
+    assert_eq!(asked(&acs), [1, 0, 1]);
+    let state = StateDir::open(&cpe.router.path("/etc/cwmp-agent/state")).expect("a folder");
+    let kept = state.load_bytes("acs").expect("what is known of the ACS");
+    let kept = String::from_utf8(kept).expect("text");
+    assert!(kept.contains("TransferComplete"), "{kept}");
+    acs.finish().unwrap();
+}
+
+// T-FLW-005
+#[test]
+fn the_question_is_repeated_while_the_acs_wants_it_so() {
+    let again = Rule::times(2, When::Message("GetRPCMethods"), Trouble::Fault(8005));
+    let acs = start(AcsConfig::default().rule(again));
+    let cpe = Cpe::new(&acs.url());
+    once(&cpe, 0);
+    assert_eq!(asked(&acs), [3]);
+    acs.finish().unwrap();
+}
+
+// T-FLW-010
+#[test]
+fn an_acs_that_does_not_know_the_question_is_not_asked_again() {
+    for trouble in [Trouble::Fault(8000), Trouble::MalformedFault] {
+        let name = trouble.name();
+        let refuse = Rule::once(When::Message("GetRPCMethods"), trouble);
+        let acs = start(AcsConfig::default().rule(refuse));
+        let cpe = Cpe::new(&acs.url());
+        once(&cpe, 0);
+        once(&cpe, 0);
+        assert_eq!(asked(&acs), [1, 0], "{name}");
+        acs.finish().unwrap();
+    }
+}
+
+// T-FLW-013
+#[test]
+fn an_acs_that_breaks_off_over_the_question_is_asked_three_times_and_left_in_peace() {
+    let broken = || Trouble::Status(HttpReply::status(500));
+    let refuse = Rule::times(9, When::Message("GetRPCMethods"), broken());
+    let acs = start(AcsConfig::default().rule(refuse));
+    let cpe = Cpe::new(&acs.url());
+    for _ in 0..3 {
+        once(&cpe, 3);
+    }
+    once(&cpe, 0);
+    assert_eq!(asked(&acs), [1, 1, 1, 0]);
+    // The InformResponse had come: the bootstrap is not told again.
+    let last = acs.record().sessions[3]
+        .inform
+        .inform
+        .clone()
+        .expect("an Inform");
+    assert!(
+        last.events.iter().all(|e| e.code != "0 BOOTSTRAP"),
+        "{:?}",
+        last.events
+    );
+    assert_eq!(last.retry_count, 3);
+    acs.finish().unwrap();
+}
+
+// T-SOP-007, T-SOP-008
+#[test]
+fn while_the_acs_holds_requests_the_question_waits() {
+    let acs = start(
+        AcsConfig::default().session(
+            Script::new()
+                .holding(true)
+                .then(get_values(&["Device.DeviceInfo.UpTime"]))
+                .step(Step::Hold(Some(false)))
+                .then(get_values(&["Device.DeviceInfo.UpTime"])),
+        ),
+    );
+    let cpe = Cpe::new(&acs.url());
+    once(&cpe, 0);
+    let session = acs.wait_session(1, PATIENCE).expect("a session");
+    let names: Vec<&str> = session.messages.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "Inform",
+            "",
+            "GetParameterValuesResponse",
+            "GetParameterValuesResponse",
+            "GetRPCMethods",
+            "",
+        ]
+    );
+    acs.finish().unwrap();
+}
+
+// ---- Retry-After ---------------------------------------------------------------------
+
+// T-SES-030
+#[test]
+fn a_busy_acs_is_left_alone_as_long_as_it_asks_but_not_for_ever() {
+    for (asked, waits) in [(1800, 1800), (1_000_000, 3600), (0, 1)] {
+        let busy = Rule::once(When::Message("Inform"), Trouble::busy(asked));
+        let acs = start(AcsConfig::default().rule(busy));
+        let mut cpe = Cpe::new(&acs.url());
+        cpe.edit("acs", "retry_min_wait_interval", "1");
+        cpe.edit("acs", "retry_interval_multiplier", "1000");
+        cpe.start();
+        let log = cpe.wait_text("/tmp/log", |t| t.contains("next attempt in"));
+        assert!(log.contains(&format!("next attempt in {waits} s")), "{log}");
+        if waits > 1 {
+            // An event need not wait.
+            cpe.ok(&["inform"]);
+        }
+        let session = acs.wait_session(2, PATIENCE).expect("a session");
+        assert!(session.complete(), "{:?}", session.end);
+        cpe.stop();
+        acs.finish().unwrap();
+    }
+}

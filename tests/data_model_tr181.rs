@@ -90,7 +90,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     (
         "Device.ManagementServer.HTTPCompression",
         "enum",
-        "messages are not compressed",
+        "LZW is not offered",
     ),
     (
         "Device.Time.Client.{i}.Port",

@@ -419,6 +419,11 @@ fn client(world: &World, settings: &Settings, device: Option<&str>) -> Result<Cl
     config.user_agent = concat!("cwmp-agent/", env!("CARGO_PKG_VERSION")).to_owned();
     config.device = device.map(str::to_owned);
     config.dscp = settings.cpe.dscp;
+    // An ACS that cannot read what it has asked for could never take it back: a retry goes
+    // out plain.
+    if world.owed().retry_count() == 0 {
+        config.coding = settings.acs.compression;
+    }
     let floor = world.clock_floor();
     config.clock = Arc::new(move || clock::unix_seconds().max(floor));
     config.tls = Some(world.tls(settings, floor)?);

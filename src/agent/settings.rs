@@ -5,7 +5,7 @@
 //! about once. This module turns a parsed UCI package into [`Settings`]; it never opens
 //! the file and never shows a secret.
 
-use crate::net::http::AllowBasic;
+use crate::net::http::{AllowBasic, Coding};
 use crate::uci::{Package, Section, Value};
 use std::fmt;
 
@@ -69,6 +69,8 @@ pub struct Acs {
     pub allow_basic: AllowBasic,
     /// The highest CWMP version offered: 0 to 4 for 1.0 to 1.4.
     pub cwmp_version: u8,
+    /// Device.ManagementServer.HTTPCompression; `None`: Disabled.
+    pub compression: Option<Coding>,
     /// Seconds between the end of a session and one for an active notification alone
     /// (Device.ManagementServer.DefaultActiveNotificationThrottle).
     pub notify_throttle: u32,
@@ -127,6 +129,7 @@ impl Default for Settings {
                 require_tls: false,
                 allow_basic: AllowBasic::Tls,
                 cwmp_version: 4,
+                compression: None,
                 notify_throttle: 0,
             },
             cpe: Cpe {
@@ -149,7 +152,6 @@ impl Default for Settings {
 /// nothing with; they are no typos.
 const KNOWN_WITHOUT_EFFECT: &[&str] = &[
     "dhcp_discovery",
-    "compression",
     "instance_mode",
     "auto_create",
     "provisioning_code",
@@ -282,6 +284,13 @@ impl Acs {
                         .ok_or("1.0, 1.1, 1.2, 1.3 or 1.4");
                     put(&mut self.cwmp_version, option, minor, warnings);
                 }
+                "compression" if v.is_empty() || v.eq_ignore_ascii_case("disabled") => {
+                    self.compression = None;
+                }
+                "compression" => {
+                    let coding = v.parse().map_err(|()| "GZIP, Deflate or Disabled");
+                    put(&mut self.compression, option, coding.map(Some), warnings);
+                }
                 "notify_throttle" => {
                     let n = number(&v, 0, u32::MAX, "seconds, 0 for none");
                     put(&mut self.notify_throttle, option, n, warnings);
@@ -412,6 +421,21 @@ mod tests {
             let (settings, warnings) = read(&format!("config cpe cpe\n\toption dscp '{text}'\n"));
             assert_eq!(settings.cpe.dscp, None);
             assert!(warnings[0].contains("0 to 63"), "{warnings:?}");
+        }
+    }
+
+    #[test]
+    fn the_compression_is_one_that_we_have_or_none() {
+        for (text, coding, warned) in [
+            ("GZIP", Some(Coding::Gzip), 0),
+            ("Deflate", Some(Coding::Deflate), 0),
+            ("Disabled", None, 0),
+            ("Compress", None, 1),
+        ] {
+            let (settings, warnings) =
+                read(&format!("config acs acs\n\toption compression {text}\n"));
+            assert_eq!(settings.acs.compression, coding, "{text}");
+            assert_eq!(warnings.len(), warned, "{text}");
         }
     }
 

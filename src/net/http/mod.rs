@@ -16,6 +16,7 @@
 //! no cookies, no proxy from the environment, no thread.
 
 mod authorize;
+mod coding;
 mod connect;
 mod error;
 
@@ -36,6 +37,7 @@ use crate::net::tls::{Clock, TlsConfig, TlsWhenNeeded};
 use crate::net::url::Url;
 
 use authorize::Authorizer;
+pub use coding::{Coding, CodingError};
 pub use error::{AuthError, ConnectError, HttpError, Phase, RedirectError, ResolveError, TlsError};
 
 /// Redirects followed in a row (TR-069 wants five).
@@ -126,6 +128,9 @@ pub struct ClientConfig {
     pub device: Option<String>,
     /// DSCP of the packets, 0–63.
     pub dscp: Option<u8>,
+    /// POSTs with a body go out in this coding, and the ACS is told that it may use both
+    /// (`ManagementServer.HTTPCompression`); what the ACS encodes is read in any case.
+    pub coding: Option<Coding>,
     /// The wall clock, for cookies with a date. Best one that never tells less than the
     /// floor of the TLS clock rule.
     pub clock: Clock,
@@ -147,6 +152,7 @@ impl ClientConfig {
             source: None,
             device: None,
             dscp: None,
+            coding: None,
             clock: Arc::new(system_time),
         }
     }
@@ -279,6 +285,14 @@ impl Client {
     /// [`HttpError`]; the session has failed then. A status that is no success is no error.
     pub fn post(&mut self, body: &[u8], kind: SoapAction) -> Result<Reply, HttpError> {
         self.retry_after = None;
+        let encoded;
+        let body = match self.config.coding {
+            Some(coding) if !body.is_empty() => {
+                encoded = coding.encode(body).map_err(HttpError::Io)?;
+                &encoded
+            }
+            _ => body,
+        };
         let mut redirects = 0;
         let mut seen = vec![(self.url.clone(), self.jar.generation())];
         self.authorizer.begin_post();
@@ -319,7 +333,10 @@ impl Client {
                     self.retry_after = texts(response.headers(), "retry-after")
                         .pop()
                         .and_then(|text| retry_after(&text, (self.config.clock)()));
+                    let coding = texts(response.headers(), "content-encoding").join(",");
                     let body = self.read_body(response)?;
+                    let body = coding::decode(&coding, body, self.config.max_response)
+                        .map_err(HttpError::Coding)?;
                     return Ok(Reply {
                         status,
                         body,
@@ -403,6 +420,12 @@ impl Client {
             request = request
                 .header_raw("Content-Type", b"text/xml; charset=\"utf-8\"")
                 .header_raw("SOAPAction", action);
+        }
+        if let Some(coding) = self.config.coding {
+            request = request.header_raw("Accept-Encoding", b"gzip, deflate");
+            if !body.is_empty() {
+                request = request.header_raw("Content-Encoding", coding.name().as_bytes());
+            }
         }
         if !self.config.user_agent.is_empty() {
             request = request.header_raw("User-Agent", self.config.user_agent.as_bytes());

@@ -303,6 +303,114 @@ fn while_the_acs_holds_requests_the_question_waits() {
     acs.finish().unwrap();
 }
 
+// ---- compression ---------------------------------------------------------------------
+
+fn compressing(replies_in: Option<&'static str>, takes: Takes) -> Behaviour {
+    Behaviour {
+        takes,
+        replies_in,
+        ..Behaviour::default()
+    }
+}
+
+// T-SES-031
+#[test]
+fn messages_are_compressed_from_the_session_after_the_one_that_wants_it() {
+    for (value, coding) in [("GZIP", "gzip"), ("Deflate", "deflate")] {
+        let set = set_values(
+            &[("Device.ManagementServer.HTTPCompression", "string", value)],
+            "k",
+        );
+        let digest = Auth::Digest(DigestAuth {
+            qop: Some("auth-int".into()),
+            ..DigestAuth::for_account("user", "secret")
+        });
+        let acs = start(
+            AcsConfig::default()
+                .auth(digest)
+                .behaviour(compressing(None, Takes::Codings))
+                .session(Script::of([set]))
+                .session(Script::of([get_values(&["Device.DeviceInfo."])])),
+        );
+        let cpe = Cpe::new(&acs.url());
+        cpe.edit("acs", "username", "user");
+        cpe.edit("acs", "password", "secret");
+        assert_eq!(
+            cpe.get("Device.ManagementServer.HTTPCompressionSupported"),
+            "GZIP,Deflate"
+        );
+        once(&cpe, 0);
+        once(&cpe, 0);
+        let record = acs.finish().expect("a CPE without violations");
+        for exchange in &record.exchanges {
+            let Some(session) = exchange.session else {
+                continue;
+            };
+            let due = (session == 2 && !exchange.request.body.is_empty()).then_some(coding);
+            assert_eq!(exchange.request.header("Content-Encoding"), due, "{value}");
+            let accepts = exchange.request.header("Accept-Encoding");
+            assert_eq!(accepts.is_some(), session == 2, "{value}");
+        }
+        let answer = record.sessions[1].message("GetParameterValuesResponse");
+        assert!(answer.expect("the values").raw.contains("UpTime"));
+    }
+}
+
+#[test]
+fn a_compressed_reply_is_read_whatever_the_settings_say() {
+    for coding in ["gzip", "x-gzip", "deflate", "raw deflate", "identity"] {
+        let set = set_values(&[("Device.Time.NTPServer1", "string", "set.example")], "k");
+        let acs = start(
+            AcsConfig::default()
+                .behaviour(compressing(Some(coding), Takes::Nothing))
+                .session(Script::of([set])),
+        );
+        let cpe = Cpe::new(&acs.url());
+        once(&cpe, 0);
+        assert_eq!(cpe.get("Device.Time.NTPServer1"), "set.example", "{coding}");
+        acs.finish().unwrap();
+    }
+}
+
+#[test]
+fn a_reply_that_is_not_what_its_coding_says_or_too_large_fails_the_session() {
+    let bomb = {
+        use std::io::Write;
+        let level = flate2::Compression::best();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+        encoder.write_all(&vec![b' '; 100 << 20]).expect("encoded");
+        encoder.finish().expect("encoded")
+    };
+    for (name, body, says) in [
+        ("gzip", bomb, "larger than 8388608 bytes once decoded"),
+        (
+            "gzip",
+            b"<plain/>".to_vec(),
+            "not what its Content-Encoding says",
+        ),
+        ("br", b"<plain/>".to_vec(), "unknown Content-Encoding"),
+    ] {
+        let reply = HttpReply::xml(body).header("Content-Encoding", name);
+        let rule = Rule::once(When::Post(2), Trouble::Status(reply));
+        let acs = start(AcsConfig::default().rule(rule));
+        let cpe = Cpe::new(&acs.url());
+        let log = once(&cpe, 3);
+        assert!(log.contains(says), "{name}: {log}");
+        once(&cpe, 0);
+        acs.finish().unwrap();
+    }
+}
+
+#[test]
+fn an_acs_that_cannot_read_what_it_asked_for_is_reached_by_the_retry() {
+    let acs = start(AcsConfig::default().behaviour(compressing(None, Takes::Refusing(415))));
+    let cpe = Cpe::new(&acs.url());
+    cpe.edit("acs", "compression", "GZIP");
+    once(&cpe, 3);
+    once(&cpe, 0);
+    acs.finish().unwrap();
+}
+
 // ---- Retry-After ---------------------------------------------------------------------
 
 // T-SES-030

@@ -24,6 +24,7 @@ use super::control::server::ControlServer;
 use super::knock::{self, Door, Place};
 use super::owed::Start;
 use super::session::Report;
+use super::settings::Settings;
 use super::status::LastSession;
 use super::timers::Timers;
 use super::worker::{self, Order};
@@ -277,6 +278,10 @@ impl Daemon {
             door.configure(&self.world, &settings);
         }
         super::set_log_level(&settings);
+        let pair = |s: &Settings| (s.acs.client_cert.clone(), s.acs.client_key.clone());
+        if pair(&settings) != pair(&before) {
+            self.world.check_client_certificate(&settings);
+        }
         self.place_door();
     }
 

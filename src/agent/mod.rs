@@ -109,6 +109,7 @@ fn set_log_level(settings: &settings::Settings) {
 fn open(setup: Setup) -> Result<Daemon, SetupError> {
     let world = Arc::new(World::open_to_stay(setup)?);
     set_log_level(&world.settings());
+    world.check_client_certificate(&world.settings());
     Daemon::new(world).map_err(|e| SetupError::System(format!("cwmp-agent: run_dir: {e}")))
 }
 

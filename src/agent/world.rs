@@ -237,18 +237,8 @@ impl World {
         let files = tls_files(&self.setup, settings)?;
         let cache = self.tls.clone();
         Ok(Arc::new(move || {
-            let stamps: Vec<Stamp> = [
-                &files.ca_file,
-                &files.ca_path,
-                &files.client_cert,
-                &files.client_key,
-            ]
-            .into_iter()
-            .map(|path| {
-                path.as_deref()
-                    .and_then(|p| FileStamp::of(p).ok().flatten())
-            })
-            .collect();
+            let stamp = |path: PathBuf| FileStamp::of(&path).ok().flatten();
+            let stamps: Vec<Stamp> = files.sources().into_iter().map(stamp).collect();
             let mut cache = lock(&cache);
             if let Some((for_files, at, tls)) = cache.as_ref()
                 && *for_files == files
@@ -260,6 +250,16 @@ impl World {
             *cache = Some((files.clone(), stamps, tls.clone()));
             Ok(tls)
         }))
+    }
+
+    /// Says at once what is wrong with the client certificate or its key; sessions over https
+    /// would each say it again.
+    pub fn check_client_certificate(&self, settings: &Settings) {
+        let checked = tls_files(&self.setup, settings)
+            .and_then(|files| files.check_pair().map_err(|e| e.to_string()));
+        if let Err(e) = checked {
+            log::error!("the client certificate cannot be used: {e}");
+        }
     }
 
     /// No earlier than this is it now: the last good time kept on disk, else the build time,

@@ -29,7 +29,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ureq::config::AutoHeaderValue;
-use ureq::http::{HeaderMap, Response};
+use ureq::http::{HeaderMap, Response, Version};
 
 use crate::net::cookies::{Jar, Moment, parse_date};
 use crate::net::socket::Route;
@@ -305,7 +305,7 @@ impl Client {
                     let made = self.watch.made.load(Ordering::Relaxed);
                     let challenges = texts(response.headers(), "www-authenticate");
                     self.authorizer
-                        .challenged(&self.url, &challenges, made)
+                        .challenged(&self.url, &challenges, made, is_last(&response))
                         .map_err(HttpError::Auth)?;
                     discard(response);
                 }
@@ -549,6 +549,17 @@ fn check_tls(config: &ClientConfig, tls: &OnceLock<TlsConfig>, url: &Url) -> Res
         return Err(HttpError::PlainRefused(url.clone()));
     }
     Ok(())
+}
+
+/// Whether the server said that it closes the connection after this answer.
+fn is_last(response: &Response<ureq::Body>) -> bool {
+    let words = texts(response.headers(), "connection").join(",");
+    let says = |word: &str| {
+        words
+            .split(',')
+            .any(|w| w.trim().eq_ignore_ascii_case(word))
+    };
+    says("close") || (response.version() == Version::HTTP_10 && !says("keep-alive"))
 }
 
 /// Reads a `Retry-After`: seconds, or a date, which is held against the clock. A date that is

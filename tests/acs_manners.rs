@@ -435,3 +435,140 @@ fn a_busy_acs_is_left_alone_as_long_as_it_asks_but_not_for_ever() {
         acs.finish().unwrap();
     }
 }
+
+// T-SES-030
+#[test]
+fn a_status_that_says_no_more_fails_the_session_whatever_it_is() {
+    for status in [403, 404, 405, 410, 429, 500, 502, 503] {
+        let rule = Rule::once(When::Message("Inform"), Trouble::status(status));
+        let acs = start(AcsConfig::default().rule(rule));
+        let cpe = Cpe::new(&acs.url());
+        let log = once(&cpe, 3);
+        assert!(log.contains(&format!("HTTP status {status}")), "{log}");
+        once(&cpe, 0);
+        assert_eq!(acs.record().sessions.len(), 2, "{status}");
+        acs.finish().unwrap();
+    }
+}
+
+// ---- authentication ------------------------------------------------------------------
+
+// T-SES-003
+#[test]
+fn a_wrong_password_costs_two_posts_also_where_each_ends_its_connection() {
+    for close_each in [false, true] {
+        let digest = DigestAuth {
+            refuse: true,
+            bound_to_connection: close_each,
+            ..DigestAuth::for_account("user", "secret")
+        };
+        let behaviour = Behaviour {
+            close_each,
+            ..Behaviour::default()
+        };
+        let acs = start(
+            AcsConfig::default()
+                .auth(Auth::Digest(digest))
+                .behaviour(behaviour),
+        );
+        let cpe = Cpe::new(&acs.url());
+        cpe.edit("acs", "username", "user");
+        cpe.edit("acs", "password", "secret");
+        let log = once(&cpe, 3);
+        assert!(log.contains("refuses username or password"), "{log}");
+        assert_eq!(acs.record().exchanges.len(), 2, "close: {close_each}");
+    }
+}
+
+// T-SES-007
+#[test]
+fn without_a_username_the_identity_is_one_also_after_a_factory_reset() {
+    let digest = Auth::Digest(DigestAuth::for_account(
+        "00005E-Home%20Router-A%2D1%2F7",
+        "secret",
+    ));
+    let reset = Script::of([Rpc::new("FactoryReset", vec![])]);
+    let acs = start(AcsConfig::default().auth(digest).session(reset));
+    let mut cpe = Cpe::new(&acs.url());
+    cpe.without_listener();
+    for (name, value) in [
+        ("oui", "00005E"),
+        ("product_class", "Home Router"),
+        ("serial_number", "A-1/7"),
+    ] {
+        cpe.edit("device", name, value);
+    }
+    cpe.edit("acs", "username", "");
+    cpe.edit("acs", "password", "secret");
+    cpe.start();
+    assert!(acs.wait_session(1, PATIENCE).expect("a session").complete());
+    cpe.wait_file("/tmp/reset");
+    cpe.wait_file("/tmp/rebooted");
+    cpe.stop();
+    cpe.new_boot();
+    cpe.start();
+    let session = acs.wait_session(2, PATIENCE).expect("a session");
+    assert!(session.complete(), "{:?}", session.end);
+    assert_eq!(session.events(), ["0 BOOTSTRAP", "1 BOOT"]);
+    cpe.stop();
+    acs.finish().unwrap();
+}
+
+// T-FLW-011
+#[test]
+fn credentials_set_in_a_session_count_from_the_next_one_on() {
+    let digest = |password: &str| Auth::Digest(DigestAuth::for_account("user", password));
+    let set = || {
+        let values = [
+            ("Device.ManagementServer.Username", "string", "user"),
+            ("Device.ManagementServer.Password", "string", "second"),
+        ];
+        set_values(&values, "k")
+    };
+    let first = start(
+        AcsConfig::default()
+            .auth(digest("first"))
+            .session(Script::of([
+                set(),
+                get_values(&["Device.DeviceInfo.UpTime"]),
+            ])),
+    );
+    let cpe = Cpe::new(&first.url());
+    cpe.edit("acs", "username", "user");
+    cpe.edit("acs", "password", "first");
+    // The old pair to the end of the session: the ACS knows no other.
+    once(&cpe, 0);
+    let record = first.finish().expect("a CPE without violations");
+    assert_eq!(
+        record.sessions[0]
+            .messages_named("GetParameterValuesResponse")
+            .len(),
+        1
+    );
+    let second = start(AcsConfig::default().auth(digest("second")));
+    cpe.option("url", &second.url());
+    once(&cpe, 0);
+    second.finish().unwrap();
+}
+
+// T-FLW-009
+#[test]
+fn what_a_session_changes_is_put_in_force_when_it_is_over() {
+    let (router, marks) = std::sync::mpsc::channel::<std::path::PathBuf>();
+    let (found, finds) = std::sync::mpsc::channel();
+    let set = set_values(&[("Device.Time.NTPServer1", "string", "set.example")], "k");
+    let script =
+        Script::of([set]).then_with(get_values(&["Device.DeviceInfo.UpTime"]), move |_| {
+            // The Set was answered two messages ago, and the session is not over.
+            let mark = marks.recv().expect("where the reload leaves its mark");
+            let _ = found.send(mark.exists());
+            Vec::new()
+        });
+    let acs = start(AcsConfig::default().session(script));
+    let cpe = Cpe::new(&acs.url());
+    router.send(cpe.router.path("/tmp/reloads")).expect("sent");
+    once(&cpe, 0);
+    assert_eq!(finds.recv(), Ok(false), "reloaded during the session");
+    assert!(cpe.exists("/tmp/reloads"));
+    acs.finish().unwrap();
+}

@@ -3,6 +3,7 @@
 
 mod acs;
 mod cpe;
+mod shared;
 
 use acs::*;
 use cpe::{Cpe, PATIENCE};
@@ -459,7 +460,6 @@ fn a_wrong_password_costs_two_posts_also_where_each_ends_its_connection() {
     for close_each in [false, true] {
         let digest = DigestAuth {
             refuse: true,
-            bound_to_connection: close_each,
             ..DigestAuth::for_account("user", "secret")
         };
         let behaviour = Behaviour {
@@ -571,4 +571,115 @@ fn what_a_session_changes_is_put_in_force_when_it_is_over() {
     assert_eq!(finds.recv(), Ok(false), "reloaded during the session");
     assert!(cpe.exists("/tmp/reloads"));
     acs.finish().unwrap();
+}
+
+// T-FLW-012
+#[test]
+fn an_event_that_comes_while_the_session_ends_gets_a_session_of_its_own() {
+    let (send, ask) = std::sync::mpsc::channel::<std::process::Command>();
+    let script = Script::new().then_with(get_values(&["Device.DeviceInfo.UpTime"]), move |_| {
+        let mut ask = ask.recv().expect("what to run");
+        assert!(ask.status().expect("it runs").success());
+        Vec::new()
+    });
+    let acs = start(AcsConfig::default().session(script));
+    let mut cpe = Cpe::new(&acs.url());
+    cpe.without_listener();
+    send.send(cpe.command(&["inform", "8 DIAGNOSTICS COMPLETE"]))
+        .expect("sent");
+    cpe.start();
+    assert!(acs.wait_session(1, PATIENCE).expect("a session").complete());
+    let second = acs.wait_session(2, PATIENCE).expect("a session");
+    assert!(second.complete(), "{:?}", second.end);
+    assert_eq!(second.events(), ["8 DIAGNOSTICS COMPLETE"]);
+    cpe.stop();
+    acs.finish().unwrap();
+}
+
+// T-SOP-013
+#[test]
+fn every_message_of_a_whole_run_is_valid_against_the_schemas() {
+    let Some(validate) = shared::find("bbf/xsd/validate.py") else {
+        return;
+    };
+    let python = std::env::var("CWMP_PYTHON").unwrap_or_else(|_| "python3".into());
+    let lxml = std::process::Command::new(&python)
+        .args(["-c", "import lxml"])
+        .output();
+    if !lxml.is_ok_and(|o| o.status.success()) {
+        let required = std::env::var_os("CWMP_REQUIRE_SHARED").is_some_and(|v| v == "1");
+        assert!(
+            !required,
+            "no python3 with lxml (CWMP_PYTHON names another)"
+        );
+        println!("skipped: no python3 with lxml");
+        return;
+    }
+    let table = "Device.NAT.PortMapping.";
+    let all = || {
+        Script::of([
+            get_rpc_methods(),
+            get_names("", true),
+            get_names("Device.", false),
+            get_values(&["Device."]),
+            get_attributes(&["Device.DeviceInfo."]),
+            set_values(
+                &[("Device.Time.NTPServer1", "string", "a & <b>.example")],
+                "k",
+            ),
+            set_values(
+                &[
+                    ("Device.Nowhere", "string", "x"),
+                    ("Device.DeviceInfo.UpTime", "string", "1"),
+                ],
+                "k",
+            ),
+            set_notification(&[("Device.Time.NTPServer1", 1)]),
+            add_object(table, "k"),
+            delete_object(&format!("{table}1."), "k"),
+            delete_object(&format!("{table}99."), "k"),
+            schedule_inform(9000, "later"),
+            Rpc::new("FooBar", vec![]),
+        ])
+    };
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("whole_run");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("the target directory can be written to");
+    let mut command = std::process::Command::new(&python);
+    command.arg(validate).args(["-q", "--from", "cpe"]);
+    let mut written = 0;
+    for version in ["1.0", "1.1", "1.4"] {
+        let acs = start(AcsConfig::default().style(speaking(version)).session(all()));
+        let cpe = Cpe::new(&acs.url());
+        cpe.edit("acs", "cwmp_version", version);
+        once(&cpe, 0);
+        let record = acs.finish().expect("a CPE without violations");
+        let messages = record.sessions[0].messages.iter();
+        for (n, message) in messages.filter(|m| !m.raw.is_empty()).enumerate() {
+            let file = folder.join(format!("{version}-{n}-{}.xml", message.name));
+            std::fs::write(&file, &message.raw).expect("the target directory can be written to");
+            command.arg(file);
+            written += 1;
+        }
+    }
+    assert!(written > 40, "{written}");
+    let output = command.output().expect("python was there a moment ago");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+/// An ACS that answers in the namespace of this version.
+fn speaking(version: &str) -> SoapStyle {
+    let minor = match version {
+        "1.0" => 0,
+        "1.1" => 1,
+        _ => 2,
+    };
+    SoapStyle {
+        minor,
+        ..SoapStyle::default()
+    }
 }

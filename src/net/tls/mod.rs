@@ -53,18 +53,6 @@ pub struct TlsFiles {
 }
 
 impl TlsFiles {
-    /// Whether anything is configured at all.
-    pub fn are_named(&self) -> bool {
-        [
-            &self.ca_file,
-            &self.ca_path,
-            &self.client_cert,
-            &self.client_key,
-        ]
-        .into_iter()
-        .any(|path| path.is_some())
-    }
-
     /// Every file and folder whose change would make another configuration: a folder of roots
     /// with each file in it, the system's bundles where none is named. Some may not exist.
     pub fn sources(&self) -> Vec<PathBuf> {

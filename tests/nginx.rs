@@ -10,7 +10,7 @@ use cpe::{Cpe, PATIENCE};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use scratch::Scratch;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
@@ -144,6 +144,8 @@ impl Authority {
     fn new() -> Authority {
         let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let name = "Test Authority";
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().expect("a key");
         Authority(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
     }
@@ -151,7 +153,9 @@ impl Authority {
     /// A certificate for this name and its key, PEM.
     fn signed(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        // OpenSSL takes one that is named like its issuer for self-signed.
+        params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.signed_by(&key, &*self.0).expect("a certificate");
         (certificate.pem(), key.serialize_pem())
     }

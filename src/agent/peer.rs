@@ -270,7 +270,7 @@ mod tests {
         let mut peers = folder.load("1");
         for n in 0..20 {
             let method = |i: usize| {
-                if i % 2 == 0 {
+                if i.is_multiple_of(2) {
                     "m".repeat(1000)
                 } else {
                     "x".repeat(MAX_NAME)

@@ -41,11 +41,14 @@ fn passes(what: &str, config: AcsConfig) {
 
 /// The session must fail and nothing be applied; the next one works.
 fn fails(what: &str, trouble: Trouble, post: u32) {
+    // What may mean the CWMP version is met with an older one at once.
+    let may_mean_the_version = post == 1 && matches!(what, "400 already in session" | "fault 8003");
+    let times = 1 + u32::from(may_mean_the_version);
     let before = Cpe::new("").get("Device.Time.NTPServer1");
     let acs = Acs::start(
         AcsConfig::default()
             .session(Script::of([set()]))
-            .rule(Rule::once(When::Post(post), trouble)),
+            .rule(Rule::times(times, When::Post(post), trouble)),
     )
     .expect("an ACS");
     let cpe = Cpe::new(&acs.url());
@@ -398,29 +401,6 @@ fn fault_8005_to_the_inform_repeats_it_in_the_same_session() {
         .filter(|e| e.answer.contains("8005"))
         .count();
     assert_eq!(informs, 2);
-}
-
-// T-SOP-023
-#[test]
-fn an_acs_that_refuses_the_version_is_offered_an_older_one_next() {
-    let refuse = || Rule::times(2, When::Message("Inform"), Trouble::Fault(8006));
-    let acs = Acs::start(AcsConfig::default().rule(refuse())).expect("an ACS");
-    let mut cpe = Cpe::new(&acs.url());
-    cpe.edit("acs", "retry_min_wait_interval", "1000");
-    cpe.start();
-    for (number, minor) in [(1, 2), (2, 1), (3, 0)] {
-        let session = acs.wait_session(number, PATIENCE).expect("a session");
-        assert_eq!(session.inform.minor, Some(minor), "session {number}");
-        assert_eq!(session.complete(), number == 3, "{:?}", session.end);
-        if number < 3 {
-            cpe.wait_text("/tmp/log", |t| {
-                t.matches("next attempt").count() == number as usize
-            });
-            // A person need not wait for the retry.
-            cpe.ok(&["inform"]);
-        }
-    }
-    acs.finish().unwrap();
 }
 
 // T-FLW-003

@@ -335,7 +335,7 @@ fn a_fault_too_long_for_the_cap_is_sent_without_its_list() {
     assert!(sent.contains("<FaultCode>9004</FaultCode>"));
 }
 
-// T-FLW-012
+// FLW-007
 #[test]
 fn a_late_request_is_sent_before_the_end() {
     let mut session = at_their_turn();

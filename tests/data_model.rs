@@ -244,6 +244,7 @@ const OPTIONS: [(&str, &[&str]); 5] = [
             "periodic_inform_time",
             "retry_min_wait_interval",
             "retry_interval_multiplier",
+            "compression",
             "notify_throttle",
             "instance_mode",
         ],

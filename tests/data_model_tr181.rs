@@ -90,7 +90,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     (
         "Device.ManagementServer.HTTPCompression",
         "enum",
-        "messages are not compressed",
+        "LZW is not offered",
     ),
     (
         "Device.ManagementServer.InformParameter.{i}.EventList",

@@ -261,3 +261,27 @@ fn what_cannot_be_answered_is_named() {
         .expect_err("no credentials");
     assert!(matches!(error, HttpError::Auth(AuthError::NoCredentials)));
 }
+
+// T-SES-004
+#[test]
+fn a_new_nonce_at_any_post_of_the_same_connection_is_taken_without_stale() {
+    // Each nonce is good for two POSTs, and the ACS never says why it wants another one.
+    let mut posts = 0;
+    let server = Server::start(move |r| {
+        let current = format!("n{}", posts / 2);
+        if r.param("nonce").as_deref() != Some(&current) {
+            return challenge(&current, ", qop=\"auth\"");
+        }
+        assert!(r.digest_is_right(Algorithm::Md5, Qop::Auth, "cpe", "secret"));
+        posts += 1;
+        ok()
+    });
+    let mut client = client(server.url("/"));
+    for body in [INFORM, b"", b"<a/>", b"<b/>", b"<c/>"] {
+        let reply = client.post(body, SoapAction::Response).expect("a reply");
+        assert_eq!(reply.status, 200);
+    }
+    let requests = server.requests();
+    assert_eq!(requests.len(), 5 + 3, "one repetition for each nonce");
+    assert!(requests.iter().all(|r| r.connection == 0));
+}

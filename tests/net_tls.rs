@@ -171,6 +171,89 @@ fn a_bad_certificate_is_refused_and_named() {
     assert!(text.contains("good from 2030-01-01T00:00:00Z on"), "{text}");
 }
 
+// T-SEC-005
+#[test]
+fn the_certificate_of_the_chain_that_is_at_fault_is_named() {
+    let root = Authority::new("Test Root");
+    let young = root.below("Young Middle", 2030);
+    let leaf = young.leaf(&["localhost"], 2025, 2035).with(&young);
+    let text = refused(&leaf, "localhost", tls_at(&root, NOW));
+    assert!(text.contains("subject \"Young Middle\""), "{text}");
+    assert!(text.contains("good from 2030-01-01"), "{text}");
+    let old = root.below_until("Old Middle", 2026);
+    let leaf = old.leaf(&["localhost"], 2025, 2035).with(&old);
+    let text = refused(&leaf, "localhost", tls_at(&root, NOW));
+    assert!(text.contains("subject \"Old Middle\""), "{text}");
+    let middle = root.below("Middle", 2025);
+    let leaf = middle.leaf(&["localhost"], 2020, 2023).with(&middle);
+    let text = refused(&leaf, "localhost", tls_at(&root, NOW));
+    assert!(text.contains("subject \"leaf\""), "{text}");
+}
+
+// T-SEC-005, T-SEC-006
+#[test]
+fn dates_past_2038_count_as_any_others() {
+    // 2039-06-01.
+    let at = |ca: &Authority| tls_at(ca, 2_190_499_200);
+    let ca = Authority::new("Test Root");
+    let leaf = ca.leaf(&["localhost"], 2038, 2041);
+    let server = Server::start_tls(leaf.server(&both()), |_| ok());
+    post(&server, "localhost", at(&ca)).expect("valid in 2039");
+    let text = refused(&ca.leaf(&["localhost"], 2025, 2039), "localhost", at(&ca));
+    assert!(text.contains("now is 2039-06-01"), "{text}");
+}
+
+/// A server for some connections, one request each; tells how each handshake went.
+fn handshakes(
+    server: Arc<rustls::ServerConfig>,
+    count: usize,
+) -> (
+    std::net::SocketAddr,
+    std::thread::JoinHandle<Vec<rustls::HandshakeKind>>,
+) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let thread = std::thread::spawn(move || {
+        let mut kinds = Vec::new();
+        for _ in 0..count {
+            let (stream, _) = listener.accept().expect("a client");
+            let tls = rustls::ServerConnection::new(server.clone()).expect("a server");
+            let mut tls = rustls::StreamOwned::new(tls, stream);
+            let mut request = [0; 4096];
+            assert!(tls.read(&mut request).expect("a request") > 0);
+            kinds.push(tls.conn.handshake_kind().expect("it is over"));
+            let reply = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+            tls.write_all(reply).expect("written");
+            tls.conn.send_close_notify();
+            let _ = tls.flush();
+        }
+        kinds
+    });
+    (address, thread)
+}
+
+#[test]
+fn the_second_session_resumes_the_first_ones_tls() {
+    use rustls::HandshakeKind::{Full, Resumed};
+    let ca = Authority::new("Test Root");
+    let leaf = ca.leaf(&["127.0.0.1"], 2025, 2030);
+    for version in both() {
+        let (address, server) = handshakes(leaf.server(&[version]), 3);
+        let tls = tls_at(&ca, NOW);
+        let session = |tls: TlsConfig| {
+            let mut settings = config(Url::parse(&format!("https://{address}/")).expect("a URL"));
+            settings.tls = Some(tls.ready());
+            let mut client = Client::new(settings).expect("a client");
+            client.post(b"", SoapAction::None).expect("a reply");
+        };
+        session(tls.clone());
+        session(tls);
+        session(tls_at(&ca, NOW));
+        let kinds = server.join().expect("no panic");
+        assert_eq!(kinds, [Full, Resumed, Full], "{version:?}");
+    }
+}
+
 // T-SEC-006
 #[test]
 fn without_a_clock_dates_are_held_against_the_floor_and_nothing_else_is_let_go() {
@@ -315,7 +398,17 @@ fn what_cannot_work_is_refused_at_the_start() {
 fn a_server_of_older_versions_or_none_at_all_is_refused() {
     // A fatal alert "protocol version" in TLS 1.0; plain HTTP; a close without a word.
     let old: &[u8] = &[0x15, 3, 1, 0, 2, 2, 70];
-    for says in [old, b"HTTP/1.1 400 Bad\r\n\r\n", b""] {
+    // A ServerHello that settles on TLS 1.0 or 1.1, with a cipher suite of its time.
+    let hello = |minor: u8| {
+        let mut hello = vec![0x16, 3, minor, 0, 42, 2, 0, 0, 38, 3, minor];
+        hello.extend([7; 32]);
+        hello.extend([0, 0xc0, 0x13, 0]);
+        hello
+    };
+    let (tls_1_0, tls_1_1) = (hello(1), hello(2));
+    let plain = b"HTTP/1.1 400 Bad\r\n\r\n";
+    for says in [old, plain, b"", &tls_1_0, &tls_1_1] {
+        let says = says.to_vec();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let seen = Arc::new(AtomicUsize::new(0));
@@ -324,7 +417,7 @@ fn a_server_of_older_versions_or_none_at_all_is_refused() {
             let (mut stream, _) = listener.accept().expect("a client");
             let mut hello = [0; 4096];
             count.fetch_add(stream.read(&mut hello).expect("a hello"), Ordering::SeqCst);
-            let _ = stream.write_all(says);
+            let _ = stream.write_all(&says);
         });
         let ca = Authority::new("Test Root");
         let url = format!("https://{address}/");

@@ -416,7 +416,7 @@ fn a_connection_request_is_not_told_again_after_a_failed_session() {
     acs.finish().unwrap();
 }
 
-// T-REB-001, T-EVT-018, T-FLW-011
+// T-REB-001, T-EVT-018
 #[test]
 fn reboots_happen_after_the_session_and_are_told_with_their_keys() {
     let acs = acs(AcsConfig::default().session(Script::of([

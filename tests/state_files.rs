@@ -237,6 +237,8 @@ fn a_damaged_state_file_is_set_aside_with_a_line_and_only_what_it_held_is_forgot
     );
     // Derived from the same box, the identity is the same.
     assert_eq!(with_each_damage(&cpe, &start, "identity"), whole);
+    // What is known of the ACS is learnt anew.
+    assert_eq!(with_each_damage(&cpe, &start, "acs"), whole);
 
     // The last good settings are needed only when the file is broken, the folders of new
     // files when there is one: written over without being looked at, or looked at again.
@@ -366,4 +368,21 @@ fn commands_answer_over_damaged_state() {
     };
     assert!(matches!(ask(names), Answer::Names(n) if n.len() > 5));
     assert!(matches!(ask(Question::Status), Answer::Status(_)));
+}
+
+// T-SEC-009
+#[test]
+fn nobody_else_can_read_what_the_agent_keeps_passwords_included() {
+    let cpe = lived_in();
+    let kept = cpe.state_names();
+    for name in ["settings.good", "owed", "acs", "identity"] {
+        assert!(kept.iter().any(|k| k == name), "{name} is not in {kept:?}");
+    }
+    let mode =
+        |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    let folder = cpe.router.path(STATE);
+    assert_eq!(mode(folder.clone()), 0o700);
+    for name in kept {
+        assert_eq!(mode(folder.join(&name)), 0o600, "{name}");
+    }
 }

@@ -28,6 +28,7 @@ use super::knock::{self, Door, Place};
 use super::owed::Start;
 use super::retry::{Kept, Retry};
 use super::session::Report;
+use super::settings::Settings;
 use super::status::LastSession;
 use super::timers::Timers;
 use super::worker::{self, Order};
@@ -296,6 +297,10 @@ impl Daemon {
             door.configure(&self.world, &settings);
         }
         super::set_log_level(&self.world);
+        let pair = |s: &Settings| (s.acs.client_cert.clone(), s.acs.client_key.clone());
+        if pair(&settings) != pair(&before) {
+            self.world.check_client_certificate(&settings);
+        }
         self.place_door();
     }
 
@@ -449,7 +454,7 @@ impl Daemon {
             }
             // Broken off by our own end: no failure.
             Err(_) if self.terminate => {}
-            Err(_) => self.retry_later(),
+            Err(_) => self.retry_later(report.retry_after),
         }
         self.keep_retry(!self.terminate);
         self.last = Some(report.told());

@@ -6,7 +6,6 @@ use super::settings::Settings;
 use super::world::World;
 use crate::net::auth::server::Credentials;
 use crate::platform::interfaces;
-use crate::uci::Package;
 use crate::wake::http::{BindError, Limits, Listener, ListenerConfig};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -90,27 +89,11 @@ impl Place {
     }
 }
 
-/// The kernel device behind `cpe.interface`: a device of that name, else what UCI says of
-/// the network of that name. `None`: any.
+/// The kernel device behind `cpe.interface`, whether it exists or not. `None`: any, and only
+/// where no interface is configured.
 pub fn device(world: &World, settings: &Settings) -> Option<String> {
     let name = settings.cpe.interface.as_str();
-    if name.is_empty() {
-        return None;
-    }
-    if !interfaces::addresses(name).is_empty() {
-        return Some(name.to_owned());
-    }
-    let text = world.setup.root.read("/etc/config/network", 1 << 20).ok()?;
-    let package = Package::parse(&text).ok()?;
-    let section = package.sections().get(package.section(name)?)?;
-    let option = |o: &str| section.get(o).and_then(|v| v.as_one()).map(str::to_owned);
-    let proto = option("proto").unwrap_or_default();
-    if matches!(proto.as_str(), "pppoe" | "ppp" | "pppoa") {
-        return Some(format!("{proto}-{name}"));
-    }
-    option("device")
-        .or_else(|| option("ifname"))
-        .or_else(|| Some(name.to_owned()))
+    (!name.is_empty()).then(|| world.devices.find(&world.setup.root, name))
 }
 
 impl Door {
@@ -140,6 +123,9 @@ impl Door {
             }
             bound => bound?,
         };
+        if let Some(dscp) = settings.cpe.dscp {
+            listener.set_dscp(dscp);
+        }
         Ok(Door { listener, place })
     }
 
@@ -148,10 +134,11 @@ impl Door {
         self.place == *place
     }
 
-    /// New credentials or path without closing the door.
+    /// New credentials, path or DSCP without closing the door.
     pub fn configure(&mut self, world: &World, settings: &Settings) {
         self.listener
             .configure(&path(world, settings), credentials(settings));
+        self.listener.set_dscp(settings.cpe.dscp.unwrap_or(0));
     }
 
     /// The URL that knocks go to; empty while the box has no address.

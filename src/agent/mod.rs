@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod daemon;
+mod device;
 mod discovery;
 mod event_names;
 mod first_use;
@@ -23,6 +24,7 @@ mod knock;
 pub mod offline;
 mod operate;
 pub mod owed;
+pub mod peer;
 pub mod recover;
 pub mod retry;
 pub mod session;
@@ -110,6 +112,7 @@ fn set_log_level(world: &World) {
 fn open(setup: Setup) -> Result<Daemon, SetupError> {
     let world = Arc::new(World::open_to_stay(setup)?);
     set_log_level(&world);
+    world.check_client_certificate(&world.settings());
     Daemon::new(world).map_err(|e| SetupError::System(format!("cwmp-agent: run_dir: {e}")))
 }
 

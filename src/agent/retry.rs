@@ -135,6 +135,12 @@ impl Retry {
         self.asked = false;
     }
 
+    /// The ACS that has just refused asks to be left alone for so long (Retry-After): the
+    /// attempt after that failure comes no sooner.
+    pub fn leave_alone(&mut self, now: Duration, wait: Duration) {
+        self.wait_until(now.saturating_add(wait), Kind::Retry);
+    }
+
     /// The session was completed.
     pub fn completed(&mut self) {
         self.failures = 0;
@@ -283,6 +289,15 @@ mod tests {
     }
 
     // RTY-003 (the process alone)
+    #[test]
+    fn an_acs_that_asks_to_be_left_alone_is() {
+        let mut retry = Retry::booted(START, Duration::ZERO, 0);
+        retry.failed(START, RetryPolicy::default(), 0);
+        retry.leave_alone(START, seconds(600));
+        assert!(quiet(&retry, START + seconds(599)));
+        assert!(!quiet(&retry, START + seconds(600)));
+    }
+
     #[test]
     fn a_crash_loop_backs_off_and_a_restart_by_hand_begins_at_once() {
         let policy = RetryPolicy::default();

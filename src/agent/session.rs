@@ -5,18 +5,25 @@ use super::answer::{self, Afterwards, METHODS};
 use super::status::LastSession;
 use super::world::World;
 use super::{clock, first_use, inform, watch};
+use crate::agent::config::Limits as ConfigLimits;
 use crate::agent::settings::Settings;
 use crate::cwmp::event::EventCode;
-use crate::cwmp::message::{Event, Inform};
+use crate::cwmp::message::{CpeRequest, Event, Inform};
 use crate::cwmp::session::{Answer, Options, Outcome, Post, PostKind, Session, Step};
 use crate::cwmp::soap::Limits;
 use crate::cwmp::version::CwmpVersion;
 use crate::net::http::{Client, ClientConfig, SoapAction, Timeouts};
 use crate::net::url::Url;
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// The last good time is written again at most this often, seconds: flash wears out.
 const CLOCK_STEP: i64 = 86_400;
+
+/// The longest wait that an ACS's `Retry-After` may ask for: an ACS in trouble must not lock
+/// its routers out for a day.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// How a session went.
 #[derive(Debug)]
@@ -28,6 +35,9 @@ pub struct Report {
     pub events: Vec<String>,
     /// `Err`: why it failed.
     pub result: Result<(), String>,
+    /// A failed session is not to be tried again before this is over: the ACS has asked for it
+    /// (`Retry-After`). At most [`MAX_RETRY_AFTER`].
+    pub retry_after: Option<Duration>,
     /// What its answers left to be done.
     pub afterwards: Afterwards,
 }
@@ -52,6 +62,11 @@ pub trait Wire {
 
     /// Whether the other side has proved who it is.
     fn is_trusted(&self) -> bool;
+
+    /// How long the latest reply asks us to stay away (`Retry-After`).
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
 }
 
 impl Wire for Client {
@@ -64,6 +79,10 @@ impl Wire for Client {
 
     fn is_trusted(&self) -> bool {
         self.url().is_https()
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        Client::retry_after(self)
     }
 }
 
@@ -85,7 +104,7 @@ pub fn run_over<W: Wire>(
 ) -> Option<Report> {
     let settings = world.settings();
     let started = clock::unix_seconds();
-    let version = world.offered(&settings.acs.url, version(&settings));
+    let version = world.peers().offer(&settings.acs.url, version(&settings));
     watch::scan(world);
     let active = world.watch().wants_session();
     let heartbeat = world.owed().take_heartbeat(version, active);
@@ -108,16 +127,20 @@ pub fn run_over<W: Wire>(
         codes.join(", ")
     );
     let mut afterwards = Afterwards::default();
+    let mut retry_after = None;
     let result = open(&settings).and_then(|mut wire| {
-        exchange(
+        let mut talk = Talk {
             world,
-            &settings,
-            &mut wire,
-            version,
-            events,
-            &changed,
-            &mut afterwards,
-        )
+            settings: &settings,
+            wire: &mut wire,
+            changed: &changed,
+            afterwards: &mut afterwards,
+        };
+        let result = talk.offer(version, events);
+        if result.is_err() {
+            retry_after = wire.retry_after().map(|wait| wait.min(MAX_RETRY_AFTER));
+        }
+        result.map_err(|ended| ended.why)
     });
     world.set_aborter(None);
     let mut owed = world.owed();
@@ -141,91 +164,183 @@ pub fn run_over<W: Wire>(
         ended: clock::unix_seconds(),
         events: codes,
         result,
+        retry_after,
         afterwards,
     })
 }
 
-fn exchange(
-    world: &World,
-    settings: &Settings,
-    wire: &mut dyn Wire,
+/// The CWMP version of an Inform, and the first one that the ACS has refused just before.
+#[derive(Clone, Copy)]
+struct Offer {
     version: CwmpVersion,
-    events: Vec<Event>,
-    changed: &[String],
-    afterwards: &mut Afterwards,
-) -> Result<(), String> {
-    if world.is_stopping() {
-        return Err("the agent ends".to_owned());
+    refused: Option<CwmpVersion>,
+}
+
+/// A session that has failed.
+struct Ended {
+    why: String,
+    /// The Inform was refused for its version: to be offered instead.
+    older: Option<CwmpVersion>,
+}
+
+impl From<String> for Ended {
+    fn from(why: String) -> Ended {
+        Ended { why, older: None }
     }
-    let retry_count = world.owed().retry_count();
-    let (inform, left_out) = inform::build(world, &mut world.model(), events, changed, retry_count);
-    let limit = world.setup.config.limits.response as usize;
-    let options = Options {
-        version,
-        session_timeout: None,
-        methods: METHODS.to_vec(),
-        limits: Limits {
-            bytes: limit,
-            ..Limits::default()
-        },
-        message_cap: limit,
-        ..Options::default()
-    };
-    let (mut session, mut step) = Session::start(options, &inform);
-    loop {
-        step = match step {
-            Step::Post(post) => match wire.post(&post) {
-                Ok((status, body)) => {
-                    log::debug!("{} -> HTTP {status}", told(&post));
-                    session.reply(status, &body)
-                }
-                Err(e) => session.broken(&e),
-            },
-            Step::Answer(request) => {
-                log::info!("ACS: {}", request.name());
-                let now = clock::unix_seconds();
-                let answer = {
-                    let mut model = world.model();
-                    let of = watch::Request::of(world, &request);
-                    let before = of.before(world, &mut model);
-                    let answer =
-                        answer::answer(&session, &mut model, &world.owed, request, now, afterwards);
-                    if matches!(answer, Answer::Response(_)) {
-                        afterwards.touched |= of.changes();
-                        of.after(world, &mut model, before);
-                    }
-                    answer
-                };
-                session.answer(answer)
-            }
-            Step::InformAccepted { version } => {
-                log::debug!("the ACS speaks CWMP {version}");
-                accepted(world, &settings.acs.url, &inform, &left_out);
-                afterwards.reached = true;
-                world.discovery().contact(settings.url_by_dhcp);
-                // Over http anybody may answer, whatever the clock says; a time far ahead
-                // that was kept would make every certificate look expired for good.
-                if wire.is_trusted() {
-                    keep_time(world);
-                }
-                session.proceed()
-            }
-            // Nothing of the CPE's own is offered yet that an ACS must be asked for.
-            Step::OwnRequest => session.request(None),
-            Step::RequestDone { request, outcome } => {
-                if let Outcome::Refused(fault) = outcome {
-                    log::warn!("the ACS refused {}: {fault}", request.name());
-                }
-                session.proceed()
-            }
-            Step::Done => return Ok(()),
-            Step::Failed(failure) => {
-                if failure.suggests_older_version() {
-                    world.offer_older(&settings.acs.url, version);
-                }
-                return Err(failure.to_string());
-            }
+}
+
+/// What the exchanges of one session need.
+struct Talk<'a> {
+    world: &'a World,
+    settings: &'a Settings,
+    wire: &'a mut dyn Wire,
+    changed: &'a [String],
+    afterwards: &'a mut Afterwards,
+}
+
+impl Talk<'_> {
+    /// Offers this version, and where the ACS does not take it, at once the one it may take:
+    /// with 1.0, which comes last, there are no more than three Informs.
+    fn offer(&mut self, highest: CwmpVersion, mut events: Vec<Event>) -> Result<(), Ended> {
+        let mut offer = Offer {
+            version: highest,
+            refused: None,
         };
+        loop {
+            match self.exchange(offer, events) {
+                Err(Ended {
+                    older: Some(older), ..
+                }) => {
+                    log::info!(
+                        "the ACS does not take CWMP {}; it is offered {older}",
+                        offer.version
+                    );
+                    let mut owed = self.world.owed();
+                    let changes = !self.changed.is_empty();
+                    events = match owed.take_heartbeat(older, changes) {
+                        Some(heartbeat) => heartbeat,
+                        None => owed.take_for_inform(older, changes),
+                    };
+                    offer = Offer {
+                        version: older,
+                        refused: Some(highest),
+                    };
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn exchange(&mut self, offer: Offer, events: Vec<Event>) -> Result<(), Ended> {
+        let Talk {
+            world,
+            settings,
+            wire,
+            changed,
+            afterwards,
+        } = self;
+        let url = settings.acs.url.as_str();
+        let version = offer.version;
+        if world.is_stopping() {
+            return Err("the agent ends".to_owned().into());
+        }
+        let retry_count = world.owed().retry_count();
+        let (inform, left_out) =
+            inform::build(world, &mut world.model(), events, changed, retry_count);
+        let limit = world.setup.config.limits.response as usize;
+        let options = Options {
+            version,
+            session_timeout: Some(session_timeout(&world.setup.config.limits)),
+            methods: METHODS.to_vec(),
+            limits: Limits {
+                bytes: limit,
+                ..Limits::default()
+            },
+            message_cap: limit,
+            ..Options::default()
+        };
+        let (mut session, mut step) = Session::start(options, &inform);
+        loop {
+            step = match step {
+                Step::Post(post) => match wire.post(&post) {
+                    Ok((status, body)) => {
+                        log::debug!("{} -> HTTP {status}", told(&post));
+                        session.reply(status, &body)
+                    }
+                    Err(e) => session.broken(&e),
+                },
+                Step::Answer(request) => {
+                    log::info!("ACS: {}", request.name());
+                    let now = clock::unix_seconds();
+                    let answer = {
+                        let mut model = world.model();
+                        let of = watch::Request::of(world, &request);
+                        let before = of.before(world, &mut model);
+                        let answer = answer::answer(
+                            &session,
+                            &mut model,
+                            &world.owed,
+                            request,
+                            now,
+                            afterwards,
+                        );
+                        if matches!(answer, Answer::Response(_)) {
+                            afterwards.touched |= of.changes();
+                            of.after(world, &mut model, before);
+                        }
+                        answer
+                    };
+                    session.answer(answer)
+                }
+                Step::InformAccepted { version: spoken } => {
+                    log::debug!("the ACS speaks CWMP {spoken}");
+                    accepted(world, url, &inform, &left_out);
+                    afterwards.reached = true;
+                    world.discovery().contact(settings.url_by_dhcp);
+                    world.peers().accepted(url, version, offer.refused);
+                    // Over http anybody may answer, whatever the clock says; a time far ahead
+                    // that was kept would make every certificate look expired for good.
+                    if wire.is_trusted() {
+                        keep_time(world);
+                    }
+                    session.proceed()
+                }
+                Step::OwnRequest => {
+                    let mut peers = world.peers();
+                    let own = peers.question(url);
+                    session.request(own.filter(|request| peers.allows(url, request)))
+                }
+                Step::RequestDone { request, outcome } => {
+                    request_done(world, url, &request, outcome);
+                    session.proceed()
+                }
+                Step::Done => return Ok(()),
+                Step::Failed(failure) => {
+                    let known = world.peers().has_accepted(url, version);
+                    return Err(Ended {
+                        older: session.older_offer(&failure, known),
+                        why: failure.to_string(),
+                    });
+                }
+            };
+        }
+    }
+}
+
+/// What the ACS has made of a request of the agent's own.
+fn request_done(world: &World, url: &str, request: &CpeRequest, outcome: Outcome) {
+    match (request, outcome) {
+        (CpeRequest::GetRpcMethods, Outcome::Methods(methods)) => {
+            log::debug!("methods of the ACS: {}", methods.join(", "));
+            world.peers().listed(url, &methods);
+        }
+        (_, Outcome::Refused(fault)) => {
+            log::warn!("the ACS refused {}: {fault}", request.name());
+            if *request == CpeRequest::GetRpcMethods {
+                world.peers().listed(url, &[]);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -278,6 +393,13 @@ fn soap_action(kind: &PostKind) -> SoapAction {
     }
 }
 
+/// What the ACS is asked to wait for each of our POSTs, seconds (`SessionTimeout`, TR-069
+/// 3.5): all sources may take their time, and the POST may need a new connection.
+fn session_timeout(limits: &ConfigLimits) -> u32 {
+    let longest = limits.request_deadline.saturating_add(limits.connect_wait);
+    u32::try_from(longest.as_secs().max(1)).unwrap_or(u32::MAX)
+}
+
 /// The highest version offered (`acs.cwmp_version`).
 fn version(settings: &Settings) -> CwmpVersion {
     match settings.acs.cwmp_version {
@@ -321,7 +443,15 @@ fn client(world: &World, settings: &Settings, device: Option<&str>) -> Result<Cl
     config.max_response = limits.response as usize;
     config.user_agent = concat!("cwmp-agent/", env!("CARGO_PKG_VERSION")).to_owned();
     config.device = device.map(str::to_owned);
-    config.tls = Some(world.tls(settings)?);
+    config.dscp = settings.cpe.dscp;
+    // An ACS that cannot read what it has asked for could never take it back: a retry goes
+    // out plain.
+    if world.owed().retry_count() == 0 {
+        config.coding = settings.acs.compression;
+    }
+    let floor = world.clock_floor();
+    config.clock = Arc::new(move || clock::unix_seconds().max(floor));
+    config.tls = Some(world.tls(settings, floor)?);
     Client::new(config).map_err(|e| e.to_string())
 }
 

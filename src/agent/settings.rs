@@ -5,7 +5,7 @@
 //! about once. This module turns a parsed UCI package into [`Settings`]; it never opens
 //! the file and never shows a secret.
 
-use crate::net::http::AllowBasic;
+use crate::net::http::{AllowBasic, Coding};
 use crate::uci::{Package, Section, Value};
 use crate::wake::dhcp;
 use std::fmt;
@@ -76,6 +76,8 @@ pub struct Acs {
     pub allow_basic: AllowBasic,
     /// The highest CWMP version offered: 0 to 4 for 1.0 to 1.4.
     pub cwmp_version: u8,
+    /// Device.ManagementServer.HTTPCompression; `None`: Disabled.
+    pub compression: Option<Coding>,
     /// Seconds between the end of a session and one for an active notification alone
     /// (Device.ManagementServer.DefaultActiveNotificationThrottle).
     pub notify_throttle: u32,
@@ -96,6 +98,8 @@ pub struct Cpe {
     pub password: Secret,
     pub http_connection_request: bool,
     pub log_level: Option<log::LevelFilter>,
+    /// DSCP of the packets to the ACS and of the listener, 0–63; absent: the kernel's.
+    pub dscp: Option<u8>,
 }
 
 /// `config device 'device'`: overrides of the derived identity; empty ones are derived.
@@ -155,6 +159,7 @@ impl Default for Settings {
                 require_tls: false,
                 allow_basic: AllowBasic::Tls,
                 cwmp_version: 4,
+                compression: None,
                 notify_throttle: 0,
             },
             cpe: Cpe {
@@ -166,6 +171,7 @@ impl Default for Settings {
                 password: Secret::default(),
                 http_connection_request: true,
                 log_level: None,
+                dscp: None,
             },
             device: Device::default(),
             url_by_dhcp: false,
@@ -182,10 +188,8 @@ impl Default for Settings {
 /// Options of `acs` and `cpe` that are part of the interface but that this version does
 /// nothing with; they are no typos.
 const KNOWN_WITHOUT_EFFECT: &[&str] = &[
-    "compression",
     "instance_mode",
     "auto_create",
-    "dscp",
     "provisioning_code",
     "upgrades_managed",
     "config_version",
@@ -348,6 +352,13 @@ impl Acs {
                         .ok_or("1.0, 1.1, 1.2, 1.3 or 1.4");
                     put(&mut self.cwmp_version, option, minor, warnings);
                 }
+                "compression" if v.is_empty() || v.eq_ignore_ascii_case("disabled") => {
+                    self.compression = None;
+                }
+                "compression" => {
+                    let coding = v.parse().map_err(|()| "GZIP, Deflate or Disabled");
+                    put(&mut self.compression, option, coding.map(Some), warnings);
+                }
                 "notify_throttle" => {
                     let n = number(&v, 0, u32::MAX, "seconds, 0 for none");
                     put(&mut self.notify_throttle, option, n, warnings);
@@ -395,6 +406,12 @@ impl Cpe {
                 "log_level" => {
                     let level = log_level(&v).ok_or("error, warning, info, debug, or 0 to 7");
                     put(&mut self.log_level, option, level.map(Some), warnings);
+                }
+                "dscp" if v.is_empty() => self.dscp = None,
+                "dscp" => {
+                    let dscp = v.parse().ok().filter(|n| *n <= 63);
+                    let dscp = dscp.ok_or("a number from 0 to 63");
+                    put(&mut self.dscp, option, dscp.map(Some), warnings);
                 }
                 _ => unknown("cpe", option, warnings),
             }
@@ -501,7 +518,7 @@ mod tests {
         let (settings, warnings) = read(
             "config acs 'acs'\n\toption url 'https://acs.example/'\n\toption periodic_inform_interval '0'\n\
              \toption retry_min_wait_interval '7'\n\toption allow_basic 'never'\n\toption cwmp_version '1.2'\n\
-             config cpe 'cpe'\n\toption port '0'\n\toption path '/a/b'\n\toption log_level '7'\n",
+             config cpe 'cpe'\n\toption port '0'\n\toption path '/a/b'\n\toption log_level '7'\n\toption dscp '46'\n",
         );
         assert_eq!(settings.acs.url, "https://acs.example/");
         assert_eq!(settings.acs.periodic_inform_interval, 86_400);
@@ -511,6 +528,7 @@ mod tests {
         assert_eq!(settings.cpe.port, 0);
         assert_eq!(settings.cpe.path, "a/b");
         assert_eq!(settings.cpe.log_level, Some(log::LevelFilter::Debug));
+        assert_eq!(settings.cpe.dscp, Some(46));
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].contains("periodic_inform_interval"));
     }
@@ -569,6 +587,30 @@ mod tests {
         );
         assert_eq!(warnings.len(), 3, "{warnings:?}");
         assert_eq!(settings, Settings::default());
+    }
+
+    #[test]
+    fn a_dscp_past_six_bits_is_warned_about() {
+        for text in ["64", "-1", "EF"] {
+            let (settings, warnings) = read(&format!("config cpe cpe\n\toption dscp '{text}'\n"));
+            assert_eq!(settings.cpe.dscp, None);
+            assert!(warnings[0].contains("0 to 63"), "{warnings:?}");
+        }
+    }
+
+    #[test]
+    fn the_compression_is_one_that_we_have_or_none() {
+        for (text, coding, warned) in [
+            ("GZIP", Some(Coding::Gzip), 0),
+            ("Deflate", Some(Coding::Deflate), 0),
+            ("Disabled", None, 0),
+            ("Compress", None, 1),
+        ] {
+            let (settings, warnings) =
+                read(&format!("config acs acs\n\toption compression {text}\n"));
+            assert_eq!(settings.acs.compression, coding, "{text}");
+            assert_eq!(warnings.len(), warned, "{text}");
+        }
     }
 
     #[test]

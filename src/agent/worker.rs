@@ -168,5 +168,6 @@ fn forget(world: &World) {
     watch::forget(world);
     first_use::forget(&world.state, &world.runtime);
     discovery::forget(world);
+    world.peers().forget();
     world.owed().reset_done();
 }

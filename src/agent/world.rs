@@ -9,13 +9,14 @@
 
 use super::clock;
 use super::control::client;
+use super::device::Devices;
 use super::discovery;
 use super::discovery::Discovery;
 use super::owed::Owed;
+use super::peer::Peers;
 use super::settings::Settings;
 use super::setup::{Setup, SetupError, is_unwritable};
 use super::watch::Watch;
-use crate::cwmp::version::CwmpVersion;
 use crate::model::Model;
 use crate::model::source::Trouble;
 use crate::net::http::Aborter;
@@ -57,8 +58,8 @@ pub struct World {
     pub keeping: Mutex<()>,
     settings: Mutex<Current>,
     aborter: Mutex<Option<Aborter>>,
-    /// What the ACS at this URL is offered since it refused a newer version (fault 8006).
-    offer: Mutex<Option<(String, CwmpVersion)>>,
+    /// What is known of the ACS.
+    peers: Mutex<Peers>,
     stopping: AtomicBool,
     /// TLS as the files were when it was set up, so that roots are read once and TLS
     /// sessions can be resumed.
@@ -67,6 +68,8 @@ pub struct World {
     pub acting: Mutex<()>,
     /// What is changed on disk and not reloaded.
     reloads: Reloads,
+    /// The kernel devices of networks.
+    pub(super) devices: Devices,
     /// A boot whose events are not on disk yet.
     boot: Mutex<Option<Boot>>,
     _lock: StateLock,
@@ -126,6 +129,7 @@ impl World {
         super::inform::publish(&identity, &runtime);
         super::first_use::load(&state, &runtime);
         let model = setup.model(&state, &reloads, &runtime)?;
+        let peers = Peers::load(&state, &identity.software_version);
         let world = World {
             platform: setup.platform(),
             identity: Mutex::new(Arc::new(identity)),
@@ -142,11 +146,12 @@ impl World {
                 warned: Vec::new(),
             }),
             aborter: Mutex::new(None),
-            offer: Mutex::new(None),
+            peers: Mutex::new(peers),
             stopping: AtomicBool::new(false),
             tls: Arc::default(),
             acting: Mutex::new(()),
             reloads,
+            devices: Devices::default(),
             boot: Mutex::new(None),
             setup,
             state,
@@ -189,6 +194,11 @@ impl World {
     /// What is owed, for one change.
     pub fn owed(&self) -> MutexGuard<'_, Owed> {
         lock(&self.owed)
+    }
+
+    /// What is known of the ACS, for one look or change.
+    pub fn peers(&self) -> MutexGuard<'_, Peers> {
+        lock(&self.peers)
     }
 
     /// What is watched, for one change.
@@ -248,25 +258,14 @@ impl World {
     }
 
     /// TLS with the roots and the client certificate of the settings; set up when it is
-    /// first needed, and again when one of its files has changed.
-    pub fn tls(&self, settings: &Settings) -> Result<TlsWhenNeeded, String> {
+    /// first needed, and again when one of its files has changed. `floor`: see
+    /// [`clock_floor`](Self::clock_floor).
+    pub fn tls(&self, settings: &Settings, floor: i64) -> Result<TlsWhenNeeded, String> {
         let files = tls_files(&self.setup, settings)?;
-        let kept: i64 = self.state.load(CLOCK_FILE).unwrap_or(0);
-        let floor = kept.max(clock::FLOOR);
         let cache = self.tls.clone();
         Ok(Arc::new(move || {
-            let stamps: Vec<Stamp> = [
-                &files.ca_file,
-                &files.ca_path,
-                &files.client_cert,
-                &files.client_key,
-            ]
-            .into_iter()
-            .map(|path| {
-                path.as_deref()
-                    .and_then(|p| FileStamp::of(p).ok().flatten())
-            })
-            .collect();
+            let stamp = |path: PathBuf| FileStamp::of(&path).ok().flatten();
+            let stamps: Vec<Stamp> = files.sources().into_iter().map(stamp).collect();
             let mut cache = lock(&cache);
             if let Some((for_files, at, tls)) = cache.as_ref()
                 && *for_files == files
@@ -280,19 +279,21 @@ impl World {
         }))
     }
 
-    /// The CWMP version to offer the ACS at `url`, at most `highest`.
-    pub fn offered(&self, url: &str, highest: CwmpVersion) -> CwmpVersion {
-        match lock(&self.offer).as_ref() {
-            Some((at, older)) if at == url => highest.min(*older),
-            _ => highest,
+    /// Says at once what is wrong with the client certificate or its key; sessions over https
+    /// would each say it again.
+    pub fn check_client_certificate(&self, settings: &Settings) {
+        let checked = tls_files(&self.setup, settings)
+            .and_then(|files| files.check_pair().map_err(|e| e.to_string()));
+        if let Err(e) = checked {
+            log::error!("the client certificate cannot be used: {e}");
         }
     }
 
-    /// The ACS at `url` cannot speak `refused`: the next session offers an older one, and
-    /// after the oldest begins anew.
-    pub fn offer_older(&self, url: &str, refused: CwmpVersion) {
-        let older = refused.older_namespace();
-        *lock(&self.offer) = older.map(|v| (url.to_owned(), v));
+    /// No earlier than this is it now: the last good time kept on disk, else the build time,
+    /// Unix seconds.
+    pub fn clock_floor(&self) -> i64 {
+        let kept: i64 = self.state.load(CLOCK_FILE).unwrap_or(0);
+        kept.max(clock::FLOOR)
     }
 
     /// Makes a running POST end soon when the agent has to stop.

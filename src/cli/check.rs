@@ -96,11 +96,15 @@ fn settings(setup: &Setup, report: &mut Report) {
         Ok(files) => files,
         Err(e) => return report.wrong.push(format!("{SETTINGS_PATH}: {e}")),
     };
-    if (settings.acs.url.starts_with("https:")
-        || files.ca_file.is_some()
-        || files.client_cert.is_some())
-        && let Err(e) = TlsConfig::load(&files, Arc::new(|| 0), 0)
-    {
+    // The client's pair is looked at in any case, the roots where they are named or needed.
+    let scheme = settings.acs.url.get(..6).unwrap_or_default();
+    let roots =
+        scheme.eq_ignore_ascii_case("https:") || files.ca_file.is_some() || files.ca_path.is_some();
+    let checked = files.check_pair().and_then(|()| match roots {
+        true => TlsConfig::load(&files, Arc::new(|| 0), 0).map(|_| ()),
+        false => Ok(()),
+    });
+    if let Err(e) = checked {
         report.wrong.push(format!("{SETTINGS_PATH}: {e}"));
         return;
     }

@@ -33,6 +33,8 @@ pub const TRANSFER_AUTHENTICATION: u16 = 9012;
 pub const TRANSFER_PROTOCOL: u16 = 9013;
 /// ACS: method not supported.
 pub const ACS_METHOD_NOT_SUPPORTED: u32 = 8000;
+/// ACS: invalid arguments.
+pub const ACS_INVALID_ARGUMENTS: u32 = 8003;
 /// ACS: send the same request again.
 pub const ACS_RETRY_REQUEST: u32 = 8005;
 /// ACS: it cannot speak the version of the Inform (CWMP 1.4).

@@ -55,13 +55,13 @@ impl CwmpVersion {
         }
     }
 
-    /// The newest version of the next older namespace: what to offer an ACS that refused
-    /// this one with fault 8006. `None`: there is none.
-    pub fn older_namespace(self) -> Option<CwmpVersion> {
-        CwmpVersion::ALL
-            .into_iter()
-            .rev()
-            .find(|v| *v < self && v.namespace() != self.namespace())
+    /// What to offer an ACS that has refused this version, once: the version it `named` with
+    /// the namespace of its refusal, if that is an older one; else 1.0, which every ACS
+    /// speaks. `None`: there is nothing older.
+    pub fn after_refusal(self, named: Option<CwmpVersion>) -> Option<CwmpVersion> {
+        let older = |v: &CwmpVersion| *v < self && v.namespace() != self.namespace();
+        let oldest = Some(CwmpVersion::V1_0);
+        named.filter(older).or(oldest).filter(older)
     }
 
     /// The value of `SupportedCWMPVersions` for a CPE whose highest version is this:
@@ -124,12 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_offered_next_is_of_an_older_namespace() {
+    fn after_a_refusal_comes_what_the_acs_names_or_the_oldest() {
         use CwmpVersion::*;
-        assert_eq!(V1_4.older_namespace(), Some(V1_1));
-        assert_eq!(V1_2.older_namespace(), Some(V1_1));
-        assert_eq!(V1_1.older_namespace(), Some(V1_0));
-        assert_eq!(V1_0.older_namespace(), None);
+        assert_eq!(V1_4.after_refusal(Some(V1_1)), Some(V1_1));
+        assert_eq!(V1_4.after_refusal(None), Some(V1_0));
+        assert_eq!(V1_4.after_refusal(Some(V1_2)), Some(V1_0));
+        assert_eq!(V1_1.after_refusal(Some(V1_4)), Some(V1_0));
+        assert_eq!(V1_0.after_refusal(Some(V1_0)), None);
+        assert_eq!(V1_0.after_refusal(None), None);
     }
 
     #[test]

@@ -275,7 +275,6 @@ impl Model {
             leaves.extend(columns.map(|param| Leaf {
                 place: Rc::clone(&row),
                 param,
-                exact: false,
             }));
         }
         let readings = self.read_quietly(schema, &leaves);
@@ -335,7 +334,6 @@ impl Model {
             Some(Leaf {
                 param: schema.param_named(place.object, last)?,
                 place: Rc::new(place),
-                exact: false,
             })
         };
         places.into_iter().filter_map(leaf).collect()

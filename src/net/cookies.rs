@@ -255,7 +255,7 @@ fn path_matches(path: &str, cookie: &str) -> bool {
 
 /// A date as cookies carry it (RFC 6265 section 5.1.1): every form that servers were ever
 /// seen to send, since only the tokens count. Seconds since 1970.
-fn parse_date(text: &str) -> Option<i64> {
+pub(super) fn parse_date(text: &str) -> Option<i64> {
     let mut clock = None;
     let mut day = None;
     let mut month = None;

@@ -41,11 +41,7 @@ pub fn connect_tcp(
 ) -> io::Result<TcpStream> {
     let fd = open(to, route.device.as_deref())?;
     if let Some(dscp) = route.dscp {
-        let tos = i32::from(dscp & 0x3f) << 2;
-        match to {
-            SocketAddr::V4(_) => setsockopt(&fd, sockopt::Ipv4Tos, &tos)?,
-            SocketAddr::V6(_) => setsockopt(&fd, sockopt::Ipv6TClass, &tos)?,
-        }
+        set_dscp(&fd, to.is_ipv6(), dscp)?;
     }
     if let Some(source) = route.source {
         let from = SockaddrStorage::from(SocketAddr::new(source, 0));
@@ -103,6 +99,21 @@ pub fn listen_tcp(at: SocketAddr, device: Option<&str>) -> io::Result<TcpListene
     bind(fd.as_raw_fd(), &SockaddrStorage::from(at))?;
     listen(&fd, Backlog::new(64)?)?;
     Ok(TcpListener::from(fd))
+}
+
+/// Marks the packets of a socket with a DSCP (RFC 2474), 0–63; what a listening socket accepts
+/// has the same.
+///
+/// # Errors
+/// What the kernel said.
+pub fn set_dscp(socket: &impl AsFd, ipv6: bool, dscp: u8) -> io::Result<()> {
+    let class = i32::from(dscp & 0x3f) << 2;
+    if ipv6 {
+        setsockopt(socket, sockopt::Ipv6TClass, &class)?;
+    } else {
+        setsockopt(socket, sockopt::Ipv4Tos, &class)?;
+    }
+    Ok(())
 }
 
 fn open(address: SocketAddr, device: Option<&str>) -> io::Result<OwnedFd> {

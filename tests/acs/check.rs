@@ -40,8 +40,8 @@ const TYPES: [&str; 11] = [
     "decimal",
 ];
 
-/// The HTTP form of a POST (TR-069 3.4.1).
-pub(super) fn http(r: &HttpRequest, wrong: &mut Vec<String>) {
+/// The HTTP form of a POST (TR-069 3.4.1). `coded`: compression was asked for.
+pub(super) fn http(r: &HttpRequest, coded: bool, wrong: &mut Vec<String>) {
     let mut must = |good: bool, what: String| {
         if !good {
             wrong.push(what);
@@ -71,7 +71,7 @@ pub(super) fn http(r: &HttpRequest, wrong: &mut Vec<String>) {
         "a chunked request: many ACSs refuse it".into(),
     );
     must(
-        r.header("Content-Encoding").is_none(),
+        coded || r.header("Content-Encoding").is_none(),
         "a compressed request that nobody asked for".into(),
     );
     must(
@@ -92,6 +92,10 @@ pub(super) fn http(r: &HttpRequest, wrong: &mut Vec<String>) {
         must(
             r.header("SOAPAction").is_none(),
             "SOAPAction on an empty POST".into(),
+        );
+        must(
+            r.header("Content-Encoding").is_none(),
+            "Content-Encoding on an empty POST".into(),
         );
         must(
             r.header("Content-Type").is_none(),

@@ -19,6 +19,22 @@ pub struct Behaviour {
     /// While a session was not ended, answer this many Informs with 400 "already in session".
     pub in_session_refusals: u32,
     pub style: SoapStyle,
+    /// What becomes of a compressed request.
+    pub takes: Takes,
+    /// Replies with a body go out in this coding: the value of `Content-Encoding`.
+    pub replies_in: Option<&'static str>,
+}
+
+/// What becomes of a compressed request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Takes {
+    /// Nobody asked for one.
+    #[default]
+    Nothing,
+    /// gzip and deflate are read.
+    Codings,
+    /// It is answered with this status.
+    Refusing(u16),
 }
 
 /// How a body is framed.

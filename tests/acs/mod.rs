@@ -17,6 +17,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod check;
+mod coding;
 mod converse;
 pub mod digest;
 mod door;
@@ -45,7 +46,8 @@ pub use digest::{Algorithm, Auth, DigestAuth};
 pub use envelope::Node;
 pub use knock::{Knock, KnockReply, Second, knock, knock_on, raw_request};
 pub use misbehave::{
-    Behaviour, Cookies, Ending, Framing, Ids, Prefixes, Rule, SoapStyle, Target, Trouble, When,
+    Behaviour, Cookies, Ending, Framing, Ids, Prefixes, Rule, SoapStyle, Takes, Target, Trouble,
+    When,
 };
 pub use record::{AcsEvent, Exchange, HttpReply, HttpRequest, Record, SessionEnd, SessionRecord};
 pub use script::*;

@@ -1,5 +1,6 @@
 //! From an answer to octets and socket acts: cookies, framing, endings, and the record.
 
+use super::coding;
 use super::converse::{Answer, What};
 use super::misbehave::{Ending, Framing};
 use super::record::{HttpReply, HttpRequest};
@@ -109,6 +110,14 @@ impl State {
             };
         }
         close |= ending && self.behaviour.ending == Ending::NoContentClose;
+        let mut reply = reply.clone();
+        if let Some(name) = self.behaviour.replies_in.filter(|_| !reply.body.is_empty()) {
+            match coding::encoded(name, &reply.body) {
+                Ok((name, body)) => reply = reply.body(body).header("Content-Encoding", name),
+                Err(e) => self.record.errors.push(format!("a reply in {name}: {e}")),
+            }
+        }
+        let reply = &reply;
         let (body, close) = wire::octets(reply, &framing, close);
         let mut octets = Vec::new();
         if self.behaviour.continue_first {

@@ -6,11 +6,12 @@ use std::sync::mpsc::Sender;
 
 use super::AcsConfig;
 use super::check;
+use super::coding;
 use super::converse::{Answer, What};
 use super::digest::random_text;
 use super::door::{Authenticator, Verdict};
 use super::jar::Jar;
-use super::misbehave::{Behaviour, Ending, Framing, Rule, Trouble, When};
+use super::misbehave::{Behaviour, Ending, Framing, Rule, Takes, Trouble, When};
 use super::record::{
     AcsEvent, Exchange, HttpReply, HttpRequest, Record, SessionEnd, SessionRecord,
 };
@@ -192,7 +193,8 @@ impl State {
             answer: String::new(),
         });
         let mut wrong = Vec::new();
-        check::http(request, &mut wrong);
+        let takes = self.behaviour.takes;
+        check::http(request, takes != Takes::Nothing, &mut wrong);
         self.check_repeat(request, &mut wrong);
         let next = self.next();
         let verdict = self.door.check(request, next, &mut wrong);
@@ -206,6 +208,19 @@ impl State {
                 let close = self.closes();
                 self.challenged = Some((request.body.clone(), request.connection, close));
                 return self.send(index, "401", &reply, false).0;
+            }
+        };
+        if let (Takes::Refusing(status), true) =
+            (takes, request.header("Content-Encoding").is_some())
+        {
+            let reply = HttpReply::status(status);
+            return self.send(index, "compressed", &reply, false).0;
+        }
+        let request = &match coding::decoded(request) {
+            Ok(request) => request,
+            Err(what) => {
+                self.violation(what);
+                request.clone()
             }
         };
         let message = CpeMessage::read(&request.body);

@@ -70,6 +70,14 @@ impl Authority {
         Authority(CertifiedIssuer::signed_by(params, key, &self.0).expect("signed"))
     }
 
+    /// An intermediate that was valid until this year.
+    pub fn below_until(&self, name: &str, to: i32) -> Authority {
+        let mut params = authority_params(name);
+        params.not_after = rcgen::date_time_ymd(to, 1, 1);
+        let key = KeyPair::generate().expect("a key");
+        Authority(CertifiedIssuer::signed_by(params, key, &self.0).expect("signed"))
+    }
+
     pub fn pem(&self) -> String {
         self.0.pem()
     }

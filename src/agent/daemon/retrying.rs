@@ -62,13 +62,18 @@ impl Daemon {
         }
     }
 
-    /// A session has failed: when is the next?
-    pub(super) fn retry_later(&mut self) {
+    /// A session has failed: when is the next? `asked`: the ACS asks to be left alone for
+    /// so long.
+    pub(super) fn retry_later(&mut self, asked: Option<Duration>) {
         let now = self.timers.elapsed();
         let settings = self.world.settings();
-        let wait = self
+        let mut wait = self
             .retry
             .failed(now, policy(&settings), clock::random_u32());
+        if let Some(asked) = asked.filter(|asked| *asked > wait) {
+            self.retry.leave_alone(now, asked);
+            wait = asked;
+        }
         log::info!("next attempt in {} s", wait.as_secs());
         // Another ACS is not made to wait for the failures of the one before it.
         if self.asked_acs != settings.acs.url {

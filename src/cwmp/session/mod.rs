@@ -46,6 +46,8 @@ pub struct Session {
     state: State,
     version: CwmpVersion,
     inform_accepted: bool,
+    /// The namespace in which the Inform was refused.
+    refused_in: Option<CwmpVersion>,
     /// HoldRequests of the last envelope of the ACS.
     held: bool,
     /// Counts our requests: the next one's ID.
@@ -97,6 +99,7 @@ impl Session {
             options,
             state: State::Over,
             inform_accepted: false,
+            refused_in: None,
             held: false,
             next_id: 1,
             posts: 0,
@@ -278,6 +281,18 @@ impl Session {
         self.version
     }
 
+    /// What to offer instead, in a session that begins anew at once: the ACS has refused the
+    /// Inform in a way that tells, or (where this offer was never `accepted_before`) may tell,
+    /// that it does not speak the version offered.
+    pub fn older_offer(&self, failure: &Failure, accepted_before: bool) -> Option<CwmpVersion> {
+        let speaks_of_version = failure.suggests_older_version()
+            || (failure.may_mean_older_version() && !accepted_before);
+        if self.inform_accepted || !speaks_of_version {
+            return None;
+        }
+        self.options.version.after_refusal(self.refused_in)
+    }
+
     /// Whether the ACS has accepted the Inform.
     pub fn inform_accepted(&self) -> bool {
         self.inform_accepted
@@ -305,7 +320,10 @@ impl Session {
                     }),
                 };
             }
-            AcsBody::Fault(fault) => return self.fail(Failure::InformRefused(fault)),
+            AcsBody::Fault(fault) => {
+                self.refused_in = envelope.version;
+                return self.fail(Failure::InformRefused(fault));
+            }
             other => return self.out_of_order("InformResponse", &describe(&other)),
         }
         let offered = self.options.version;

@@ -163,10 +163,23 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The ACS cannot speak the version offered (fault 8006): the next session may
-    /// offer an older one.
+    /// The ACS cannot speak the version offered (fault 8006).
     pub fn suggests_older_version(&self) -> bool {
         matches!(self, Failure::InformRefused(f) if f.code == fault::ACS_VERSION_INCOMPATIBLE)
+    }
+
+    /// What an ACS too old to know of fault 8006 answers to an Inform in a namespace that it
+    /// does not know: HTTP 400, a SOAP fault without a CWMP code, or fault 8000 or 8003. Each
+    /// can mean something else, too.
+    pub fn may_mean_older_version(&self) -> bool {
+        match self {
+            Failure::HttpStatus(status) => *status == 400,
+            Failure::InformRefused(f) => matches!(
+                f.code,
+                0 | fault::ACS_METHOD_NOT_SUPPORTED | fault::ACS_INVALID_ARGUMENTS
+            ),
+            _ => false,
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use crate::net::auth::challenge::{self, Challenge};
 use crate::net::auth::digest::Session;
 use crate::net::url::Url;
 
-/// Challenges answered for one POST at most: the first, and some with `stale=true` or after
-/// new connections.
+/// Challenges answered for one POST at most: the first, one whose nonce was lost with its
+/// connection, and some with `stale=true`.
 const MAX_ROUNDS: u32 = 4;
 /// Origins remembered; more are met only by a long chain of redirects.
 const MAX_ORIGINS: usize = 8;
@@ -32,9 +32,18 @@ enum Sent {
     Basic,
     Digest {
         nonce: String,
-        /// The challenge came in this very POST, over this many connections made.
-        fresh: Option<u32>,
+        /// The challenge came in this very POST.
+        fresh: Option<Asked>,
     },
+}
+
+/// How a challenge came.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// Connections made by then.
+    made: u32,
+    /// The server said that it closes the connection: the nonce cannot be bound to it.
+    closed: bool,
 }
 
 pub(super) struct Authorizer {
@@ -43,9 +52,11 @@ pub(super) struct Authorizer {
     allow_basic: AllowBasic,
     origins: Vec<Origin>,
     sent: Sent,
-    /// Connections made when the challenge in use came, if it came during this POST.
-    asked: Option<u32>,
+    /// How the challenge in use came, if it came during this POST.
+    asked: Option<Asked>,
     rounds: u32,
+    /// A nonce was lost with its connection in this POST.
+    lost: bool,
 }
 
 impl Authorizer {
@@ -58,6 +69,7 @@ impl Authorizer {
             sent: Sent::Nothing,
             asked: None,
             rounds: 0,
+            lost: false,
         }
     }
 
@@ -66,6 +78,7 @@ impl Authorizer {
         self.sent = Sent::Nothing;
         self.asked = None;
         self.rounds = 0;
+        self.lost = false;
     }
 
     /// The `Authorization` header for the next request.
@@ -100,12 +113,14 @@ impl Authorizer {
         }
     }
 
-    /// A 401 came; `made` counts the connections so far. `Ok`: send the POST again.
+    /// A 401 came; `made` counts the connections so far, `closed`: it said that it was the last
+    /// answer on its connection. `Ok`: send the POST again.
     pub(super) fn challenged(
         &mut self,
         url: &Url,
         headers: &[String],
         made: u32,
+        closed: bool,
     ) -> Result<(), AuthError> {
         let challenges = challenge::parse(headers.iter().map(String::as_str));
         self.rounds += 1;
@@ -113,6 +128,7 @@ impl Authorizer {
             Challenge::Digest(d) => Some(d),
             _ => None,
         });
+        let mut lost = false;
         let may_repeat = match &self.sent {
             Sent::Nothing => true,
             Sent::Basic => false,
@@ -122,11 +138,17 @@ impl Authorizer {
                     // A nonce from an earlier POST may have died without a word.
                     None => new_nonce || d.stale,
                     // Answered just now: only a nonce that was bound to the connection it
-                    // came over, or one that the server itself calls too old.
-                    Some(then) => d.stale || (new_nonce && *then != made),
+                    // came over, or one that the server itself calls too old. Where each 401
+                    // ends its connection without a word, a wrong password looks like the
+                    // first: it is given one more try.
+                    Some(then) => {
+                        lost = new_nonce && then.made != made && !then.closed && !self.lost;
+                        d.stale || lost
+                    }
                 }
             }),
         };
+        self.lost |= lost;
         if !may_repeat || self.rounds > MAX_ROUNDS {
             self.origins.retain(|o| !o.url.same_origin(url));
             return Err(AuthError::Rejected);
@@ -138,7 +160,7 @@ impl Authorizer {
             Some(d) => Proof::Digest(Session::new(d.clone(), random())),
             None => self.basic(url, &challenges)?,
         };
-        self.asked = Some(made);
+        self.asked = Some(Asked { made, closed });
         self.origins.retain(|o| !o.url.same_origin(url));
         if self.origins.len() >= MAX_ORIGINS {
             self.origins.remove(0);

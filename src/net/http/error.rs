@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
+use super::coding::CodingError;
 use crate::net::tls::{BadCertificate, TlsConfigError};
 use crate::net::url::{Url, UrlError};
 
@@ -49,6 +50,8 @@ pub enum HttpError {
     Protocol(String),
     /// The body of the answer is larger than allowed, in bytes.
     TooLarge(usize),
+    /// The body of the answer cannot be decoded (`Content-Encoding`).
+    Coding(CodingError),
     /// 401 could not be answered.
     Auth(AuthError),
     /// A redirect could not be followed.
@@ -164,6 +167,15 @@ impl fmt::Display for HttpError {
             HttpError::Protocol(why) => write!(f, "the answer is no HTTP: {why}"),
             HttpError::TooLarge(limit) => {
                 write!(f, "the answer is larger than {limit} bytes")
+            }
+            HttpError::Coding(CodingError::Unknown(name)) => {
+                write!(f, "the answer has the unknown Content-Encoding {name:?}")
+            }
+            HttpError::Coding(CodingError::Broken(why)) => {
+                write!(f, "the answer is not what its Content-Encoding says: {why}")
+            }
+            HttpError::Coding(CodingError::TooLarge(limit)) => {
+                write!(f, "the answer is larger than {limit} bytes once decoded")
             }
             HttpError::Auth(e) => f.write_str(match e {
                 AuthError::NoCredentials => {

@@ -17,6 +17,7 @@
 
 mod authorize;
 mod buffers;
+mod coding;
 mod connect;
 mod error;
 
@@ -31,16 +32,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ureq::RequestBuilder;
 use ureq::config::AutoHeaderValue;
 use ureq::http::header::{self, HeaderName, HeaderValue};
-use ureq::http::{Extensions, HeaderMap, Response, Uri};
+use ureq::http::{Extensions, HeaderMap, Response, Uri, Version};
 use ureq::typestate::WithBody;
 
-use crate::net::cookies::{Jar, Moment};
+use crate::net::cookies::{Jar, Moment, parse_date};
 use crate::net::socket::Route;
 use crate::net::tls::{Clock, TlsConfig, TlsWhenNeeded};
 use crate::net::url::Url;
 
 use authorize::Authorizer;
 use buffers::PIECE;
+pub use coding::{Coding, CodingError};
 pub use error::{AuthError, ConnectError, HttpError, Phase, RedirectError, ResolveError, TlsError};
 
 /// Redirects followed in a row (TR-069 wants five).
@@ -138,6 +140,9 @@ pub struct ClientConfig {
     pub device: Option<String>,
     /// DSCP of the packets, 0–63.
     pub dscp: Option<u8>,
+    /// POSTs with a body go out in this coding, and the ACS is told that it may use both
+    /// (`ManagementServer.HTTPCompression`); what the ACS encodes is read in any case.
+    pub coding: Option<Coding>,
     /// The wall clock, for cookies with a date. Best one that never tells less than the
     /// floor of the TLS clock rule.
     pub clock: Clock,
@@ -159,6 +164,7 @@ impl ClientConfig {
             source: None,
             device: None,
             dscp: None,
+            coding: None,
             clock: Arc::new(system_time),
         }
     }
@@ -220,6 +226,8 @@ pub struct Client {
     jar: Jar,
     authorizer: Authorizer,
     start: Instant,
+    /// `Retry-After` of the latest reply.
+    retry_after: Option<Duration>,
 }
 
 impl fmt::Debug for Client {
@@ -289,6 +297,7 @@ impl Client {
                 config.allow_basic,
             ),
             start: Instant::now(),
+            retry_after: None,
             config,
         })
     }
@@ -298,6 +307,15 @@ impl Client {
     /// # Errors
     /// [`HttpError`]; the session has failed then. A status that is no success is no error.
     pub fn post(&mut self, body: &[u8], kind: SoapAction) -> Result<Reply, HttpError> {
+        self.retry_after = None;
+        let encoded;
+        let body = match self.config.coding {
+            Some(coding) if !body.is_empty() => {
+                encoded = coding.encode(body).map_err(HttpError::Io)?;
+                &encoded
+            }
+            _ => body,
+        };
         let mut redirects = 0;
         let mut seen = vec![(self.url.clone(), self.jar.generation())];
         self.authorizer.begin_post();
@@ -310,7 +328,7 @@ impl Client {
                     let made = self.watch.made.load(Ordering::Relaxed);
                     let challenges = texts(response.headers(), header::WWW_AUTHENTICATE);
                     self.authorizer
-                        .challenged(&self.url, &challenges, made)
+                        .challenged(&self.url, &challenges, made, is_last(&response))
                         .map_err(HttpError::Auth)?;
                     discard(response);
                 }
@@ -335,7 +353,13 @@ impl Client {
                         self.authorizer.informed(&self.url, &info);
                     }
                     let content_type = texts(response.headers(), header::CONTENT_TYPE).pop();
+                    self.retry_after = texts(response.headers(), header::RETRY_AFTER)
+                        .pop()
+                        .and_then(|text| retry_after(&text, (self.config.clock)()));
+                    let coding = texts(response.headers(), header::CONTENT_ENCODING).join(",");
                     let body = self.read_body(response)?;
+                    let body = coding::decode(&coding, body, self.config.max_response)
+                        .map_err(HttpError::Coding)?;
                     return Ok(Reply {
                         status,
                         body,
@@ -350,6 +374,12 @@ impl Client {
     /// the rest of this session only).
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// How long the latest reply asks us to stay away: its `Retry-After` (RFC 9110 section
+    /// 10.2.3), where it had one that can be read. Not bounded.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// Our own address on the latest connection (for `ConnectionRequestURL`).
@@ -411,6 +441,14 @@ impl Client {
                     headers.insert(SOAP_ACTION, HeaderValue::from_static("\"\""));
                 }
                 SoapAction::Response => {}
+            }
+            if let Some(coding) = self.config.coding {
+                let accepted = HeaderValue::from_static("gzip, deflate");
+                headers.insert(header::ACCEPT_ENCODING, accepted);
+                if !body.is_empty() {
+                    let name = HeaderValue::from_static(coding.name());
+                    headers.insert(header::CONTENT_ENCODING, name);
+                }
             }
         }
         let mut line = self.config.user_agent.len().max(self.url.target().len());
@@ -578,6 +616,29 @@ fn check_tls(config: &ClientConfig, tls: &OnceLock<TlsConfig>, url: &Url) -> Res
     Ok(())
 }
 
+/// Whether the server said that it closes the connection after this answer.
+fn is_last(response: &Response<ureq::Body>) -> bool {
+    let words = texts(response.headers(), header::CONNECTION).join(",");
+    let says = |word: &str| {
+        words
+            .split(',')
+            .any(|w| w.trim().eq_ignore_ascii_case(word))
+    };
+    says("close") || (response.version() == Version::HTTP_10 && !says("keep-alive"))
+}
+
+/// Reads a `Retry-After`: seconds, or a date, which is held against the clock. A date that is
+/// past is no wait.
+fn retry_after(text: &str, now: i64) -> Option<Duration> {
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // More digits than a number has are as good as for ever.
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    let wait = parse_date(text)?.saturating_sub(now);
+    Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
+}
+
 /// All values of a header; bytes that are no UTF-8 are replaced.
 fn texts(headers: &HeaderMap, name: HeaderName) -> Vec<String> {
     headers
@@ -623,5 +684,23 @@ impl Aborter {
     pub fn abort(&self) {
         self.watch.aborted.store(true, Ordering::Relaxed);
         self.agent.clone().shutdown();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let secs = |text: &str| retry_after(text, 784_111_700).map(|d| d.as_secs());
+        assert_eq!(secs("120"), Some(120));
+        assert_eq!(secs(" 0 "), Some(0));
+        assert_eq!(secs("99999999999999999999999"), Some(u64::MAX));
+        assert_eq!(secs("Sun, 06 Nov 1994 08:49:37 GMT"), Some(77));
+        assert_eq!(secs("Sun, 06 Nov 1990 08:49:37 GMT"), Some(0));
+        for text in ["", "soon", "-5", "1.5"] {
+            assert_eq!(secs(text), None, "{text}");
+        }
     }
 }

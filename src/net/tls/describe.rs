@@ -1,7 +1,11 @@
 //! Names a certificate for a log line: subject, issuer, fingerprint. For reading only; nothing
 //! is decided by it.
 
+use crate::cwmp::datetime::DateTime;
 use sha2::{Digest, Sha256};
+
+/// The tag of the version, which may be left out.
+const VERSION: u8 = 0xa0;
 
 /// `subject "acs.example", issuer "Example Root", SHA-256 0a1b2c3d4e5f6071`.
 pub(super) fn certificate(der: &[u8]) -> String {
@@ -13,10 +17,59 @@ pub(super) fn certificate(der: &[u8]) -> String {
     format!("subject \"{subject}\", issuer \"{issuer}\", SHA-256 {print}…")
 }
 
+/// The first of these whose validity begins or ends at this moment (seconds since 1970).
+pub(super) fn dated<'a>(certificates: &[&'a [u8]], moment: i64) -> Option<&'a [u8]> {
+    let mut all = certificates.iter().copied();
+    all.find(|der| validity(der).is_some_and(|(from, to)| from == moment || to == moment))
+}
+
+/// When an X.509 certificate is valid, seconds since 1970 (RFC 5280 section 4.1.2.5).
+fn validity(der: &[u8]) -> Option<(i64, i64)> {
+    let (_, certificate, _) = element(der)?;
+    let (_, mut rest, _) = element(certificate)?;
+    // Version (where there is one), serial number, signature algorithm, issuer.
+    let skipped = if rest.first() == Some(&VERSION) { 4 } else { 3 };
+    for _ in 0..skipped {
+        rest = element(rest)?.2;
+    }
+    let (_, dates, _) = element(rest)?;
+    let (from_tag, from, dates) = element(dates)?;
+    let (to_tag, to, _) = element(dates)?;
+    Some((date(from_tag, from)?, date(to_tag, to)?))
+}
+
+/// UTCTime (`491231235959Z`) or GeneralizedTime (`20501231235959Z`).
+fn date(tag: u8, text: &[u8]) -> Option<i64> {
+    const UTC_TIME: u8 = 0x17;
+    const GENERALIZED_TIME: u8 = 0x18;
+    let text = std::str::from_utf8(text).ok()?;
+    let (year, rest) = match tag {
+        UTC_TIME => {
+            let (year, rest) = text.split_at_checked(2)?;
+            let year: u32 = year.parse().ok()?;
+            (if year < 50 { 2000 + year } else { 1900 + year }, rest)
+        }
+        GENERALIZED_TIME => {
+            let (year, rest) = text.split_at_checked(4)?;
+            (year.parse().ok()?, rest)
+        }
+        _ => return None,
+    };
+    let part = |at: usize| rest.get(at..at + 2);
+    let written = format!(
+        "{year:04}-{}-{}T{}:{}:{}Z",
+        part(0)?,
+        part(2)?,
+        part(4)?,
+        part(6)?,
+        part(8)?
+    );
+    DateTime::parse(&written)?.unix_seconds()
+}
+
 /// Issuer and subject of an X.509 certificate (RFC 5280 section 4.1).
 fn names(der: &[u8]) -> Option<(String, String)> {
     const SEQUENCE: u8 = 0x30;
-    const VERSION: u8 = 0xa0;
     let (_, certificate, _) = element(der)?;
     let (_, mut rest, _) = element(certificate)?;
     if rest.first() == Some(&VERSION) {

@@ -52,6 +52,36 @@ pub struct TlsFiles {
     pub root: PathBuf,
 }
 
+impl TlsFiles {
+    /// Every file and folder whose change would make another configuration: a folder of roots
+    /// with each file in it, the system's bundles where none is named. Some may not exist.
+    pub fn sources(&self) -> Vec<PathBuf> {
+        let named = [
+            &self.ca_file,
+            &self.ca_path,
+            &self.client_cert,
+            &self.client_key,
+        ];
+        let mut all: Vec<PathBuf> = named.into_iter().flatten().cloned().collect();
+        if let Some(folder) = &self.ca_path {
+            all.extend(root_files(folder).unwrap_or_default());
+        }
+        if self.ca_file.is_none() && self.ca_path.is_none() {
+            all.extend(DEFAULT_BUNDLES.iter().map(|b| self.root.join(b)));
+        }
+        all
+    }
+
+    /// Reads the client certificate and its key, without the roots: can they be used together?
+    ///
+    /// # Errors
+    /// As [`TlsConfig::load`].
+    pub fn check_pair(&self) -> Result<(), TlsConfigError> {
+        let provider = rustls::crypto::ring::default_provider();
+        client_pair(self, &provider).map(|_| ())
+    }
+}
+
 /// TLS ready for use. Cheap to clone.
 #[derive(Clone)]
 pub struct TlsConfig {
@@ -180,26 +210,15 @@ impl TlsConfig {
         let verifier = verify::Verifier::new(roots(files)?, provider.clone(), clock.clone(), floor)
             .map_err(|e| TlsConfigError::Provider(e.to_string()))?;
         let time = Arc::new(FlooredTime { clock, floor });
-        let builder = rustls::ClientConfig::builder_with_details(provider, time)
+        let builder = rustls::ClientConfig::builder_with_details(provider.clone(), time)
             .with_safe_default_protocol_versions()
             .map_err(|e| TlsConfigError::Provider(e.to_string()))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
-        let mut client = match (&files.client_cert, &files.client_key) {
-            (None, None) => builder.with_no_client_auth(),
-            (Some(cert), Some(key)) => {
-                let chain = certificates(cert)?;
-                let secret = PrivateKeyDer::from_pem_slice(&read(key)?)
-                    .map_err(|_| TlsConfigError::NoKey { path: key.clone() })?;
-                builder.with_client_auth_cert(chain, secret).map_err(|e| {
-                    TlsConfigError::BadPair {
-                        cert: cert.clone(),
-                        key: key.clone(),
-                        why: e.to_string(),
-                    }
-                })?
-            }
-            _ => return Err(TlsConfigError::HalfPair),
+        let mut client = match client_pair(files, &provider)? {
+            None => builder.with_no_client_auth(),
+            Some(pair) => builder
+                .with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair))),
         };
         // One ACS and perhaps a file server or two.
         client.resumption = rustls::client::Resumption::in_memory_sessions(8);
@@ -272,14 +291,33 @@ fn roots(files: &TlsFiles) -> Result<rustls::RootCertStore, TlsConfigError> {
     Ok(store)
 }
 
-fn directory(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
-    let fail = |source| TlsConfigError::Read {
-        path: path.to_owned(),
-        source,
+/// The client certificate with its key, if there is one.
+fn client_pair(
+    files: &TlsFiles,
+    provider: &rustls::crypto::CryptoProvider,
+) -> Result<Option<rustls::sign::CertifiedKey>, TlsConfigError> {
+    let (cert, key) = match (&files.client_cert, &files.client_key) {
+        (None, None) => return Ok(None),
+        (Some(cert), Some(key)) => (cert, key),
+        _ => return Err(TlsConfigError::HalfPair),
     };
+    let chain = certificates(cert)?;
+    let secret = PrivateKeyDer::from_pem_slice(&read(key)?)
+        .map_err(|_| TlsConfigError::NoKey { path: key.clone() })?;
+    rustls::sign::CertifiedKey::from_der(chain, secret, provider)
+        .map(Some)
+        .map_err(|e| TlsConfigError::BadPair {
+            cert: cert.clone(),
+            key: key.clone(),
+            why: e.to_string(),
+        })
+}
+
+/// The files of a folder of roots.
+fn root_files(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut names: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(fail)?.take(MAX_FILES) {
-        let file = entry.map_err(fail)?.path();
+    for entry in std::fs::read_dir(path)?.take(MAX_FILES) {
+        let file = entry?.path();
         let ending = file.extension().and_then(|e| e.to_str()).unwrap_or("");
         let hashed = ending.len() == 1 && ending.bytes().all(|b| b.is_ascii_digit());
         if (hashed || ending == "pem" || ending == "crt") && file.is_file() {
@@ -287,6 +325,14 @@ fn directory(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsConfigError
         }
     }
     names.sort();
+    Ok(names)
+}
+
+fn directory(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
+    let names = root_files(path).map_err(|source| TlsConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
     let mut found = Vec::new();
     for name in names {
         match certificates(&name) {

@@ -20,7 +20,8 @@ use crate::cwmp::datetime::DateTime;
 /// Which certificate was refused and why.
 #[derive(Debug, Clone)]
 pub struct BadCertificate {
-    /// The server's own certificate: subject, issuer and SHA-256 fingerprint.
+    /// The certificate that is at fault, as far as that can be told, else the server's own:
+    /// subject, issuer and SHA-256 fingerprint.
     pub certificate: String,
     /// How many certificates the server sent besides its own.
     pub intermediates: usize,
@@ -39,14 +40,13 @@ impl fmt::Display for BadCertificate {
             )?,
             CertificateError::ExpiredContext { time, not_after } => write!(
                 f,
-                "it or a certificate above it expired at {}, and now is {}",
+                "it expired at {}, and now is {}",
                 date(*not_after),
                 date(*time)
             )?,
             CertificateError::NotValidYetContext { time, not_before } => write!(
                 f,
-                "it or a certificate above it is good from {} on, and now is {}; is the \
-                 clock right?",
+                "it is good from {} on, and now is {}; is the clock right?",
                 date(*not_before),
                 date(*time)
             )?,
@@ -144,7 +144,7 @@ impl ServerCertVerifier for Verifier {
         match result {
             Err(Error::InvalidCertificate(why)) => Err(Error::InvalidCertificate(
                 CertificateError::Other(OtherError(Arc::new(BadCertificate {
-                    certificate: describe::certificate(end_entity),
+                    certificate: describe::certificate(culprit(end_entity, intermediates, &why)),
                     intermediates: intermediates.len(),
                     why,
                     without_clock,
@@ -175,6 +175,23 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.inner.supported_verify_schemes()
     }
+}
+
+/// The certificate of the chain that an error is about.
+fn culprit<'a>(
+    end_entity: &'a [u8],
+    intermediates: &'a [CertificateDer<'_>],
+    why: &CertificateError,
+) -> &'a [u8] {
+    let moment = match why {
+        CertificateError::ExpiredContext { not_after, .. } => not_after,
+        CertificateError::NotValidYetContext { not_before, .. } => not_before,
+        _ => return end_entity,
+    };
+    let mut chain = vec![end_entity];
+    chain.extend(intermediates.iter().map(|c| c.as_ref()));
+    let moment = i64::try_from(moment.as_secs()).unwrap_or(i64::MAX);
+    describe::dated(&chain, moment).unwrap_or(end_entity)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use nix::poll::PollFlags;
 
 use super::Knock;
 use crate::net::auth::server::{Credentials, Gate};
-use crate::net::socket::listen_tcp;
+use crate::net::socket::{listen_tcp, set_dscp};
 
 use connection::{Progress, Slot, State};
 use decide::{Bucket, Judge, Outcome, network};
@@ -265,6 +265,17 @@ impl Listener {
     pub fn configure(&mut self, path: &str, credentials: Credentials) {
         path.clone_into(&mut self.judge.path);
         self.judge.credentials = credentials;
+    }
+
+    /// Marks the answers with this DSCP, 0–63 (`cpe.dscp`); connections that are there already
+    /// keep theirs.
+    pub fn set_dscp(&self, dscp: u8) {
+        for socket in &self.sockets {
+            let ipv6 = socket.local_addr().is_ok_and(|at| at.is_ipv6());
+            if let Err(e) = set_dscp(socket, ipv6, dscp) {
+                log::warn!("connection requests cannot be answered with DSCP {dscp}: {e}");
+            }
+        }
     }
 
     /// What to poll for. Changes with every call of [`Listener::ready`] and

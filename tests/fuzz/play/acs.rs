@@ -265,6 +265,24 @@ impl<'p, 'd> Acs<'p, 'd> {
         Ok((200, envelope.into_bytes()))
     }
 
+    /// The answer to GetRPCMethods.
+    fn methods(&mut self, id: Option<&str>) -> Result<(u16, Vec<u8>), String> {
+        let style = Style::any(self.chance);
+        let list = "<MethodList><string>Inform</string><string>Kicked</string></MethodList>";
+        let body = style.message("GetRPCMethodsResponse", list);
+        let friendly = style.clone().with_id(id);
+        let envelope = match self.chance.byte() % 24 {
+            0..=17 => friendly.envelope(&body),
+            18 => friendly.envelope(&style.fault(8005)),
+            19 => friendly.envelope(&style.fault(8000)),
+            20 => return self.drop_or_status(),
+            21 => return Ok((200, hostile(self.chance, &style))),
+            22 => style.envelope(&body),
+            _ => "<soap-env:Body:Fault>".to_owned(),
+        };
+        Ok((200, envelope.into_bytes()))
+    }
+
     fn drop_or_status(&mut self) -> Result<(u16, Vec<u8>), String> {
         match self.chance.byte() % 8 {
             0 => Ok((503, Vec::new())),
@@ -365,6 +383,12 @@ impl Wire for Acs<'_, '_> {
                 assert_eq!(answer.name, "Inform");
                 self.inform(answer);
                 return self.inform_reply();
+            }
+            (PostKind::Request("GetRPCMethods"), Some(answer)) => {
+                assert_eq!(answer.name, "GetRPCMethods");
+                self.accepted = true;
+                self.debts.changed.clear();
+                return self.methods(answer.id.as_deref());
             }
             (PostKind::Request(name), _) => panic!("{name} was not asked for"),
             _ => {}

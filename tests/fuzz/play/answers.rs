@@ -144,7 +144,8 @@ fn arguments(content: Node<'_, '_>, answer: &mut Answer) -> Checked<()> {
                     .push((sized(name, 256)?, level as u8, entities));
             }
         }
-        "SetParameterAttributesResponse"
+        "GetRPCMethods"
+        | "SetParameterAttributesResponse"
         | "RebootResponse"
         | "FactoryResetResponse"
         | "ScheduleInformResponse" => {

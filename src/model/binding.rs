@@ -233,6 +233,9 @@ impl Rows {
 /// that looks like a placeholder is not expanded again. Most texts hold none, or are one:
 /// those are not copied.
 pub fn expand<'t>(text: &'t str, rows: &'t [String]) -> Cow<'t, str> {
+    if let ("{row}", Some(row)) = (text, rows.last()) {
+        return Cow::Borrowed(row);
+    }
     // Shorter than it takes to search by words.
     if !text.bytes().any(|b| b == b'{') {
         return Cow::Borrowed(text);

@@ -3,7 +3,8 @@
 //! nobody holds.
 
 use crate::uci::Package;
-use crate::uci::file::{FileError, Stamp, load};
+use crate::uci::file::{self, FileError, Stamp};
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
@@ -16,20 +17,24 @@ const UNSETTLED: Duration = Duration::from_secs(2);
 #[derive(Clone, Default)]
 pub struct Packages {
     known: Arc<Mutex<Vec<Known>>>,
+    hasher: RandomState,
 }
 
 struct Known {
     path: PathBuf,
-    stamp: Stamp,
+    /// `None`: the file may change again without its stamp showing it.
+    stamp: Option<Stamp>,
+    /// A hash of what the file held, under keys of this process alone.
+    print: u64,
     package: Weak<Package>,
 }
 
 impl Packages {
-    /// The package in a file as it is now, and the file's stamp; read only where nobody
-    /// holds it.
+    /// The package in a file as it is now, and the file's stamp. It is read only where the
+    /// stamp does not tell, and parsed only where nobody holds what it says.
     ///
     /// # Errors
-    /// As [`load`].
+    /// As [`file::load`].
     pub fn load(&self, path: &Path) -> Result<(Arc<Package>, Stamp), FileError> {
         if let Ok(Some(now)) = Stamp::of(path)
             && let Some(package) = self.held(path, now)
@@ -37,25 +42,29 @@ impl Packages {
             return Ok((package, now));
         }
         let is_settled = !is_recent(path);
-        let loaded = load(path)?;
-        let package = Arc::new(loaded.package);
+        let (bytes, stamp) = file::bytes(path)?;
+        let print = self.hasher.hash_one(&bytes);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = known.iter().find(|k| k.print == print && k.path == path);
+        let package = match same.and_then(|k| k.package.upgrade()) {
+            Some(package) => package,
+            None => Arc::new(file::parse(path, &bytes)?),
+        };
         known.retain(|k| k.path != path && k.package.strong_count() > 0);
-        if is_settled {
-            known.push(Known {
-                path: path.to_owned(),
-                stamp: loaded.stamp,
-                package: Arc::downgrade(&package),
-            });
-        }
-        Ok((package, loaded.stamp))
+        known.push(Known {
+            path: path.to_owned(),
+            stamp: is_settled.then_some(stamp),
+            print,
+            package: Arc::downgrade(&package),
+        });
+        Ok((package, stamp))
     }
 
     fn held(&self, path: &Path, stamp: Stamp) -> Option<Arc<Package>> {
         // Whoever panicked left entries that are each true.
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = known.iter();
-        let found = known.find(|k| k.stamp == stamp && k.path == path)?;
+        let found = known.find(|k| k.stamp == Some(stamp) && k.path == path)?;
         found.package.upgrade()
     }
 }
@@ -97,10 +106,15 @@ mod tests {
         let held = Arc::downgrade(&second);
         drop((first, second));
         assert!(held.upgrade().is_none());
-        // It may change again under the same stamp.
+        // It may change again under the same stamp, and is looked at; what says the same is
+        // the same.
         write("config c\n", 0);
         let third = load(&all);
-        assert!(!Arc::ptr_eq(&third, &load(&all)));
+        write("config c\n", 0);
+        assert!(Arc::ptr_eq(&third, &load(&all)));
+        write("config d\n", 0);
+        let fourth = load(&all);
+        assert_eq!(fourth.sections().first().map(|s| s.kind()), Some("d"));
         std::fs::remove_file(&path).expect("gone");
         assert!(matches!(all.load(&path), Err(FileError::Missing { .. })));
     }

@@ -128,24 +128,36 @@ pub struct Loaded {
 /// # Errors
 /// [`FileError`], never [`FileError::Locked`].
 pub fn load(path: &Path) -> Result<Loaded, FileError> {
+    let (bytes, stamp) = bytes(path)?;
+    let package = parse(path, &bytes)?;
+    Ok(Loaded { package, stamp })
+}
+
+/// What [`load`] parses, and the state of the file that it was read from.
+///
+/// # Errors
+/// As [`load`], but for those of the syntax.
+pub fn bytes(path: &Path) -> Result<(Vec<u8>, Stamp), FileError> {
     /// Somebody who replaces a file faster than it can be read may do so for ever.
     const ATTEMPTS: u32 = 5;
     let mut attempt = 1;
-    let (bytes, stamp) = loop {
+    loop {
         let mut file = open(path, OpenOptions::new().read(true))?;
         let (bytes, stamp) = read(path, &mut file)?;
         // The old file may be written to once it has been replaced (`Locked::hand_over`).
         let now = Stamp::of(path).map_err(|error| FileError::io(path, error))?;
         if attempt == ATTEMPTS || now.is_none_or(|now| now.same_file(&stamp)) {
-            break (bytes, stamp);
+            return Ok((bytes, stamp));
         }
         attempt += 1;
-    };
-    let package = parse(path, &bytes)?;
-    Ok(Loaded { package, stamp })
+    }
 }
 
-pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Package, FileError> {
+/// What the bytes of a file say; `path` is for the error.
+///
+/// # Errors
+/// [`FileError::Syntax`].
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Package, FileError> {
     Package::parse(bytes).map_err(|error| FileError::Syntax {
         path: path.to_path_buf(),
         error,

@@ -14,6 +14,13 @@ use std::sync::Arc;
 #[derive(Clone, Default)]
 pub struct Shared<T: Clone>(Arc<T>);
 
+impl<T: Clone> Shared<T> {
+    /// Whether it is this very one, unchanged.
+    pub fn is(&self, other: &Arc<T>) -> bool {
+        Arc::ptr_eq(&self.0, other)
+    }
+}
+
 impl<T: Clone> Deref for Shared<T> {
     type Target = T;
 

@@ -182,7 +182,18 @@ impl UciSource {
             return Ok(());
         }
         let unsettled = is_recent(&path);
-        let (stamp, content) = match self.packages.load(&path) {
+        let loaded = self.packages.load(&path);
+        if let Some((_, cached)) = place.and_then(|place| self.cache.get_mut(place))
+            && let (Ok(content), Ok((package, stamp))) = (&cached.content, &loaded)
+            && content.package.is(package)
+        {
+            // Another file, or one that might be, which says the same.
+            cached.stamp = Some(*stamp);
+            cached.checked = true;
+            cached.unsettled = unsettled;
+            return Ok(());
+        }
+        let (stamp, content) = match loaded {
             Ok((package, stamp)) => (Some(stamp), Ok(Content::of(package))),
             Err(FileError::Missing { .. }) => (None, Ok(Content::default())),
             Err(e) => (stamp, Err(trouble(package, e))),

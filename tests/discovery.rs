@@ -61,14 +61,14 @@ fn stderr(out: &Output) -> String {
     String::from_utf8_lossy(&out.stderr).into_owned()
 }
 
-/// A router without an ACS and without a listener, that asks DHCP again after a second.
+/// A router without an ACS and without a listener.
 fn unprovisioned() -> Cpe {
     let cpe = Cpe::new("");
     cpe.without_listener();
     cpe
 }
 
-/// The same, whose DHCP client is the script `renew`.
+/// Makes this script the DHCP client, asked again once no ACS was reached for a second.
 fn asking_again(cpe: &Cpe, script: &str) {
     cpe.script("renew", script);
     let renew = cpe.router.path("/bin/renew").display().to_string();

@@ -1,5 +1,5 @@
 //! The interface gets other addresses while the agent runs: in a network of its own, with an
-//! Ethernet pair whose one end is the router's WAN.
+//! Ethernet pair whose one end is the way to the provider.
 
 mod acs;
 mod cpe;
@@ -24,14 +24,14 @@ fn ip(args: &str) {
 fn is_elsewhere(test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         ip("link set lo up");
-        ip("link add wan type veth peer name isp");
+        ip("link add uplink type veth peer name isp");
         ip("link set isp up");
-        ip("link set wan up");
+        ip("link set uplink up");
         return false;
     }
     let made = Command::new("unshare")
         .args([
-            "-rn", "ip", "link", "add", "wan", "type", "veth", "peer", "name", "isp",
+            "-rn", "ip", "link", "add", "uplink", "type", "veth", "peer", "name", "isp",
         ])
         .output();
     if !made.is_ok_and(|out| out.status.success()) {
@@ -84,18 +84,18 @@ fn a_new_address_of_the_interface_is_told_and_knocked_on() {
     if is_elsewhere("a_new_address_of_the_interface_is_told_and_knocked_on") {
         return;
     }
-    ip("addr add 192.0.2.7/24 dev wan");
+    ip("addr add 192.0.2.7/24 dev uplink");
     // The ACS is on the provider's side; on one machine that is the same loopback device.
     let acs = Acs::start(AcsConfig::default()).unwrap();
     let mut cpe = Cpe::new("");
-    cpe.edit("cpe", "interface", "wan");
+    cpe.edit("cpe", "interface", "uplink");
     cpe.edit("cpe", "port", "7547");
     cpe.start();
     assert!(cpe.get(URL).starts_with("http://192.0.2.7:7547/"));
     let path = cpe.get(URL)["http://192.0.2.7:7547".len()..].to_owned();
 
-    ip("addr flush dev wan");
-    ip("addr add 198.51.100.9/24 dev wan");
+    ip("addr flush dev uplink");
+    ip("addr add 198.51.100.9/24 dev uplink");
     // As the service file does when netifd says that the interface is up.
     let moved = Instant::now();
     cpe.signal(Signal::SIGHUP);
@@ -109,17 +109,17 @@ fn a_new_address_of_the_interface_is_told_and_knocked_on() {
     let first = told(&acs, "http://198.51.100.9:7547/");
     knocked(&url_of(&first));
     assert_eq!(parts(&url_of(&first)), path);
-    ip("addr flush dev wan");
-    ip("addr add 192.0.2.8/24 dev wan");
+    ip("addr flush dev uplink");
+    ip("addr add 192.0.2.8/24 dev uplink");
     cpe.signal(Signal::SIGHUP);
     let session = told(&acs, "http://192.0.2.8:7547/");
     assert_eq!(session.events(), ["4 VALUE CHANGE"]);
     knocked(&url_of(&session));
 
     // Only IPv6 is left.
-    ip("addr flush dev wan");
-    ip("addr add 2001:db8::7/64 dev wan nodad");
-    cpe.edit("cpe", "interface", "wan");
+    ip("addr flush dev uplink");
+    ip("addr add 2001:db8::7/64 dev uplink nodad");
+    cpe.edit("cpe", "interface", "uplink");
     cpe.wait_text("/tmp/log", |log| log.contains("http://[2001:db8::7]:7547/"));
     assert_eq!(cpe.get(URL), format!("http://[2001:db8::7]:7547{path}"));
     drop(acs);

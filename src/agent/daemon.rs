@@ -161,6 +161,12 @@ impl Daemon {
         })
     }
 
+    /// The tree is not taken apart when the daemon ends: the program ends with it, and the
+    /// kernel takes all its memory back at once.
+    pub(super) fn ends_with_the_program(&self) {
+        std::mem::forget(Arc::clone(&self.world));
+    }
+
     /// The way to this dispatcher.
     pub fn mailbox(&self) -> Mailbox {
         self.mailbox.clone()

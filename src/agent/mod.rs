@@ -122,6 +122,7 @@ pub fn run(setup: Setup) -> Result<RunOutcome, SetupError> {
     // Before anything else: a signal that comes during the start must not kill.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(system)?;
     let daemon = worker::apart("start", || open(setup)).map_err(system)??;
+    daemon.ends_with_the_program();
     let mailbox = daemon.mailbox();
     // A thread that only waits: signals reach the loop as messages, and no child inherits
     // a blocked mask.

@@ -125,7 +125,7 @@ fn options(binding: &Binding) -> Vec<String> {
         Some("pool_address") => &["cwmp_pool"],
         _ => &[],
     };
-    let clears = at.clears.iter().map(|name| &**name);
+    let clears = at.clears().iter().map(|name| &**name);
     let all = clears.chain(also.iter().copied()).chain([&*at.option]);
     all.map(str::to_owned).collect()
 }

@@ -53,14 +53,43 @@ pub struct UciAt {
     pub words: bool,
     /// `create = "type"`: the section is made with this type when it is written and absent.
     pub create: Option<Text>,
+    /// What few parameters have.
+    pub rare: Option<Box<UciRare>>,
+}
+
+/// What few [`UciAt`]s have.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UciRare {
     /// `part = n`: only one part of the option's text.
-    pub part: Option<Box<UciPart>>,
+    pub part: Option<UciPart>,
     /// `through = { … }`: the option names a section, and the value stands there.
-    pub through: Option<Box<UciThrough>>,
+    pub through: Option<UciThrough>,
     /// `or = "option"`: read in place of an option that is absent.
     pub or: Option<Text>,
     /// `clears = ["option"]`: options of the same section that a write takes away.
     pub clears: Box<[Text]>,
+}
+
+impl UciAt {
+    /// See [`UciRare::part`].
+    pub fn part(&self) -> Option<&UciPart> {
+        self.rare.as_ref()?.part.as_ref()
+    }
+
+    /// See [`UciRare::through`].
+    pub fn through(&self) -> Option<&UciThrough> {
+        self.rare.as_ref()?.through.as_ref()
+    }
+
+    /// See [`UciRare::or`].
+    pub fn or(&self) -> Option<&Text> {
+        self.rare.as_ref()?.or.as_ref()
+    }
+
+    /// See [`UciRare::clears`].
+    pub fn clears(&self) -> &[Text] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.clears)
+    }
 }
 
 /// `part = n, separator = "-"`: one part of a text such as `8000-8010`; the other parts

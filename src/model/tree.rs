@@ -67,9 +67,9 @@ const MAX_KEPT: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct RowSet {
     /// Number and key, by number.
-    pub rows: Vec<(u32, String)>,
+    pub rows: Box<[(u32, String)]>,
     /// Places in `rows`, by key.
-    by_key: Vec<u32>,
+    by_key: Box<[u32]>,
 }
 
 impl RowSet {
@@ -79,7 +79,11 @@ impl RowSet {
         // Bounded by Limits::rows.
         let mut by_key: Vec<u32> = (0..rows.len() as u32).collect();
         by_key.sort_by(|a, b| rows[*a as usize].1.cmp(&rows[*b as usize].1));
-        RowSet { rows, by_key }
+        // They may be kept for long.
+        RowSet {
+            rows: rows.into_boxed_slice(),
+            by_key: by_key.into_boxed_slice(),
+        }
     }
 
     pub fn key_of(&self, number: u32) -> Option<&str> {

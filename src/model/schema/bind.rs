@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use crate::model::binding::{
     Binding, CommandAt, DirRows, FileAt, LineRows, Pick, Rows, Text, UciAt, UciItems, UciPart,
-    UciRows, UciThrough,
+    UciRare, UciRows, UciThrough,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -96,7 +96,7 @@ fn uci(fields: &mut Fields<'_, '_, '_>) -> Option<UciAt> {
             "create is no section type; use letters, digits, - and _",
         );
     }
-    let mut options = at.or.iter().chain(&*at.clears);
+    let mut options = at.or().into_iter().chain(at.clears());
     if options.any(|name| !is_uci_name_with_rows(name)) {
         fields.wrong(
             "uci",
@@ -113,12 +113,21 @@ fn uci(fields: &mut Fields<'_, '_, '_>) -> Option<UciAt> {
 fn uci_options(inner: &mut Fields<'_, '_, '_>) -> UciAt {
     let separator = inner.shared("separator").filter(|s| !s.is_empty());
     let part = match (inner.number("part", 1), separator) {
-        (Some(n), Some(separator)) => Some(Box::new(UciPart { n, separator })),
+        (Some(n), Some(separator)) => Some(UciPart { n, separator }),
         (None, None) => None,
         _ => {
             inner.wrong_here("part and separator go together; write part = 1, separator = \"-\"");
             None
         }
+    };
+    let rare = UciRare {
+        part,
+        through: uci_through(inner),
+        or: inner.shared("or"),
+        clears: {
+            let clears = inner.texts("clears").unwrap_or_default();
+            inner.report.shared.texts(&clears)
+        },
     };
     let entry = matches!(inner.value("item").map(|v| v.get_ref()), Some(DeValue::String(s)) if s == "{row}");
     let at = UciAt {
@@ -130,21 +139,15 @@ fn uci_options(inner: &mut Fields<'_, '_, '_>) -> UciAt {
         entry,
         codec: inner.has("as").then(|| word(inner, "as")).flatten(),
         create: inner.shared("create"),
-        part,
-        through: uci_through(inner).map(Box::new),
-        or: inner.shared("or"),
-        clears: {
-            let clears = inner.texts("clears").unwrap_or_default();
-            inner.report.shared.texts(&clears)
-        },
+        rare: (rare != UciRare::default()).then(|| Box::new(rare)),
         ..UciAt::default()
     };
     let ways = [
         at.words,
         at.item.is_some(),
         at.entry,
-        at.part.is_some(),
-        at.through.is_some(),
+        at.part().is_some(),
+        at.through().is_some(),
     ];
     if ways.into_iter().filter(|way| *way).count() > 1 {
         inner.wrong_here("item, words, part and through exclude each other; keep one");
@@ -152,7 +155,7 @@ fn uci_options(inner: &mut Fields<'_, '_, '_>) -> UciAt {
     if at.entry && at.codec.is_none() {
         inner.wrong_here("item = \"{row}\" goes with as, which says what an entry means; add it");
     }
-    if at.codec.is_some() && (at.words || at.part.is_some() || at.through.is_some()) {
+    if at.codec.is_some() && (at.words || at.part().is_some() || at.through().is_some()) {
         inner.wrong_here("as stands alone or with item; take words, part and through out");
     }
     at
@@ -437,8 +440,8 @@ pub(crate) fn texts_of(binding: &Binding) -> Vec<&str> {
     match binding {
         Binding::Uci(at) => [&at.section, &at.option]
             .into_iter()
-            .chain(&at.or)
-            .chain(&*at.clears)
+            .chain(at.or())
+            .chain(at.clears())
             .map(|text| &**text)
             .collect(),
         Binding::File(at) => std::iter::once(at.path.as_str())

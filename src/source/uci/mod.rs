@@ -304,7 +304,7 @@ impl UciSource {
             };
         }
         let value = self.shaped(at, &key, &option, value)?;
-        for other in &at.clears {
+        for other in at.clears() {
             let gone = Change::Text {
                 key: key.clone(),
                 option: expand(other, rows).into_owned(),
@@ -341,7 +341,7 @@ impl UciSource {
             .into_iter()
             .map(|(option, text)| (option.to_owned(), text));
         let gone = at
-            .clears
+            .clears()
             .iter()
             .map(|o| (expand(o, rows).into_owned(), String::new()));
         for (option, text) in gone.chain(said) {
@@ -364,7 +364,7 @@ impl UciSource {
         option: &str,
         value: Option<Raw>,
     ) -> Result<Option<Raw>, Refusal> {
-        if at.part.is_none() && at.through.is_none() {
+        if at.part().is_none() && at.through().is_none() {
             return Ok(value);
         }
         let text = match &value {
@@ -376,7 +376,7 @@ impl UciSource {
         };
         let content = self.content(&at.package).map_err(Refusal::Trouble)?;
         let package = &content.package;
-        let new = match (&at.part, &at.through) {
+        let new = match (at.part(), at.through()) {
             (Some(part), _) => {
                 let index = content.by_key(key);
                 let section = index.and_then(|i| package.sections().get(i));

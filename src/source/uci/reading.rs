@@ -96,12 +96,12 @@ fn value<'a>(
     }
     let value = section
         .get(&option)
-        .or_else(|| section.get(&expand(at.or.as_deref()?, rows)));
+        .or_else(|| section.get(&expand(at.or()?, rows)));
     let first = || value.and_then(|v| v.items().first());
-    if let Some(part) = &at.part {
+    if let Some(part) = at.part() {
         return first().and_then(|first| shape::part(first, part)).map(text);
     }
-    if let Some(through) = &at.through {
+    if let Some(through) = at.through() {
         let named = first()?;
         return shape::through(&content.package, through, named).map(text);
     }

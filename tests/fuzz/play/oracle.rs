@@ -146,8 +146,13 @@ fn facts(schema: &Schema) -> BTreeMap<String, Fact> {
         let uci = match p.binding() {
             Some(Binding::Uci(at)) => {
                 let mut options = vec![at.option.to_string()];
-                options.extend(at.or.iter().chain(&*at.clears).map(|o| o.to_string()));
-                if let Some(through) = &at.through {
+                options.extend(
+                    at.or()
+                        .into_iter()
+                        .chain(at.clears())
+                        .map(|o| o.to_string()),
+                );
+                if let Some(through) = at.through() {
                     options.extend([through.key.to_string(), through.value.to_string()]);
                 }
                 Some((at.package.to_string(), options))

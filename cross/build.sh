@@ -129,7 +129,7 @@ build_sysroot() {
 	# Neither PIE nor anything of the host: the start files are named, every other library is in the sysroot.
 	cat >"$sysroot/bin/link" <<-END
 		#!/bin/sh
-		exec ld.lld-$llvm --sysroot=$sysroot -static -no-pie \\
+		exec ld.lld-$llvm --sysroot=$sysroot -static -no-pie --icf=all \\
 			$sysroot/lib/crt1.o $sysroot/lib/crti.o "\$@" -L$sysroot/lib -lc $sysroot/lib/crtn.o
 	END
 	chmod +x "$sysroot/bin/link"
@@ -150,7 +150,7 @@ build() {
 		export RUSTC_BOOTSTRAP=1 RUST_LIBC_UNSTABLE_MUSL_V1_2_3=1
 		export "RUSTC=$bin/rustc"
 		export "CARGO_TARGET_${upper}_LINKER=$sysroot/bin/link"
-		export "CARGO_TARGET_${upper}_RUSTFLAGS=-Ctarget-feature=+crt-static -Crelocation-model=static -Clink-self-contained=no -Clinker-flavor=ld -Cpanic=abort"
+		export "CARGO_TARGET_${upper}_RUSTFLAGS=-Ctarget-feature=+crt-static -Crelocation-model=static -Clink-self-contained=no -Clinker-flavor=ld -Cpanic=abort -Cforce-unwind-tables=no"
 		export "CC_$lower=clang-$llvm" "AR_$lower=llvm-ar-$llvm"
 		export "CFLAGS_$lower=--target=$c_target --sysroot=$sysroot -isystem $sysroot/include $c_flags"
 		unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET

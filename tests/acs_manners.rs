@@ -155,6 +155,26 @@ fn a_refusal_by_an_acs_that_has_taken_the_version_before_has_another_reason() {
     }
 }
 
+// T-SOP-023
+#[test]
+fn a_version_that_is_refused_again_and_again_is_not_taken_for_known_any_more() {
+    let refuse = |session| Rule::once(When::In { session, post: 1 }, Trouble::status(400));
+    let config = (2..=5).fold(AcsConfig::default(), |config, session| {
+        config.rule(refuse(session))
+    });
+    let acs = start(config);
+    let cpe = Cpe::new(&acs.url());
+    once(&cpe, 0);
+    // Another ACS is behind the URL now.
+    for _ in 0..3 {
+        once(&cpe, 3);
+    }
+    once(&cpe, 0);
+    let all = [Some(2), Some(2), Some(2), Some(2), Some(2), Some(0)];
+    assert_eq!(offers(&acs), all);
+    acs.finish().unwrap();
+}
+
 // T-SOP-019, T-SOP-020
 #[test]
 fn the_inform_tells_the_versions_and_how_long_to_wait() {

@@ -440,6 +440,9 @@ fn a_heartbeat_is_for_versions_that_know_it() {
     assert_eq!(queue.take_heartbeat(old, false, false), None);
     assert!(queue.take_for_inform(old).is_empty());
     assert!(!queue.wants_session(), "it must not ask for ever");
+    // The ACS speaks a version that knows it by the next one.
+    assert!(queue.raise(EventCode::Heartbeat, ""));
+    assert!(queue.take_heartbeat(V, false, false).is_some());
 }
 
 #[test]

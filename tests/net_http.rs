@@ -381,6 +381,35 @@ fn a_silent_server_is_given_up_after_the_configured_time() {
     assert!(default.response >= Duration::from_secs(30));
 }
 
+// SES-023
+#[test]
+fn an_answer_is_waited_for_from_the_end_of_the_request_whatever_its_size() {
+    let slow = Duration::from_millis(1500);
+    let sizes = (500..=40_500).step_by(800);
+    let posts: Vec<_> = sizes
+        .map(|size| {
+            std::thread::spawn(move || {
+                let server = Server::start(move |_| {
+                    std::thread::sleep(slow);
+                    ok()
+                });
+                let mut config = config(server.url("/"));
+                config.timeouts.connect = slow / 2;
+                let mut client = Client::new(config).expect("a client");
+                let reply = client.post(&vec![b'x'; size], SoapAction::Request);
+                (
+                    size,
+                    reply.map(|reply| reply.status).map_err(|e| e.to_string()),
+                )
+            })
+        })
+        .collect();
+    for post in posts {
+        let (size, reply) = post.join().expect("a reply");
+        assert_eq!(reply, Ok(200), "{size} bytes");
+    }
+}
+
 #[test]
 fn a_body_that_never_ends_is_given_up_in_time_and_size() {
     let server = Server::start(|_| {

@@ -169,7 +169,11 @@ pub fn run_over<W: Wire>(
     })
 }
 
-/// The CWMP version of an Inform, and the first one that the ACS has refused just before.
+/// Informs refused in a row before what is remembered of the ACS's version is doubted. An ACS
+/// refuses for a while for other reasons, too, and each doubt is a write.
+const DOUBTED_AFTER: u32 = 2;
+
+/// The CWMP version of an Inform, and the one that the ACS has refused just before.
 #[derive(Clone, Copy)]
 struct Offer {
     version: CwmpVersion,
@@ -221,9 +225,17 @@ impl Talk<'_> {
                         Some(heartbeat) => heartbeat,
                         None => owed.take_for_inform(older, changes),
                     };
+                    if events.is_empty() && owed.retry_count() == 0 {
+                        // A heartbeat, which older versions do not have.
+                        let why = format!(
+                            "the ACS does not take CWMP {}, and {older} has no event to tell",
+                            offer.version
+                        );
+                        return Err(why.into());
+                    }
                     offer = Offer {
                         version: older,
-                        refused: Some(highest),
+                        refused: Some(offer.version),
                     };
                 }
                 result => return result,
@@ -260,6 +272,7 @@ impl Talk<'_> {
             ..Options::default()
         };
         let (mut session, mut step) = Session::start(options, &inform);
+        let mut informed = false;
         loop {
             step = match step {
                 Step::Post(post) => match wire.post(&post) {
@@ -294,6 +307,7 @@ impl Talk<'_> {
                 }
                 Step::InformAccepted { version: spoken } => {
                     log::debug!("the ACS speaks CWMP {spoken}");
+                    informed = true;
                     accepted(world, url, &inform, &left_out);
                     afterwards.reached = true;
                     world.discovery().contact(settings.url_by_dhcp);
@@ -316,9 +330,17 @@ impl Talk<'_> {
                 }
                 Step::Done => return Ok(()),
                 Step::Failed(failure) => {
-                    let known = world.peers().has_accepted(url, version);
+                    let mut peers = world.peers();
+                    let known = peers.has_accepted(url, version);
+                    let older = session.older_offer(&failure, known);
+                    let refused =
+                        failure.suggests_older_version() || failure.may_mean_older_version();
+                    if refused && !informed && older.is_none() && retry_count >= DOUBTED_AFTER {
+                        // Another ACS at the same URL, or it was no matter of versions then.
+                        peers.forget_version(url);
+                    }
                     return Err(Ended {
-                        older: session.older_offer(&failure, known),
+                        older,
                         why: failure.to_string(),
                     });
                 }

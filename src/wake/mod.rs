@@ -3,8 +3,8 @@
 //!
 //! [`http`] listens for HTTP connection requests, [`dhcp`] reads the options of a DHCP
 //! server. This room knows who may knock and how often; what a knock or an answer leads to
-//! is the agent's business. A stranger's packet allocates nothing beyond what was set aside
-//! at the start, blocks nothing, and never reaches the model.
+//! is the agent's business. A stranger's packet allocates no more than the few buffers that a
+//! connection may have, blocks nothing, and never reaches the model.
 
 pub mod dhcp;
 pub mod http;

@@ -10,6 +10,7 @@ impl Daemon {
     /// event, a session tells of it. What was to happen meanwhile has not been taken yet.
     pub(super) fn woke_up(&mut self, slept: Duration, now: i64) {
         log::info!("the box has slept {} s", slept.as_secs());
+        let settings = self.world.settings();
         let mut owed = self.world.owed();
         let scheduled = owed.next_schedule();
         let missed = Missed {
@@ -17,7 +18,7 @@ impl Daemon {
             periodic: self.timers.periodic_missed(now),
             scheduled: scheduled.is_some_and(|at| at <= now.div_euclid(1000)),
         };
-        if standby::is_event(&self.world.settings().standby, missed) {
+        if standby::is_event(&settings.standby, missed) {
             owed.raise(EventCode::Wakeup, "");
         }
     }

@@ -178,6 +178,10 @@ impl EventQueue {
     /// [`session_ended`](Self::session_ended) or [`session_failed`](Self::session_failed).
     pub fn take_for_inform(&mut self, version: CwmpVersion) -> Vec<Event> {
         let mut taken: Vec<Event> = Vec::new();
+        // A heartbeat that cannot be told now is not told later; the next one may be.
+        self.entries.retain(|e| {
+            e.event.code != EventCode::Heartbeat || e.event.code.rule().since <= version
+        });
         for e in &mut self.entries {
             let rule = e.event.code.rule();
             let fits = taken.len() < Self::MAX_IN_INFORM;

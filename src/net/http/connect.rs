@@ -256,6 +256,8 @@ impl Wire {
             Some(tls) => send_tls(tls, &mut timed, self.room.gathered()),
         };
         self.room.sent();
+        // The last piece may have gone out before anybody waits for the answer.
+        self.answer_by = Instant::now() + self.timeouts.response;
         match sent {
             Err(e) if is_timeout(&e) => Err(Error::Timeout(Timeout::SendBody)),
             Err(e) if !is_gone(e.kind()) => Err(Error::Io(e)),
@@ -351,7 +353,6 @@ impl Transport for Wire {
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         if !self.room.gathered().is_empty() {
             self.send()?;
-            self.answer_by = Instant::now() + self.timeouts.response;
         }
         // ureq bounds only the body; the answer's head is bounded from the end of the request.
         let (deadline, reason) = if timeout.after.is_not_happening() {

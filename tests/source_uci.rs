@@ -515,6 +515,25 @@ fn a_new_row_has_a_name_at_once_and_the_values_of_its_table() {
 }
 
 #[test]
+fn sections_that_are_rows_below_rows_and_below_none_are_told_of_for_each() {
+    for order in [[&[][..], &["1"][..]], [&["1"][..], &[][..]]] {
+        let mut b = router();
+        let ifaces = table("wireless", "wifi-iface");
+        for parents in order {
+            b.rows(&ifaces, parents);
+        }
+        let key = b.keys(&ifaces, &[])[0].clone();
+        b.stage(at("wireless.{row}.ssid"), &[&key], text("new"))
+            .unwrap();
+        let prepared = b.commit();
+        let told = prepared.renamed.iter().filter(|r| r.from == key);
+        let mut told: Vec<&[String]> = told.map(|r| r.parents.as_slice()).collect();
+        told.sort();
+        assert_eq!(told, [&[][..], &["1".to_owned()][..]], "{order:?}");
+    }
+}
+
+#[test]
 fn anonymous_rows_get_names_when_their_file_is_written_and_the_model_is_told() {
     let mut b = router();
     let ifaces = table("wireless", "wifi-iface");

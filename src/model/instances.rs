@@ -260,10 +260,10 @@ impl Numbers {
             .collect()
     }
 
-    /// Whether any row of a table was given an alias.
-    pub fn has_aliases(&self, table: &str) -> bool {
-        let known = self.tables.get(table);
-        known.is_some_and(|known| known.rows.iter().any(|row| row.alias.is_some()))
+    /// Whether any row was given an alias. Looks at all rows of all tables.
+    pub fn has_aliases(&self) -> bool {
+        let mut rows = self.tables.values().flat_map(|known| &known.rows);
+        rows.any(|row| row.alias.is_some())
     }
 
     /// The alias the ACS gave a row.

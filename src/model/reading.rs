@@ -297,15 +297,10 @@ impl Model {
         let Some((table, number)) = row.split_row() else {
             return Cow::Borrowed("");
         };
-        if seen.table != table {
-            seen.table.clear();
-            seen.table.push_str(table);
-            seen.aliases = self.numbers.has_aliases(table);
-        }
-        let given = match seen.aliases {
-            true => self.numbers.alias(table, number),
-            false => None,
-        };
+        let any = *seen
+            .aliases
+            .get_or_insert_with(|| self.numbers.has_aliases());
+        let given = any.then(|| self.numbers.alias(table, number)).flatten();
         match given {
             Some(alias) => Cow::Borrowed(alias),
             None => Cow::Owned(default_alias(number)),
@@ -442,9 +437,8 @@ struct Seen {
     /// Tables that references led to, with their paths and rows: only those below no row,
     /// which are the same seen from everywhere.
     tables: Vec<(ObjectId, String, Arc<RowSet>)>,
-    /// The table whose row's alias was read last, and whether any row of it was given one.
-    table: String,
-    aliases: bool,
+    /// Whether any row was given an alias: mostly none was.
+    aliases: Option<bool>,
 }
 
 /// The path of a row as a reference has it: without a dot at the end.

@@ -134,7 +134,7 @@ impl FileSource {
         row: &str,
     ) -> Result<Option<&str>, Trouble> {
         let is_it = |(of, _): &(RowsOf, _)| (of.0, of.1, of.2.as_deref()) == (place, n, separator);
-        let known = self.lines.iter().position(is_it);
+        let known = self.lines.iter().rposition(is_it);
         let known = match known {
             Some(known) => known,
             None => {

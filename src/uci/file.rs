@@ -36,6 +36,12 @@ impl Stamp {
         }
     }
 
+    /// When the content was last changed, as the file system says: seconds and nanoseconds
+    /// since 1970.
+    pub fn modified(&self) -> (i64, i64) {
+        self.modified
+    }
+
     /// Whether both are the same file, changed or not.
     pub(super) fn same_file(&self, other: &Stamp) -> bool {
         (self.device, self.inode) == (other.device, other.inode)

@@ -305,7 +305,7 @@ impl NativeSource {
                 self.processors.architecture(root)?;
                 self.processors.version(root)?
             }
-            "sensors" => self.sensors.version(root)?,
+            "sensors" => return self.sensors.version(root),
             "users" => self.accounts.version(root)?,
             "ipv4_addresses" => return Ok(None),
             name if network::TABLES.contains(&name) => self.networks.version(root, name),

@@ -25,6 +25,8 @@ pub struct Sensors {
     /// The names of all entries, with their inodes: another device under an old name has
     /// another one.
     entries: Found<Vec<(OsString, u64)>>,
+    /// A name could not be read, as while firmware loads: it is looked for again.
+    in_doubt: bool,
 }
 
 #[derive(Debug)]
@@ -43,9 +45,9 @@ impl Sensors {
     }
 
     /// A number that stands while the sensors are the same.
-    pub fn version(&mut self, root: &Folders) -> Result<u32, String> {
+    pub fn version(&mut self, root: &Folders) -> Result<Option<u32>, String> {
         self.all(root)?;
-        Ok(self.entries.version())
+        Ok((!self.in_doubt).then(|| self.entries.version()))
     }
 
     /// The keys of the sensors: `thermal_zone0`, `hwmon1-temp1`.
@@ -92,8 +94,14 @@ impl Sensors {
         if !self.entries.is_checked() {
             let is_new = self.entries.take(all_entries(root));
             match &mut self.known {
-                Some(known) if !is_new => known.values_mut().for_each(|s| s.degrees = None),
-                known => *known = Some(find(root)),
+                Some(known) if !is_new && !self.in_doubt => {
+                    known.values_mut().for_each(|s| s.degrees = None)
+                }
+                known => {
+                    let (found, whole) = find(root);
+                    *known = Some(found);
+                    self.in_doubt = !whole;
+                }
             }
         }
         self.known
@@ -108,7 +116,16 @@ fn celsius(text: &str) -> Option<i64> {
     Some(thousandths.div_euclid(1000)).filter(|d| *d > NO_READING && *d < 1000)
 }
 
-fn find(root: &Folders) -> BTreeMap<String, Sensor> {
+/// The sensors, and whether all their names could be read.
+fn find(root: &Folders) -> (BTreeMap<String, Sensor>, bool) {
+    let mut whole = true;
+    let mut word = |root: &Folders, path: &str| match read(root, path) {
+        Ok(text) => text.as_deref().and_then(name),
+        Err(_) => {
+            whole = false;
+            None
+        }
+    };
     let mut all = BTreeMap::new();
     let mut names = BTreeSet::new();
     let mut zones = BTreeSet::new();
@@ -150,7 +167,7 @@ fn find(root: &Folders) -> BTreeMap<String, Sensor> {
             add(key, format!("{chip} {label}"), format!("{dir}/{input}"));
         }
     }
-    all
+    (all, whole)
 }
 
 /// The entries of the folders of sensors.
@@ -178,8 +195,7 @@ fn add_entries(root: &Folders, dir: &str, all: &mut Vec<(OsString, u64)>) {
     }
 }
 
-fn word(root: &Folders, path: &str) -> Option<String> {
-    let text = read(root, path).ok()??;
+fn name(text: &str) -> Option<String> {
     let text: String = text.trim().chars().take(100).collect();
     (!text.is_empty()).then_some(text)
 }

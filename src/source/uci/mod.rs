@@ -49,8 +49,8 @@ pub struct UciSource {
     drafts: BTreeMap<String, Draft>,
     /// Of tables below other rows, as this request's content has it.
     children: Vec<(Arc<UciRows>, Children)>,
-    /// Tables seen or told of, with the keys of the rows around them.
-    tables: Vec<(Arc<UciRows>, BTreeSet<Vec<String>>)>,
+    /// Tables seen or told of.
+    tables: Vec<Known>,
     /// Tables of list entries, told of or seen.
     lists: Vec<Arc<UciItems>>,
     /// The highest number given to a section made here, by package and type: the number
@@ -66,6 +66,25 @@ pub struct UciSource {
 
 /// Places of sections, by what their option that names the row around them says.
 type Children = HashMap<String, Vec<usize>>;
+
+/// A table of sections, and where it was asked for.
+struct Known {
+    rows: Arc<UciRows>,
+    /// The keys of the rows around it, where it is below rows.
+    around: BTreeSet<Vec<String>>,
+    /// It was asked for below no row.
+    below_none: bool,
+}
+
+impl Known {
+    fn of(rows: &Arc<UciRows>) -> Known {
+        Known {
+            rows: Arc::clone(rows),
+            around: BTreeSet::new(),
+            below_none: false,
+        }
+    }
+}
 
 struct Cached {
     /// `None`: there is no file.
@@ -109,8 +128,8 @@ impl UciSource {
     /// Other kinds of rows are ignored.
     pub fn know(&mut self, rows: &Rows) {
         match rows {
-            Rows::Uci(rows) if !self.tables.iter().any(|(known, _)| known == rows) => {
-                self.tables.push((rows.clone(), BTreeSet::new()));
+            Rows::Uci(rows) if !self.tables.iter().any(|known| known.rows == *rows) => {
+                self.tables.push(Known::of(rows));
             }
             Rows::Items(items) if !self.lists.contains(items) => self.lists.push(items.clone()),
             _ => {}
@@ -118,19 +137,18 @@ impl UciSource {
     }
 
     fn seen(&mut self, rows: &Arc<UciRows>, parents: &[String]) {
-        // Below no row there is one place for its rows, asked for or not.
-        if parents.is_empty() && self.tables.iter().any(|(known, _)| known == rows) {
+        let place = self.tables.iter().position(|known| known.rows == *rows);
+        let place = place.unwrap_or_else(|| {
+            self.tables.push(Known::of(rows));
+            self.tables.len() - 1
+        });
+        let Some(known) = self.tables.get_mut(place) else {
             return;
-        }
-        match self.tables.iter_mut().find(|(known, _)| known == rows) {
-            Some((_, around)) => {
-                if around.len() < self.limits.rows {
-                    around.insert(parents.to_vec());
-                }
-            }
-            None => self
-                .tables
-                .push((rows.clone(), BTreeSet::from([parents.to_vec()]))),
+        };
+        if parents.is_empty() {
+            known.below_none = true;
+        } else if known.around.len() < self.limits.rows {
+            known.around.insert(parents.to_vec());
         }
     }
 

@@ -44,7 +44,7 @@ impl UciSource {
         let packages = self
             .tables
             .iter()
-            .map(|(rows, _)| rows.package.as_ref().to_owned());
+            .map(|known| known.rows.package.as_ref().to_owned());
         for package in packages.collect::<BTreeSet<String>>() {
             // One in trouble has no rows that could have been referred to.
             let Ok(content) = self.content(&package) else {
@@ -113,7 +113,8 @@ impl UciSource {
     ) -> Result<Vec<Renamed>, Trouble> {
         let mut renamed = Vec::new();
         let mut names: BTreeMap<usize, String> = BTreeMap::new();
-        for (rows, around) in &self.tables {
+        for known in &self.tables {
+            let (rows, around) = (&known.rows, &known.around);
             // Rows that an option names are known whatever the section is called.
             if *rows.package != *package || rows.key.is_some() {
                 continue;
@@ -127,6 +128,11 @@ impl UciSource {
                     continue;
                 };
                 let mut places = below.places(section, from, rows);
+                if known.below_none && !around.is_empty() && keys::is_row(section, from, rows, &[])
+                {
+                    // The same sections are a table below rows and one below none.
+                    places.push(Vec::new());
+                }
                 if places.is_empty() {
                     // Never asked for: the section itself says which row it is below.
                     let parents: Vec<String> = match rows.parent.as_deref() {

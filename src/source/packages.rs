@@ -41,7 +41,6 @@ impl Packages {
         {
             return Ok((package, now));
         }
-        let is_settled = !is_recent(path);
         let (bytes, stamp) = file::bytes(path)?;
         let print = self.hasher.hash_one(&bytes);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,7 +52,7 @@ impl Packages {
         known.retain(|k| k.path != path && k.package.strong_count() > 0);
         known.push(Known {
             path: path.to_owned(),
-            stamp: is_settled.then_some(stamp),
+            stamp: (!is_recent(&stamp)).then_some(stamp),
             print,
             package: Arc::downgrade(&package),
         });
@@ -70,13 +69,10 @@ impl Packages {
 }
 
 /// Whether a file was changed so recently that its stamp does not tell.
-pub fn is_recent(path: &Path) -> bool {
-    let modified = std::fs::metadata(path).and_then(|m| m.modified());
-    modified.is_ok_and(|at| {
-        let now = SystemTime::now();
-        let apart = now.duration_since(at);
-        apart.unwrap_or_else(|before| before.duration()) < UNSETTLED
-    })
+pub fn is_recent(stamp: &Stamp) -> bool {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.unwrap_or_default();
+    now.abs_diff(stamp.modified()) < UNSETTLED
 }
 
 #[cfg(test)]

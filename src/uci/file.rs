@@ -6,6 +6,7 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What tells one state of a file from another without reading it. As long as the stamp
 /// stands, what was parsed from the file holds.
@@ -36,10 +37,12 @@ impl Stamp {
         }
     }
 
-    /// When the content was last changed, as the file system says: seconds and nanoseconds
-    /// since 1970.
-    pub fn modified(&self) -> (i64, i64) {
-        self.modified
+    /// When the content was last changed, as the file system says: time since 1970; zero for
+    /// a time before.
+    pub fn modified(&self) -> Duration {
+        let (seconds, nanos) = self.modified;
+        let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        seconds.saturating_add(Duration::from_nanos(u64::try_from(nanos).unwrap_or(0)))
     }
 
     /// Whether both are the same file, changed or not.

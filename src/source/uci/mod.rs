@@ -199,8 +199,9 @@ impl UciSource {
             cached.checked = true;
             return Ok(());
         }
-        let unsettled = is_recent(&path);
         let loaded = self.packages.load(&path);
+        let read = loaded.as_ref().ok().map(|(_, stamp)| *stamp).or(stamp);
+        let unsettled = read.is_some_and(|stamp| is_recent(&stamp));
         if let Some((_, cached)) = place.and_then(|place| self.cache.get_mut(place))
             && let (Ok(content), Ok((package, stamp))) = (&cached.content, &loaded)
             && content.package.is(package)

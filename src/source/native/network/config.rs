@@ -94,9 +94,11 @@ impl Watched {
         if self.known && !self.unsettled && stamp == self.stamp {
             return None;
         }
-        self.unsettled = is_recent(&path);
         self.known = true;
-        match packages.load(&path) {
+        let loaded = packages.load(&path);
+        let read = loaded.as_ref().ok().map(|(_, stamp)| *stamp).or(stamp);
+        self.unsettled = read.is_some_and(|stamp| is_recent(&stamp));
+        match loaded {
             Ok((package, stamp)) => {
                 self.stamp = Some(stamp);
                 Some(package)

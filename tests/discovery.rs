@@ -310,6 +310,21 @@ fn an_agent_first_told_in_another_way_never_falls_back_to_dhcp() {
     assert_eq!(acs.finish().unwrap().sessions.len(), 1);
 }
 
+// A client that hangs holds up nothing else.
+#[test]
+fn a_reload_does_not_wait_for_a_dhcp_client_that_is_asked_again() {
+    let mut cpe = unprovisioned();
+    asking_again(&cpe, "echo \"$1\" >>\"$CWMP_ROOT/tmp/asked\"; exec sleep 600");
+    cpe.ok(&["dhcp", "--opt43", &opt43(DEAD)]);
+    cpe.start();
+    cpe.wait_file("/tmp/asked");
+    cpe.ok(&["set", &format!("{CODE}=silver")]);
+    assert_eq!(cpe.router.read("/tmp/reloads").unwrap(), "cwmp\n");
+    assert!(!cpe.log().contains("cannot be asked again"), "it came after");
+    // By the time of a `command` source, not by that of a reboot.
+    cpe.wait_text("/tmp/log", |log| log.contains("cannot be asked again"));
+}
+
 // T-DSC-008
 #[test]
 fn an_answer_of_no_use_is_refused_and_leaves_what_is_known() {

@@ -16,7 +16,7 @@
 use super::control::{Answer, Question};
 use super::operate;
 use super::watch;
-use super::world::{World, lock};
+use super::world::World;
 use crate::platform::ActionError;
 use crate::source::Runtime;
 use crate::store::state::StateDir;
@@ -252,8 +252,9 @@ pub fn rediscover(world: &World) -> bool {
         named => named,
     };
     log::info!("asking DHCP again for the ACS, on {network}");
-    let _one_at_a_time = lock(&world.acting);
-    match world.platform.renew_dhcp(network) {
+    // Nothing on the box changes by it: reloads and reboots need not wait.
+    let timeout = world.setup.config.limits.command;
+    match world.platform.renew_dhcp(network, timeout) {
         Ok(()) | Err(ActionError::NotConfigured(_)) => {}
         Err(e) => log::warn!("DHCP cannot be asked again: {e}"),
     }

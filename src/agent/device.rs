@@ -56,14 +56,25 @@ impl Devices {
         {
             return told.clone();
         }
-        let package = root
-            .read(NETWORK, 1 << 20)
-            .ok()
-            .and_then(|text| Package::parse(&text).ok());
-        let told = package.map_or(Told::NoNetwork, |package| network(&package, name));
+        let told = networks(root).map_or(Told::NoNetwork, |package| network(&package, name));
         *last = stamp.map(|stamp| (name.to_owned(), stamp, told.clone()));
         told
     }
+}
+
+/// Whether `/etc/config/network` has a network of this name.
+pub fn is_network(root: &Root, name: &str) -> bool {
+    networks(root).is_some_and(|package| section(&package, name).is_some())
+}
+
+fn networks(root: &Root) -> Option<Package> {
+    let text = root.read(NETWORK, 1 << 20).ok()?;
+    Package::parse(&text).ok()
+}
+
+fn section<'p>(package: &'p Package, name: &str) -> Option<&'p Section> {
+    let section = package.sections().get(package.section(name)?)?;
+    (section.kind() == "interface").then_some(section)
 }
 
 fn option(section: &Section, name: &str) -> Option<String> {
@@ -78,11 +89,7 @@ fn network(package: &Package, name: &str) -> Told {
     let mut told = Told::NoNetwork;
     let mut next: String;
     for _ in 0..MAX_ALIASES {
-        let section = package
-            .section(name)
-            .and_then(|at| package.sections().get(at))
-            .filter(|section| section.kind() == "interface");
-        let Some(section) = section else {
+        let Some(section) = section(package, name) else {
             return told;
         };
         told = interface(section, name);

@@ -14,6 +14,7 @@
 //! talks to a DHCP server: the hook of the DHCP client runs `cwmp-agent dhcp`.
 
 use super::control::{Answer, Question};
+use super::device;
 use super::operate;
 use super::watch;
 use super::world::World;
@@ -257,6 +258,16 @@ pub fn rediscover(world: &World) -> bool {
     match world.platform.renew_dhcp(network, timeout) {
         Ok(()) | Err(ActionError::NotConfigured(_)) => {}
         Err(e) => log::warn!("DHCP cannot be asked again: {e}"),
+    }
+    // The network that the hook of the DHCPv6 client listens to as well.
+    let beside = format!("{network}6");
+    let answered = !world.discovery().saved.dhcpv6.is_empty();
+    if answered || device::is_network(&world.setup.root, &beside) {
+        // One network may do both protocols, and then there is none beside it.
+        match world.platform.renew_dhcp(&beside, timeout) {
+            Ok(()) | Err(ActionError::NotConfigured(_)) => {}
+            Err(e) => log::debug!("DHCP cannot be asked again on {beside}: {e}"),
+        }
     }
     changed
 }

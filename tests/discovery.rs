@@ -269,6 +269,29 @@ fn a_dead_acs_makes_the_dhcp_client_ask_again_and_the_new_answer_moves_the_agent
     acs.finish().unwrap();
 }
 
+// DSC-006: the hooks hear the network beside it too.
+#[test]
+fn dhcpv6_is_asked_again_where_it_has_answered_or_there_is_a_network_for_it() {
+    // The second one fails, which changes nothing.
+    let script = "echo \"$1\" >>\"$CWMP_ROOT/tmp/asked\"; [ \"$1\" = lo ]";
+    for (answered, network) in [(true, false), (false, true)] {
+        let mut cpe = unprovisioned();
+        asking_again(&cpe, script);
+        if network {
+            let networks = cpe.router.read("/etc/config/network").unwrap();
+            let networks = format!("{networks}\nconfig interface 'lo6'\n\toption proto 'dhcpv6'\n");
+            cpe.router.write("/etc/config/network", &networks).unwrap();
+        }
+        match answered {
+            true => cpe.ok(&["dhcp", "--opt17", &opt17(&[(1, DEAD)])]),
+            false => cpe.ok(&["dhcp", "--opt43", &opt43(DEAD)]),
+        };
+        cpe.start();
+        cpe.wait_text("/tmp/asked", |asked| asked == "lo\nlo6\n");
+        assert!(!cpe.log().contains("warning: DHCP"), "{}", cpe.log());
+    }
+}
+
 // DSC-005
 #[test]
 fn an_agent_first_told_by_dhcp_goes_back_there_from_an_acs_that_cannot_be_reached() {
@@ -287,6 +310,36 @@ fn an_agent_first_told_by_dhcp_goes_back_there_from_an_acs_that_cannot_be_reache
     assert_eq!(cpe.get(URL), acs.url());
     assert_eq!(cpe.router.read("/tmp/asked").unwrap(), "lo\n");
     acs.finish().unwrap();
+}
+
+// DSC-006: an ACS that has no time, or will not have us, is no reason to look for another.
+#[test]
+fn an_acs_that_answers_with_any_status_counts_as_reached() {
+    let refusing =
+        [401, 400, 503].map(|status| Rule::times(2, When::Always, Trouble::status(status)));
+    let refusing = refusing
+        .into_iter()
+        .fold(AcsConfig::default(), AcsConfig::rule);
+    let refusing = Acs::start(refusing).unwrap();
+    let url = refusing.url();
+    let acs = Acs::start(
+        AcsConfig::default().session(Script::of([set_values(&[(URL, "string", &url)], "")])),
+    )
+    .unwrap();
+    let mut cpe = unprovisioned();
+    cpe.edit("acs", "retry_min_wait_interval", "1");
+    cpe.edit("acs", "retry_interval_multiplier", "1000");
+    asking_again(&cpe, "echo \"$1\" >>\"$CWMP_ROOT/tmp/asked\"");
+    cpe.start();
+    cpe.ok(&["dhcp", "--opt43", &opt43(&acs.url())]);
+    assert!(acs.wait_session(1, PATIENCE).unwrap().complete());
+    cpe.wait_text("/tmp/log", |log| log.matches("session ended").count() >= 2);
+    // 400 is answered with an older version, in the same session.
+    assert_eq!(cpe.log().matches("session failed").count(), 5);
+    assert!(!cpe.exists("/tmp/asked"), "{}", cpe.log());
+    assert_eq!(cpe.get(URL), url);
+    assert_eq!(acs.finish().unwrap().sessions.len(), 1);
+    refusing.finish().unwrap();
 }
 
 // DSC-005
@@ -314,13 +367,19 @@ fn an_agent_first_told_in_another_way_never_falls_back_to_dhcp() {
 #[test]
 fn a_reload_does_not_wait_for_a_dhcp_client_that_is_asked_again() {
     let mut cpe = unprovisioned();
-    asking_again(&cpe, "echo \"$1\" >>\"$CWMP_ROOT/tmp/asked\"; exec sleep 600");
+    asking_again(
+        &cpe,
+        "echo \"$1\" >>\"$CWMP_ROOT/tmp/asked\"; exec sleep 600",
+    );
     cpe.ok(&["dhcp", "--opt43", &opt43(DEAD)]);
     cpe.start();
     cpe.wait_file("/tmp/asked");
     cpe.ok(&["set", &format!("{CODE}=silver")]);
     assert_eq!(cpe.router.read("/tmp/reloads").unwrap(), "cwmp\n");
-    assert!(!cpe.log().contains("cannot be asked again"), "it came after");
+    assert!(
+        !cpe.log().contains("cannot be asked again"),
+        "it came after"
+    );
     // By the time of a `command` source, not by that of a reboot.
     cpe.wait_text("/tmp/log", |log| log.contains("cannot be asked again"));
 }

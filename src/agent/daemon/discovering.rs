@@ -29,7 +29,7 @@ impl Unreached {
         }
     }
 
-    /// A session has ended; `reached`: its ACS accepted the Inform.
+    /// A session has ended; `reached`: its ACS has answered, if only to refuse.
     pub fn session_ended(&mut self, reached: bool, now: Instant) {
         if reached {
             self.next = None;

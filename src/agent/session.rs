@@ -276,6 +276,7 @@ impl Talk<'_> {
                     // Whoever refuses an Inform, or has no time for it, is there.
                     if !afterwards.reached && (posted.is_ok() || wire.has_answered()) {
                         afterwards.reached = true;
+                        world.discovery().reached();
                     }
                     match posted {
                         Ok((status, body)) => {

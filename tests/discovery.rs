@@ -8,7 +8,10 @@ use acs::*;
 use cpe::{Cpe, PATIENCE};
 use cwmp_agent::agent::control::{Answer, Question, client};
 use std::fmt::Write as _;
+use std::io::{Read, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::Output;
+use std::time::{Duration, Instant};
 
 const URL: &str = "Device.ManagementServer.URL";
 const CODE: &str = "Device.DeviceInfo.ProvisioningCode";
@@ -248,13 +251,10 @@ fn a_dead_acs_makes_the_dhcp_client_ask_again_and_the_new_answer_moves_the_agent
     let acs = Acs::start(AcsConfig::default()).unwrap();
     let mut cpe = unprovisioned();
     // As netifd's renew and the client's hook do it.
-    let program = env!("CARGO_BIN_EXE_cwmp-agent");
-    let answer = opt43(&acs.url());
+    let hook = hook(&acs.url());
     asking_again(
         &cpe,
-        &format!(
-            "echo \"$1\" >>\"$CWMP_ROOT/tmp/asked\"\nexec {program} dhcp --root \"$CWMP_ROOT\" --opt43 {answer}"
-        ),
+        &format!("echo \"$1\" >>\"$CWMP_ROOT/tmp/asked\"\nexec {hook}"),
     );
     cpe.ok(&[
         "dhcp",
@@ -269,6 +269,36 @@ fn a_dead_acs_makes_the_dhcp_client_ask_again_and_the_new_answer_moves_the_agent
     acs.finish().unwrap();
 }
 
+// DSC-006: the hooks hear the network beside it too.
+#[test]
+fn dhcpv6_is_asked_again_where_it_has_answered_or_there_is_a_network_for_it() {
+    // The second one fails, which changes nothing.
+    let script = "echo \"$1\" >>\"$CWMP_ROOT/tmp/asked\"; [ \"$1\" = lo ]";
+    for (answered, network) in [(true, false), (false, true)] {
+        let mut cpe = unprovisioned();
+        asking_again(&cpe, script);
+        if network {
+            let networks = cpe.router.read("/etc/config/network").unwrap();
+            let networks = format!("{networks}\nconfig interface 'lo6'\n\toption proto 'dhcpv6'\n");
+            cpe.router.write("/etc/config/network", &networks).unwrap();
+        }
+        match answered {
+            true => cpe.ok(&["dhcp", "--opt17", &opt17(&[(1, DEAD)])]),
+            false => cpe.ok(&["dhcp", "--opt43", &opt43(DEAD)]),
+        };
+        cpe.start();
+        cpe.wait_text("/tmp/asked", |asked| asked == "lo\nlo6\n");
+        assert!(!cpe.log().contains("warning: DHCP"), "{}", cpe.log());
+    }
+}
+
+/// The program as the hook of a DHCP client calls it, with this answer.
+fn hook(url: &str) -> String {
+    let program = env!("CARGO_BIN_EXE_cwmp-agent");
+    let answer = opt43(url);
+    format!("{program} dhcp --root \"$CWMP_ROOT\" --opt43 {answer}")
+}
+
 // DSC-005
 #[test]
 fn an_agent_first_told_by_dhcp_goes_back_there_from_an_acs_that_cannot_be_reached() {
@@ -277,7 +307,12 @@ fn an_agent_first_told_by_dhcp_goes_back_there_from_an_acs_that_cannot_be_reache
     )
     .unwrap();
     let mut cpe = unprovisioned();
-    asking_again(&cpe, "echo \"$1\" >>\"$CWMP_ROOT/tmp/asked\"");
+    // The very answer that was known.
+    let hook = hook(&acs.url());
+    asking_again(
+        &cpe,
+        &format!("echo \"$1\" >>\"$CWMP_ROOT/tmp/asked\"\nexec {hook}"),
+    );
     cpe.start();
     cpe.ok(&["dhcp", "--opt43", &opt43(&acs.url())]);
     assert!(acs.wait_session(1, PATIENCE).unwrap().complete());
@@ -287,6 +322,116 @@ fn an_agent_first_told_by_dhcp_goes_back_there_from_an_acs_that_cannot_be_reache
     assert_eq!(cpe.get(URL), acs.url());
     assert_eq!(cpe.router.read("/tmp/asked").unwrap(), "lo\n");
     acs.finish().unwrap();
+}
+
+// DSC-005: a line that is down must not cost the URL that the ACS has set.
+#[test]
+fn a_url_that_was_set_stays_until_dhcp_answers() {
+    let acs = Acs::start(
+        AcsConfig::default().session(Script::of([set_values(&[(URL, "string", DEAD)], "")])),
+    )
+    .unwrap();
+    let mut cpe = unprovisioned();
+    cpe.edit("acs", "retry_min_wait_interval", "1");
+    cpe.edit("acs", "retry_interval_multiplier", "1000");
+    asking_again(&cpe, "echo \"$1\" >>\"$CWMP_ROOT/tmp/asked\"");
+    cpe.start();
+    cpe.ok(&["dhcp", "--opt43", &opt43(&acs.url())]);
+    assert!(acs.wait_session(1, PATIENCE).unwrap().complete());
+    cpe.wait_file("/tmp/asked");
+    let failures = |log: &str| log.matches("session failed").count();
+    let before = failures(&cpe.log());
+    cpe.wait_text("/tmp/log", |log| failures(log) >= before + 2);
+    assert_eq!(cpe.get(URL), DEAD);
+    // An answer that names no ACS is no answer.
+    cpe.ok(&["dhcp", "--opt17", &opt17(&[(2, "code")])]);
+    assert_eq!(cpe.get(URL), DEAD);
+    cpe.ok(&["dhcp", "--opt43", &opt43(&acs.url())]);
+    let session = acs.wait_session(2, PATIENCE).unwrap();
+    assert_eq!(session.events(), ["0 BOOTSTRAP"]);
+    assert_eq!(cpe.get(URL), acs.url());
+    acs.finish().unwrap();
+}
+
+/// The next connection to an ACS that this test plays by itself.
+fn next(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).unwrap();
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Ok((connection, _)) = listener.accept() {
+            connection.set_nonblocking(false).unwrap();
+            connection.set_read_timeout(Some(PATIENCE)).unwrap();
+            return connection;
+        }
+        assert!(Instant::now() < until, "no connection");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+// DSC-005: the session that is under way when DHCP answers may reach the ACS after all.
+#[test]
+fn an_acs_that_is_reached_while_dhcp_is_asked_stays() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let acs = Acs::start(
+        AcsConfig::default().session(Script::of([set_values(&[(URL, "string", &url)], "")])),
+    )
+    .unwrap();
+    let mut cpe = unprovisioned();
+    cpe.edit("acs", "retry_min_wait_interval", "1");
+    cpe.edit("acs", "retry_interval_multiplier", "1000");
+    asking_again(&cpe, "echo \"$1\" >>\"$CWMP_ROOT/tmp/asked\"");
+    cpe.start();
+    let answer = opt43(&acs.url());
+    cpe.ok(&["dhcp", "--opt43", &answer]);
+    assert!(acs.wait_session(1, PATIENCE).unwrap().complete());
+    // Closed unanswered until DHCP is asked.
+    while !cpe.exists("/tmp/asked") {
+        drop(next(&listener));
+    }
+    let mut connection = next(&listener);
+    assert!(connection.read(&mut [0; 1024]).unwrap() > 0);
+    cpe.ok(&["dhcp", "--opt43", &answer]);
+    assert_eq!(cpe.get(URL), url);
+    connection
+        .write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    drop(connection);
+    // The next session goes to the same ACS.
+    drop(next(&listener));
+    assert!(!cpe.log().contains("going back"), "{}", cpe.log());
+    assert_eq!(cpe.get(URL), url);
+    assert_eq!(acs.finish().unwrap().sessions.len(), 1);
+}
+
+// DSC-006: an ACS that has no time, or will not have us, is no reason to look for another.
+#[test]
+fn an_acs_that_answers_with_any_status_counts_as_reached() {
+    let refusing =
+        [401, 400, 503].map(|status| Rule::times(2, When::Always, Trouble::status(status)));
+    let refusing = refusing
+        .into_iter()
+        .fold(AcsConfig::default(), AcsConfig::rule);
+    let refusing = Acs::start(refusing).unwrap();
+    let url = refusing.url();
+    let acs = Acs::start(
+        AcsConfig::default().session(Script::of([set_values(&[(URL, "string", &url)], "")])),
+    )
+    .unwrap();
+    let mut cpe = unprovisioned();
+    cpe.edit("acs", "retry_min_wait_interval", "1");
+    cpe.edit("acs", "retry_interval_multiplier", "1000");
+    asking_again(&cpe, "echo \"$1\" >>\"$CWMP_ROOT/tmp/asked\"");
+    cpe.start();
+    cpe.ok(&["dhcp", "--opt43", &opt43(&acs.url())]);
+    assert!(acs.wait_session(1, PATIENCE).unwrap().complete());
+    cpe.wait_text("/tmp/log", |log| log.matches("session ended").count() >= 2);
+    // 400 is answered with an older version, in the same session.
+    assert_eq!(cpe.log().matches("session failed").count(), 5);
+    assert!(!cpe.exists("/tmp/asked"), "{}", cpe.log());
+    assert_eq!(cpe.get(URL), url);
+    assert_eq!(acs.finish().unwrap().sessions.len(), 1);
+    refusing.finish().unwrap();
 }
 
 // DSC-005
@@ -308,6 +453,27 @@ fn an_agent_first_told_in_another_way_never_falls_back_to_dhcp() {
     assert!(!cpe.exists("/tmp/asked"), "{}", cpe.log());
     assert_eq!(cpe.get(URL), DEAD);
     assert_eq!(acs.finish().unwrap().sessions.len(), 1);
+}
+
+// A client that hangs holds up nothing else.
+#[test]
+fn a_reload_does_not_wait_for_a_dhcp_client_that_is_asked_again() {
+    let mut cpe = unprovisioned();
+    asking_again(
+        &cpe,
+        "echo \"$1\" >>\"$CWMP_ROOT/tmp/asked\"; exec sleep 600",
+    );
+    cpe.ok(&["dhcp", "--opt43", &opt43(DEAD)]);
+    cpe.start();
+    cpe.wait_file("/tmp/asked");
+    cpe.ok(&["set", &format!("{CODE}=silver")]);
+    assert_eq!(cpe.router.read("/tmp/reloads").unwrap(), "cwmp\n");
+    assert!(
+        !cpe.log().contains("cannot be asked again"),
+        "it came after"
+    );
+    // By the time of a `command` source, not by that of a reboot.
+    cpe.wait_text("/tmp/log", |log| log.contains("cannot be asked again"));
 }
 
 // T-DSC-008
@@ -428,7 +594,7 @@ fn where_the_first_acs_came_from_outlives_a_reboot() {
     assert_eq!(cpe.cli(&["run", "--once"]).status.code(), Some(0));
     assert_eq!(cpe.get(URL), DEAD);
     cpe.new_boot();
-    asking_again(&cpe, "exit 1");
+    asking_again(&cpe, &format!("exec {}", hook(&acs.url())));
     cpe.start();
     let session = acs.wait_session(2, PATIENCE).unwrap();
     assert_eq!(session.events(), ["0 BOOTSTRAP", "1 BOOT"]);

@@ -11,6 +11,8 @@ use cwmp_agent::store::state::StateDir;
 use scratch::Scratch;
 use std::time::Duration;
 
+const TIMEOUT: Duration = Duration::from_secs(30);
+
 fn root(t: &Scratch) -> Root {
     std::fs::create_dir_all(t.path("root")).unwrap();
     Root::new(&t.path("root")).unwrap()
@@ -40,7 +42,7 @@ fn nothing_runs_by_default_below_another_root() {
     );
     assert!(p.reload(&strings(&["network"])).is_empty());
     let not_configured = ActionError::NotConfigured("renew_dhcp");
-    assert_eq!(p.renew_dhcp("wan"), Err(not_configured));
+    assert_eq!(p.renew_dhcp("wan", TIMEOUT), Err(not_configured));
 }
 
 #[test]
@@ -57,7 +59,7 @@ fn configured_commands_run_as_written_with_the_root_in_their_environment() {
     let p = Platform::new(root(&t), actions);
     p.factory_reset().unwrap();
     p.reboot().unwrap();
-    p.renew_dhcp("wan").unwrap();
+    p.renew_dhcp("wan", TIMEOUT).unwrap();
     let dir = t.path("root").display().to_string();
     assert_eq!(
         t.read("log"),
@@ -100,9 +102,19 @@ fn a_command_that_hangs_is_ended() {
     let t = Scratch::new();
     let actions = Actions {
         reboot: Some(strings(&["/bin/sleep", "600"])),
+        renew_dhcp: Some(strings(&["/bin/sleep", "600"])),
         ..Actions::default()
     };
-    let p = Platform::new(root(&t), actions).with_timeout(Duration::from_millis(100));
+    let p = Platform::new(root(&t), actions);
+    let short = Duration::from_millis(100);
+    assert!(matches!(
+        p.renew_dhcp("wan", short),
+        Err(ActionError::Run {
+            error: RunError::TimedOut(_),
+            ..
+        })
+    ));
+    let p = p.with_timeout(short);
     assert!(matches!(
         p.reboot(),
         Err(ActionError::Run {

@@ -43,7 +43,7 @@ pub struct Afterwards {
     pub settings: bool,
     /// Watched values may be others than they were.
     pub touched: bool,
-    /// The ACS was reached: it has accepted the Inform.
+    /// The ACS was reached: a POST was answered, with whatever status.
     pub reached: bool,
 }
 

@@ -117,7 +117,7 @@ pub struct Limits {
     #[serde(deserialize_with = "seconds")]
     pub rediscovery: Duration,
     /// How long one configured command or `command` source may run (10 s; the commands of
-    /// `[platform]` have 120 s).
+    /// `[platform]` but `renew_dhcp` have 120 s).
     #[serde(deserialize_with = "seconds")]
     pub command: Duration,
     /// The most bytes taken from a command's output or a text file (256 KiB).

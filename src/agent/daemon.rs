@@ -70,6 +70,10 @@ pub enum Message {
     Acted {
         going_down: bool,
     },
+    /// The URL that was set was taken away, or stays after all.
+    WentBack {
+        changed: bool,
+    },
     /// The watched values were read.
     Scanned,
     /// A control question was answered; the tree may have changed.
@@ -177,6 +181,7 @@ impl Daemon {
         let (orders, worker) = worker::start(self.world.clone(), self.mailbox())?;
         self.begin(&orders);
         while !self.may_end() {
+            self.go_back(&orders);
             self.housekeeping();
             self.start_session(&orders);
             self.start_scan(&orders);
@@ -406,6 +411,13 @@ impl Daemon {
             Message::NothingToTell => {
                 self.busy = None;
                 self.scanned();
+            }
+            Message::WentBack { changed } => {
+                self.busy = None;
+                if changed {
+                    self.read_settings_now();
+                    self.look_again();
+                }
             }
             Message::Scanned => self.scanned(),
             Message::Acted { going_down } => {

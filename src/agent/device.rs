@@ -56,14 +56,25 @@ impl Devices {
         {
             return told.clone();
         }
-        let package = root
-            .read(NETWORK, 1 << 20)
-            .ok()
-            .and_then(|text| Package::parse(&text).ok());
-        let told = package.map_or(Told::NoNetwork, |package| network(&package, name));
+        let told = networks(root).map_or(Told::NoNetwork, |package| network(&package, name));
         *last = stamp.map(|stamp| (name.to_owned(), stamp, told.clone()));
         told
     }
+}
+
+/// Whether `/etc/config/network` has a network of this name.
+pub fn is_network(root: &Root, name: &str) -> bool {
+    networks(root).is_some_and(|package| section(&package, name).is_some())
+}
+
+fn networks(root: &Root) -> Option<Package> {
+    let text = root.read(NETWORK, 1 << 20).ok()?;
+    Package::parse(&text).ok()
+}
+
+fn section<'p>(package: &'p Package, name: &str) -> Option<&'p Section> {
+    let section = package.sections().get(package.section(name)?)?;
+    (section.kind() == "interface").then_some(section)
 }
 
 fn option(section: &Section, name: &str) -> Option<String> {
@@ -78,11 +89,7 @@ fn network(package: &Package, name: &str) -> Told {
     let mut told = Told::NoNetwork;
     let mut next: String;
     for _ in 0..MAX_ALIASES {
-        let section = package
-            .section(name)
-            .and_then(|at| package.sections().get(at))
-            .filter(|section| section.kind() == "interface");
-        let Some(section) = section else {
+        let Some(section) = section(package, name) else {
             return told;
         };
         told = interface(section, name);
@@ -142,11 +149,14 @@ fn modem(root: &Root, at: &str) -> Option<String> {
                 let below = p.strip_prefix(root.dir()).ok()?.to_str()?.to_owned();
                 Some(format!("/{below}"))
             });
-            if let Some(usb) = below.as_deref().and_then(parent) {
+            // Beside a port of the board itself stands all that the board has.
+            let above = [
+                below.as_deref().and_then(parent),
+                below.as_deref().and_then(parent).and_then(parent),
+            ];
+            let usb = above.into_iter().flatten().find(|at| is_usb(root, at));
+            if let Some(usb) = usb {
                 folders.extend(entries(root, usb).map(|e| format!("{usb}/{e}/net")));
-                if let Some(usb) = parent(usb) {
-                    folders.extend(entries(root, usb).map(|e| format!("{usb}/{e}/net")));
-                }
             }
         }
     } else if at.starts_with("/sys/") {
@@ -156,6 +166,12 @@ fn modem(root: &Root, at: &str) -> Option<String> {
     folders
         .iter()
         .find_map(|folder| entries(root, folder).min())
+}
+
+/// Whether a folder of /sys is a USB device, with its interfaces as entries.
+fn is_usb(root: &Root, folder: &str) -> bool {
+    let vendor = root.path(&format!("{folder}/idVendor"));
+    vendor.is_ok_and(|vendor| vendor.exists())
 }
 
 fn parent(path: &str) -> Option<&str> {
@@ -276,6 +292,7 @@ config device 'br0'
         let usb = folder.0.join("sys/devices/usb1/1-1");
         std::fs::create_dir_all(usb.join("1-1:1.4/net/wwan0")).expect("a folder");
         std::fs::create_dir_all(usb.join("1-1:1.2/ttyUSB2")).expect("a folder");
+        std::fs::write(usb.join("idVendor"), "2c7c\n").expect("written");
         for (class, node, device) in [
             ("usbmisc", "cdc-wdm0", "../../../devices/usb1/1-1/1-1:1.4"),
             (
@@ -291,6 +308,20 @@ config device 'br0'
         let devices = Devices::default();
         assert_eq!(devices.find(&root, "mobile"), "wwan0");
         assert_eq!(devices.find(&root, "serial"), "wwan0");
+    }
+
+    #[test]
+    fn a_serial_port_of_the_board_is_no_way_to_the_boards_other_devices() {
+        let text = NETWORK.replace("/dev/ttyUSB2", "/dev/ttyS0");
+        let (folder, root) = Folder::new("board", &text);
+        let soc = folder.0.join("sys/devices/platform/soc");
+        std::fs::create_dir_all(soc.join("serial@0")).expect("a folder");
+        std::fs::create_dir_all(soc.join("ethernet@1/net/eth0")).expect("a folder");
+        let class = folder.0.join("sys/class/tty/ttyS0");
+        std::fs::create_dir_all(&class).expect("a folder");
+        let device = "../../../devices/platform/soc/serial@0";
+        std::os::unix::fs::symlink(device, class.join("device")).expect("a link");
+        assert_eq!(Devices::default().find(&root, "serial"), "serial");
     }
 
     #[test]

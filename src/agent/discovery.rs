@@ -7,16 +7,18 @@
 //! So a URL that somebody has set wins over DHCP, for as long as its ACS can be reached: a
 //! CPE whose first contact since the factory reset was with an ACS that DHCP had named goes
 //! back to what DHCP says when no ACS has been reached for a while. One that was first told
-//! its ACS in another way never does.
+//! its ACS in another way never does. It goes back only on a fresh answer, and between two
+//! sessions: where the line is down nobody answers, and what was set must outlive that.
 //!
 //! What DHCP says is kept over restarts, one answer for each of the two protocols, so that
 //! the renewals of both do not take turns. A factory reset forgets it. This module never
 //! talks to a DHCP server: the hook of the DHCP client runs `cwmp-agent dhcp`.
 
 use super::control::{Answer, Question};
+use super::device;
 use super::operate;
 use super::watch;
-use super::world::{World, lock};
+use super::world::World;
 use crate::platform::ActionError;
 use crate::source::Runtime;
 use crate::store::state::StateDir;
@@ -39,9 +41,22 @@ struct Saved {
     first_by_dhcp: Option<bool>,
 }
 
+/// On the way from the ACS that was set, at this URL, to the one that DHCP names. In memory
+/// only: after a restart the wait begins anew.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Return {
+    #[default]
+    None,
+    /// DHCP is asked, and has not answered yet.
+    Asked { from: String },
+    /// It has answered.
+    Due { from: String },
+}
+
 /// What is known from DHCP, in memory and on disk.
 pub struct Discovery {
     saved: Saved,
+    returning: Return,
     state: StateDir,
 }
 
@@ -50,6 +65,7 @@ impl Discovery {
     pub fn load(state: &StateDir) -> Discovery {
         Discovery {
             saved: state.load(FILE).unwrap_or_default(),
+            returning: Return::None,
             state: state.clone(),
         }
     }
@@ -63,6 +79,31 @@ impl Discovery {
             minimum_wait: first.minimum_wait.or(second.minimum_wait),
             multiplier: first.multiplier.or(second.multiplier),
         }
+    }
+
+    /// The ACS has answered: there is no reason to leave it.
+    pub fn reached(&mut self) {
+        self.returning = Return::None;
+    }
+
+    /// The ACS at this URL, which was set, cannot be reached: DHCP is asked for another.
+    fn may_leave(&mut self, from: &str) {
+        self.returning = Return::Asked {
+            from: from.to_owned(),
+        };
+    }
+
+    /// DHCP has just said that the ACS is at `url`.
+    fn heard(&mut self, url: &str) {
+        self.returning = match std::mem::take(&mut self.returning) {
+            Return::Asked { from } | Return::Due { from } if from != url => Return::Due { from },
+            _ => Return::None,
+        };
+    }
+
+    /// Whether [`go_back`] is to be called, once no session is under way.
+    pub fn is_to_go_back(&self) -> bool {
+        matches!(self.returning, Return::Due { .. })
     }
 
     /// An ACS has accepted an Inform; `by_dhcp`: its URL came from DHCP.
@@ -80,6 +121,7 @@ impl Discovery {
 
     fn forget(&mut self) {
         self.saved = Saved::default();
+        self.returning = Return::None;
         if let Err(e) = self.state.remove(FILE) {
             log::warn!("what DHCP has said cannot be wiped: {e}");
         }
@@ -190,6 +232,12 @@ pub fn learn(world: &World, question: &Question) -> Learned {
     let changed = discovery.saved != before;
     let kept = !changed || discovery.save();
     let found = discovery.answer();
+    let has_said = |url| [&dhcpv4.answer.url, &dhcpv6.answer.url].contains(&url);
+    if let Some(url) = &found.url
+        && has_said(&found.url)
+    {
+        discovery.heard(url);
+    }
     drop(discovery);
     if changed {
         log::info!(
@@ -225,39 +273,81 @@ pub fn may_rediscover(world: &World) -> bool {
     settings.acs.dhcp_discovery && (settings.url_by_dhcp || world.discovery().first_was_by_dhcp())
 }
 
-/// No ACS has been reached for a while: goes back to the one that DHCP names, where another
-/// was set since, and has the DHCP client ask its server again. Tells whether the URL may
-/// be another one.
-pub fn rediscover(world: &World) -> bool {
+/// No ACS has been reached for a while, and [`rediscover`] comes next: the ACS that was set,
+/// if one was, may be left once DHCP has answered. No session is under way.
+pub fn expect_answer(world: &World) {
     let settings = world.settings();
-    let goes_back = !settings.url_by_dhcp && world.discovery().answer().url.is_some();
-    let mut changed = false;
-    if goes_back {
-        log::warn!("the ACS that was set cannot be reached; going back to the one DHCP names");
-        let question = Question::Set {
-            items: vec![("Device.ManagementServer.URL".to_owned(), String::new())],
-        };
-        let answered = operate::operate(&mut world.model(), &question);
-        if let Some((answer, effect)) = answered {
-            if answer != Answer::Done {
-                log::error!("Device.ManagementServer.URL cannot be emptied: {answer:?}");
-            }
-            watch::changed_by_hand(world, &effect.changed);
-            world.reload(&effect.reload);
-            changed = effect.touched();
-        }
+    if !settings.url_by_dhcp {
+        world.discovery().may_leave(&settings.acs.url);
     }
+}
+
+/// Has the DHCP client ask its server again; its hook brings the answer.
+pub fn rediscover(world: &World) {
+    let settings = world.settings();
     let network = match settings.cpe.interface.as_str() {
         "" => DEFAULT_NETWORK,
         named => named,
     };
     log::info!("asking DHCP again for the ACS, on {network}");
-    let _one_at_a_time = lock(&world.acting);
-    match world.platform.renew_dhcp(network) {
+    // Nothing on the box changes by it: reloads and reboots need not wait.
+    let timeout = world.setup.config.limits.command;
+    match world.platform.renew_dhcp(network, timeout) {
         Ok(()) | Err(ActionError::NotConfigured(_)) => {}
         Err(e) => log::warn!("DHCP cannot be asked again: {e}"),
     }
-    changed
+    // The network that the hook of the DHCPv6 client listens to as well.
+    let beside = format!("{network}6");
+    let answered = !world.discovery().saved.dhcpv6.is_empty();
+    if answered || device::is_network(&world.setup.root, &beside) {
+        // One network may do both protocols, and then there is none beside it.
+        match world.platform.renew_dhcp(&beside, timeout) {
+            Ok(()) | Err(ActionError::NotConfigured(_)) => {}
+            Err(e) => log::debug!("DHCP cannot be asked again on {beside}: {e}"),
+        }
+    }
+}
+
+/// DHCP has answered while the ACS that was set could not be reached: takes that one's URL
+/// away, so that the one of DHCP holds. No session is under way. Tells whether it did.
+pub fn go_back(world: &World) -> bool {
+    const URL: &str = "Device.ManagementServer.URL";
+    let Return::Due { from } = std::mem::take(&mut world.discovery().returning) else {
+        return false;
+    };
+    if !world.settings().acs.dhcp_discovery {
+        return false;
+    }
+    let mut model = world.model();
+    let now = operate::operate(
+        &mut model,
+        &Question::Get {
+            paths: vec![URL.to_owned()],
+        },
+    );
+    // A person, or a hand at the file, may have been faster.
+    let still = match &now {
+        Some((Answer::Values(values), _)) => values.iter().any(|v| v.value == from),
+        _ => false,
+    };
+    if !still {
+        return false;
+    }
+    log::warn!("the ACS that was set cannot be reached; going back to the one DHCP names");
+    let question = Question::Set {
+        items: vec![(URL.to_owned(), String::new())],
+    };
+    let answered = operate::operate(&mut model, &question);
+    drop(model);
+    let Some((answer, effect)) = answered else {
+        return false;
+    };
+    if answer != Answer::Done {
+        log::error!("{URL} cannot be emptied: {answer:?}");
+    }
+    watch::changed_by_hand(world, &effect.changed);
+    world.reload(&effect.reload);
+    effect.touched()
 }
 
 #[cfg(test)]
@@ -270,6 +360,31 @@ mod tests {
             provisioning_code: code.map(str::to_owned),
             ..dhcp::Answer::default()
         }
+    }
+
+    // DSC-005
+    #[test]
+    fn only_a_fresh_answer_leads_away_from_an_acs_that_is_not_reached() {
+        let dir = std::env::temp_dir().join(format!("cwmp-return-{}", std::process::id()));
+        let mut discovery = Discovery::load(&StateDir::open(&dir).expect("a folder"));
+        discovery.heard("http://dhcp/");
+        assert!(!discovery.is_to_go_back(), "nobody has asked");
+        discovery.may_leave("http://set/");
+        assert!(!discovery.is_to_go_back(), "no answer yet");
+        discovery.reached();
+        discovery.heard("http://dhcp/");
+        assert!(!discovery.is_to_go_back(), "reached while DHCP was asked");
+        discovery.may_leave("http://set/");
+        discovery.heard("http://dhcp/");
+        assert!(discovery.is_to_go_back());
+        discovery.heard("http://dhcp/");
+        assert!(discovery.is_to_go_back(), "a renewal");
+        discovery.reached();
+        assert!(!discovery.is_to_go_back(), "reached by the session before");
+        discovery.may_leave("http://dhcp/");
+        discovery.heard("http://dhcp/");
+        assert!(!discovery.is_to_go_back(), "there already");
+        std::fs::remove_dir_all(&dir).expect("gone");
     }
 
     // T-DSC-005: the renewals of both protocols do not take turns.

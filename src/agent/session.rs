@@ -67,6 +67,11 @@ pub trait Wire {
     fn retry_after(&self) -> Option<Duration> {
         None
     }
+
+    /// Whether a POST has got a status, even where `post` failed after it.
+    fn has_answered(&self) -> bool {
+        false
+    }
 }
 
 impl Wire for Client {
@@ -83,6 +88,10 @@ impl Wire for Client {
 
     fn retry_after(&self) -> Option<Duration> {
         Client::retry_after(self)
+    }
+
+    fn has_answered(&self) -> bool {
+        Client::has_answered(self)
     }
 }
 
@@ -275,13 +284,21 @@ impl Talk<'_> {
         let mut informed = false;
         loop {
             step = match step {
-                Step::Post(post) => match wire.post(&post) {
-                    Ok((status, body)) => {
-                        log::debug!("{} -> HTTP {status}", told(&post));
-                        session.reply(status, &body)
+                Step::Post(post) => {
+                    let posted = wire.post(&post);
+                    // Whoever refuses an Inform, or has no time for it, is there.
+                    if !afterwards.reached && (posted.is_ok() || wire.has_answered()) {
+                        afterwards.reached = true;
+                        world.discovery().reached();
                     }
-                    Err(e) => session.broken(&e),
-                },
+                    match posted {
+                        Ok((status, body)) => {
+                            log::debug!("{} -> HTTP {status}", told(&post));
+                            session.reply(status, &body)
+                        }
+                        Err(e) => session.broken(&e),
+                    }
+                }
                 Step::Answer(request) => {
                     log::info!("ACS: {}", request.name());
                     let now = clock::unix_seconds();
@@ -309,7 +326,6 @@ impl Talk<'_> {
                     log::debug!("the ACS speaks CWMP {spoken}");
                     informed = true;
                     accepted(world, url, &inform, &left_out);
-                    afterwards.reached = true;
                     world.discovery().contact(settings.url_by_dhcp);
                     world.peers().accepted(url, version, offer.refused);
                     // Over http anybody may answer, whatever the clock says; a time far ahead

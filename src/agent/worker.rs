@@ -26,6 +26,8 @@ pub enum Order {
     Session { device: Option<String> },
     /// Carry out an accepted reboot or factory reset.
     Act,
+    /// Leave the ACS that was set for the one that DHCP names.
+    GoBack,
     /// Read the watched values.
     Scan,
 }
@@ -74,6 +76,10 @@ fn work(world: &World, inbox: &Receiver<Order>, mailbox: &Mailbox) {
             Order::Act => {
                 let going_down = act(world);
                 mailbox.send(Message::Acted { going_down });
+            }
+            Order::GoBack => {
+                let changed = discovery::go_back(world);
+                mailbox.send(Message::WentBack { changed });
             }
             Order::Scan => {
                 watch::scan(world);

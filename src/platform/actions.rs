@@ -115,8 +115,9 @@ impl Platform {
             .collect()
     }
 
-    /// Has the DHCP client of this network ask its server again.
-    pub fn renew_dhcp(&self, network: &str) -> Result<(), ActionError> {
+    /// Has the DHCP client of this network ask its server again. The command only tells it
+    /// to, and has no more than `timeout` for that.
+    pub fn renew_dhcp(&self, network: &str, timeout: Duration) -> Result<(), ActionError> {
         const DEFAULT: [&str; 4] = [
             "/bin/ubus",
             "call",
@@ -129,7 +130,8 @@ impl Platform {
             configured.map(|argv| argv.iter().map(|a| for_network(a)).collect());
         let default = DEFAULT.map(for_network);
         let default: Vec<&str> = default.iter().map(String::as_str).collect();
-        self.act("renew_dhcp", configured.as_deref(), &default)
+        let quick = self.clone().with_timeout(timeout);
+        quick.act("renew_dhcp", configured.as_deref(), &default)
     }
 
     fn act(

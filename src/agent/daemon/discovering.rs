@@ -2,6 +2,8 @@
 
 use super::Daemon;
 use crate::agent::discovery;
+use crate::agent::worker::Order;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 /// The waits between two rediscoveries double up to this: an ACS that is down for a day
@@ -29,7 +31,7 @@ impl Unreached {
         }
     }
 
-    /// A session has ended; `reached`: its ACS accepted the Inform.
+    /// A session has ended; `reached`: its ACS has answered, if only to refuse.
     pub fn session_ended(&mut self, reached: bool, now: Instant) {
         if reached {
             self.next = None;
@@ -70,7 +72,20 @@ impl Daemon {
             && self.unreached.is_due(Instant::now())
             && discovery::may_rediscover(&self.world)
         {
-            self.spawn(discovery::rediscover);
+            // Before any session that may begin now, so that one that reaches the ACS counts.
+            discovery::expect_answer(&self.world);
+            self.spawn(|world| {
+                discovery::rediscover(world);
+                false
+            });
+        }
+    }
+
+    /// Goes back to the ACS that DHCP names where it is time to; no session meets it.
+    pub(super) fn go_back(&mut self, orders: &Sender<Order>) {
+        let held_back = self.busy.is_some() || self.terminate || self.going_down.is_some();
+        if !held_back && self.world.discovery().is_to_go_back() {
+            self.order(orders, Order::GoBack);
         }
     }
 }

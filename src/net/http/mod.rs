@@ -228,6 +228,7 @@ pub struct Client {
     start: Instant,
     /// `Retry-After` of the latest reply.
     retry_after: Option<Duration>,
+    answered: bool,
 }
 
 impl fmt::Debug for Client {
@@ -298,6 +299,7 @@ impl Client {
             ),
             start: Instant::now(),
             retry_after: None,
+            answered: false,
             config,
         })
     }
@@ -321,6 +323,7 @@ impl Client {
         self.authorizer.begin_post();
         loop {
             let response = self.send(body, kind)?;
+            self.answered = true;
             let status = response.status().as_u16();
             self.store_cookies(response.headers());
             match status {
@@ -380,6 +383,11 @@ impl Client {
     /// 10.2.3), where it had one that can be read. Not bounded.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Whether a POST was answered with a status, be it one that refused it.
+    pub fn has_answered(&self) -> bool {
+        self.answered
     }
 
     /// Our own address on the latest connection (for `ConnectionRequestURL`).

@@ -75,7 +75,7 @@ fn unprovisioned() -> Cpe {
 fn asking_again(cpe: &Cpe, script: &str) {
     cpe.script("renew", script);
     let renew = cpe.router.path("/bin/renew").display().to_string();
-    cpe.agent_toml("[limits]\nrediscovery = \"1 s\"\n");
+    cpe.agent_toml("[limits]\nrediscovery = \"1 s\"\ncommand = \"2 s\"\n");
     let toml = cpe.router.read("/etc/cwmp-agent/agent.toml").unwrap();
     let toml = format!("{toml}renew_dhcp = [{renew:?}, \"{{interface}}\"]\n");
     cpe.router

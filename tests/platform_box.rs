@@ -83,8 +83,11 @@ fn each_package_is_reloaded_once_and_one_failure_does_not_stop_the_others() {
             ..Actions::default()
         },
     );
-    let failed = p.reload(&strings(&["network", "bad", "network", "wireless"]));
-    assert_eq!(t.read("log"), "network\nbad\nwireless\n");
+    let failed = p.reload(&strings(&[
+        "wireless", "bad", "network", "cwmp", "wireless",
+    ]));
+    // The network before what stands on it, the agent last.
+    assert_eq!(t.read("log"), "network\nwireless\nbad\ncwmp\n");
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0].0, "bad");
     assert!(matches!(

@@ -5,6 +5,7 @@
 //! This module reads text and never opens a file itself.
 
 use serde::{Deserialize, Deserializer};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub struct Config {
     /// Sockets and markers, gone after a reboot; below the root.
     pub run_dir: String,
     pub platform: Platform,
+    pub apply: Apply,
     pub download: Vec<Download>,
     pub upload: Vec<Upload>,
     pub software_modules: Vec<SoftwareModules>,
@@ -50,6 +52,35 @@ pub struct Platform {
     /// Has the DHCP client of the network `{interface}` ask its server again.
     #[serde(deserialize_with = "argv")]
     pub renew_dhcp: Option<Vec<String>>,
+}
+
+/// How the agent guards itself against a change of the ACS that cuts the line to the ACS.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Apply {
+    /// A change that touches one of `packages` is taken back unless a session with the ACS
+    /// succeeds within this time after its reload, or after a boot (off; from 1 s).
+    #[serde(deserialize_with = "maybe_seconds")]
+    pub confirm_within: Option<Duration>,
+    /// Whose changes may cut the line: UCI packages (network, wireless, firewall).
+    pub packages: Vec<String>,
+}
+
+impl Default for Apply {
+    fn default() -> Apply {
+        Apply {
+            confirm_within: None,
+            packages: ["network", "wireless", "firewall"].map(Into::into).to_vec(),
+        }
+    }
+}
+
+impl Apply {
+    /// The packages whose changes go on trial; none where that is switched off.
+    pub fn on_trial(&self) -> BTreeSet<String> {
+        let packages = self.packages.iter().cloned();
+        packages.filter(|_| self.confirm_within.is_some()).collect()
+    }
 }
 
 /// What a FileType of the Download RPC does. Read and checked; transfers are not offered
@@ -139,6 +170,7 @@ impl Default for Config {
             state_dir: "/etc/cwmp-agent/state".into(),
             run_dir: "/var/run/cwmp-agent".into(),
             platform: Platform::default(),
+            apply: Apply::default(),
             download: Vec::new(),
             upload: Vec::new(),
             software_modules: Vec::new(),
@@ -333,6 +365,10 @@ fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     }
 }
 
+fn maybe_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    seconds(from).map(Some)
+}
+
 fn spread<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     const HELP: &str = "seconds, such as 60, \"60 s\" or \"10 min\", from 0 (none) to 86400";
     let given = Amount::deserialize(from)
@@ -513,6 +549,17 @@ response = "8 MiB"
             assert_eq!(error.line, 2, "{error}");
             assert!(error.what.contains("write"), "{error}");
         }
+    }
+
+    #[test]
+    fn nothing_is_on_trial_unless_a_time_is_given() {
+        let read = |t: &str| Config::parse("a", t).map(|c| c.apply.on_trial());
+        assert!(read("").unwrap().is_empty());
+        let some = read("[apply]\nconfirm_within = \"5 min\"").unwrap();
+        assert!(some.contains("network") && some.contains("wireless"));
+        let own = read("[apply]\nconfirm_within = 60\npackages = [\"cwmp\"]").unwrap();
+        assert_eq!(own.into_iter().collect::<Vec<_>>(), ["cwmp"]);
+        assert_eq!(read("[apply]\nconfirm_within = 0").unwrap_err().line, 2);
     }
 
     #[test]

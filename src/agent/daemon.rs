@@ -19,6 +19,7 @@
 mod commands;
 mod discovering;
 mod retrying;
+mod trying;
 mod waking;
 mod watching;
 
@@ -44,6 +45,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
+use trying::Trying;
 use watching::Watching;
 
 /// The longest the loop sleeps: the settings file and the interface's address are looked
@@ -73,6 +75,11 @@ pub enum Message {
     /// The URL that was set was taken away, or stays after all.
     WentBack {
         changed: bool,
+    },
+    /// The files as they were before a change on trial are back (`over`), or could not be
+    /// put back.
+    TookBack {
+        over: bool,
     },
     /// The watched values were read.
     Scanned,
@@ -114,6 +121,7 @@ pub struct Daemon {
     timers: Timers,
     watching: Watching,
     unreached: Unreached,
+    trying: Trying,
     /// A session or action is under way since then.
     busy: Option<(Instant, i64)>,
     /// When the next session may begin.
@@ -142,6 +150,7 @@ impl Daemon {
             timers: Timers::new(&settings, clock::random_u32()),
             watching: Watching::new(world.setup.config.limits.watch_interval),
             unreached: Unreached::new(world.setup.config.limits.rediscovery),
+            trying: Trying::default(),
             mailbox: Mailbox {
                 sender,
                 wake: Arc::new(wake_sender),
@@ -183,6 +192,7 @@ impl Daemon {
         while !self.may_end() {
             self.go_back(&orders);
             self.housekeeping();
+            self.try_change(&orders);
             self.start_session(&orders);
             self.start_scan(&orders);
             self.wait()?;
@@ -228,6 +238,7 @@ impl Daemon {
             self.order(orders, Order::Act);
         }
         self.begin_waiting(boot);
+        self.look_at_trial();
         self.place_door();
         // The program, or the whole box, may be another one than before.
         self.look_again();
@@ -419,6 +430,14 @@ impl Daemon {
                     self.look_again();
                 }
             }
+            Message::TookBack { over } => {
+                self.busy = None;
+                if over {
+                    self.look_at_trial();
+                    self.read_settings_now();
+                    self.look_again();
+                }
+            }
             Message::Scanned => self.scanned(),
             Message::Acted { going_down } => {
                 self.busy = None;
@@ -474,6 +493,7 @@ impl Daemon {
             Err(_) if self.terminate => {}
             Err(_) => self.retry_later(report.retry_after),
         }
+        self.look_at_trial();
         self.keep_retry(!self.terminate);
         self.last = Some(report.told());
         // The URL may have been changed while the ACS before it still had 0 BOOTSTRAP to
@@ -568,6 +588,9 @@ impl Daemon {
             .filter(|_| !self.retry.is_first_contact());
         if let (false, Some(change)) = (held_back, change) {
             wait = wait.min(change);
+        }
+        if let (false, Some(trial)) = (self.busy.is_some(), self.trial_due_in()) {
+            wait = wait.min(trial);
         }
         if let Some(look) = self.look_due_in() {
             wait = wait.min(look);

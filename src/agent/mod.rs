@@ -34,6 +34,7 @@ mod standby;
 pub mod status;
 mod ticks;
 mod timers;
+pub mod trial;
 pub mod watch;
 pub mod worker;
 pub mod world;

@@ -4,7 +4,7 @@
 use super::answer::{self, Afterwards, METHODS};
 use super::status::LastSession;
 use super::world::World;
-use super::{clock, first_use, inform, watch};
+use super::{clock, first_use, inform, trial, watch};
 use crate::agent::config::Limits as ConfigLimits;
 use crate::agent::settings::Settings;
 use crate::cwmp::event::EventCode;
@@ -113,6 +113,7 @@ pub fn run_over<W: Wire>(
 ) -> Option<Report> {
     let settings = world.settings();
     let started = clock::unix_seconds();
+    world.trials.session_begins();
     let version = world.peers().offer(&settings.acs.url, version(&settings));
     watch::scan(world);
     let active = world.watch().wants_session();
@@ -159,6 +160,7 @@ pub fn run_over<W: Wire>(
             drop(owed);
             first_use::session_completed(&world.state, &world.runtime, clock::unix_seconds());
             world.boot_is_told(kept);
+            trial::session_completed(world);
             log::info!("session ended");
         }
         Err(_) if world.is_stopping() => owed.session_abandoned(),
@@ -303,6 +305,7 @@ impl Talk<'_> {
                     log::info!("ACS: {}", request.name());
                     let now = clock::unix_seconds();
                     let answer = {
+                        let _on_trial = trial::answering(world, &request);
                         let mut model = world.model();
                         let of = watch::Request::of(world, &request);
                         let before = of.before(world, &mut model);
@@ -325,6 +328,7 @@ impl Talk<'_> {
                 Step::InformAccepted { version: spoken } => {
                     log::debug!("the ACS speaks CWMP {spoken}");
                     informed = true;
+                    world.trials.reached();
                     accepted(world, url, &inform, &left_out);
                     world.discovery().contact(settings.url_by_dhcp);
                     world.peers().accepted(url, version, offer.refused);

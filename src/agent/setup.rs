@@ -12,6 +12,7 @@ use crate::store::journal::DiskJournal;
 use crate::store::reloads::Reloads;
 use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
+use crate::store::trial::Trials;
 use crate::store::{Disk, RealDisk, Root};
 use crate::uci::Package;
 use crate::wake::dhcp;
@@ -200,11 +201,12 @@ impl Setup {
     }
 
     /// The model over the real sources. The caller holds the state lock. What its changes
-    /// make to be reloaded is noted in `reloads`.
+    /// make to be reloaded is noted in `reloads`, what goes on trial in `trials`.
     pub fn model(
         &self,
         state: &StateDir,
         reloads: &Reloads,
+        trials: &Trials,
         runtime: &Runtime,
     ) -> Result<Model, SetupError> {
         let schema = self.schema()?;
@@ -222,7 +224,8 @@ impl Setup {
             schema.objects().filter_map(|object| object.rows()),
         );
         let sources: Vec<(_, Box<dyn Source>)> = sources.into_iter().collect();
-        let journal = Box::new(DiskJournal::new(state.clone()).telling(reloads.clone()));
+        let journal = DiskJournal::new(state.clone()).telling(reloads.clone());
+        let journal = Box::new(journal.trying(trials.clone()));
         Ok(Model::new(schema, sources, journal, ModelLimits::default()))
     }
 

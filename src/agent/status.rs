@@ -43,6 +43,9 @@ pub struct Status {
     /// Refused connection requests by reason.
     pub refused_knocks: Vec<(String, u32)>,
     pub accepted_knocks: u32,
+    /// What the ACS has changed is taken back at this time unless a session succeeds before
+    /// (`[apply] confirm_within` of agent.toml).
+    pub trial_until: Option<i64>,
     /// What is wrong with /etc/config/cwmp while its last good copy serves.
     pub configuration_trouble: Option<String>,
 }
@@ -251,6 +254,9 @@ impl fmt::Display for Status {
         writeln!(f, "connection requests {} accepted", self.accepted_knocks)?;
         for (reason, count) in &self.refused_knocks {
             writeln!(f, "  refused           {count} {reason}")?;
+        }
+        if let Some(at) = self.trial_until {
+            writeln!(f, "change on trial     until {}", utc(at))?;
         }
         if let Some(what) = &self.configuration_trouble {
             writeln!(f, "configuration       {what}; the last good copy serves")?;

@@ -8,7 +8,7 @@ use super::owed::Stage;
 use super::session::{self, Report};
 use super::watch;
 use super::world::World;
-use super::{discovery, first_use};
+use super::{discovery, first_use, trial};
 use crate::platform::ActionError;
 use crate::platform::boot::Boot;
 use std::io;
@@ -28,6 +28,8 @@ pub enum Order {
     Act,
     /// Leave the ACS that was set for the one that DHCP names.
     GoBack,
+    /// Put back what the ACS has changed and what was not proved in time.
+    TakeBack,
     /// Read the watched values.
     Scan,
 }
@@ -80,6 +82,10 @@ fn work(world: &World, inbox: &Receiver<Order>, mailbox: &Mailbox) {
             Order::GoBack => {
                 let changed = discovery::go_back(world);
                 mailbox.send(Message::WentBack { changed });
+            }
+            Order::TakeBack => {
+                let over = trial::take_back(world);
+                mailbox.send(Message::TookBack { over });
             }
             Order::Scan => {
                 watch::scan(world);
@@ -171,6 +177,7 @@ fn forget(world: &World) {
     if let Err(e) = world.state.remove(super::setup::GOOD_SETTINGS) {
         log::warn!("the kept settings cannot be wiped: {e}");
     }
+    trial::forget(world);
     watch::forget(world);
     first_use::forget(&world.state, &world.runtime);
     discovery::forget(world);

@@ -28,6 +28,7 @@ use crate::store::lock::{LockError, StateLock};
 use crate::store::reloads::Reloads;
 use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
+use crate::store::trial::Trials;
 use crate::uci::file::Stamp as FileStamp;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -68,6 +69,8 @@ pub struct World {
     pub acting: Mutex<()>,
     /// What is changed on disk and not reloaded.
     reloads: Reloads,
+    /// What the ACS has changed and what has yet to be proved.
+    pub(super) trials: Trials,
     /// The kernel devices of networks.
     pub(super) devices: Devices,
     /// A boot whose events are not on disk yet.
@@ -128,7 +131,8 @@ impl World {
         let identity = Identity::find(&setup.root, &state);
         super::inform::publish(&identity, &runtime);
         super::first_use::load(&state, &runtime);
-        let model = setup.model(&state, &reloads, &runtime)?;
+        let trials = Trials::load(&state, setup.config.apply.on_trial());
+        let model = setup.model(&state, &reloads, &trials, &runtime)?;
         let peers = Peers::load(&state, &identity.software_version);
         let world = World {
             platform: setup.platform(),
@@ -151,6 +155,7 @@ impl World {
             tls: Arc::default(),
             acting: Mutex::new(()),
             reloads,
+            trials,
             devices: Devices::default(),
             boot: Mutex::new(None),
             setup,

@@ -533,6 +533,20 @@ impl Model {
         }
     }
 
+    /// Puts files back as they were before earlier changes, and reads anew what of them the
+    /// model keeps itself. The caller holds the locks of those that others write, too.
+    ///
+    /// # Errors
+    /// 9002: nothing was put back.
+    pub fn put_back(&mut self, files: &[FileChange]) -> Result<(), Fault> {
+        if let Err(trouble) = self.journal.commit(files) {
+            self.troubles.note("journal", &trouble);
+            return Err(internal("taking back", &trouble));
+        }
+        self.load_again();
+        Ok(())
+    }
+
     /// Forgets ParameterKey, attributes, instance numbers and aliases, on disk too
     /// (PER-003). The sources' own values are the platform's business.
     pub fn factory_reset(&mut self) -> Result<(), Fault> {

@@ -259,16 +259,21 @@ impl Model {
     /// deadline starts anew.
     pub fn begin(&mut self) {
         if self.journal.settle() {
-            let kept = Kept::load(&mut *self.journal);
-            self.numbers = kept.numbers;
-            self.attributes = kept.attributes;
-            self.key = kept.key;
-            self.forget_rows();
+            self.load_again();
         }
         self.doubt_rows();
         for (_, source) in &mut self.sources {
             source.begin();
         }
+    }
+
+    /// The state files may hold something else than when they were loaded.
+    pub(super) fn load_again(&mut self) {
+        let kept = Kept::load(&mut *self.journal);
+        self.numbers = kept.numbers;
+        self.attributes = kept.attributes;
+        self.key = kept.key;
+        self.forget_rows();
     }
 
     /// Rows known so far may not be there any more: it must be asked whether they are, or,

@@ -50,6 +50,17 @@ impl std::error::Error for ActionError {}
 /// How long a command of the platform may take.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
+/// Where a package stands in a reload: names and logs, then the line, then what needs the
+/// interfaces that the line brings up, then all services, at last the agent itself.
+fn rank(package: &str) -> usize {
+    const FIRST: [&str; 5] = ["system", "network", "wireless", "firewall", "dhcp"];
+    const LAST: &str = "cwmp";
+    match FIRST.iter().position(|first| *first == package) {
+        Some(at) => at,
+        None => FIRST.len() + usize::from(package == LAST),
+    }
+}
+
 /// The box.
 #[derive(Debug, Clone)]
 pub struct Platform {
@@ -85,11 +96,14 @@ impl Platform {
         self.act("factory_reset", configured, &["/sbin/firstboot", "-y"])
     }
 
-    /// Reloads packages, each once, in the order given; answers those that failed. Below
+    /// Reloads packages, each once, the network before what stands on it ([`rank`]); answers those that failed. Below
     /// another root, without `apply_config`, there is nothing to reload.
     pub fn reload(&self, packages: &[String]) -> Vec<(String, ActionError)> {
         let mut seen = BTreeSet::new();
-        let packages = packages.iter().filter(|p| seen.insert(p.as_str()));
+        let mut packages: Vec<&String> = packages.iter().collect();
+        packages.retain(|p| seen.insert(p.as_str()));
+        packages.sort_by_key(|p| (rank(p), p.as_str()));
+        let packages = packages.into_iter();
         let Some(argv) = &self.actions.apply_config else {
             let packages: Vec<&String> = packages.collect();
             if packages.is_empty() || !self.root.is_system() {

@@ -14,6 +14,7 @@ pub mod reloads;
 pub mod rooted;
 pub mod run_dir;
 pub mod state;
+pub mod trial;
 
 pub use disk::{Disk, RealDisk};
 pub use rooted::{Folders, Root};

@@ -135,6 +135,9 @@ impl Daemon {
             count: status.retry.count,
             at: (waits == Some(Kind::Retry)).then_some(wait_over).flatten(),
         };
+        status.trial_until = self
+            .trial_left()
+            .map(|left| now.saturating_add(i64::try_from(left.as_secs()).unwrap_or(i64::MAX)));
         let next_schedule = self.world.owed().next_schedule();
         status.next_session = [
             wait_over.map(|at| match waits {

@@ -13,12 +13,18 @@
 //! Recovery goes by hashes: a file that is neither as it was nor as it was to become was
 //! edited by somebody since, and is left alone.
 
-use super::atomic::{Target, beside, is_left_over};
+mod recovery;
+
+pub use recovery::{Outcome, Recovered, recover};
+
+use super::atomic::Target;
 use super::disk::{Disk, Stat};
 use super::reloads::Reloads;
-use super::state::{LIMIT, StateDir, hex, seal, sha256, sha256_of_both, unseal};
+use super::state::{StateDir, hex, seal, sha256, sha256_of_both, unseal};
+use super::trial::{self, Changed, Trial, Trials};
 use crate::model::source::{FileChange, Journal, Trouble};
 use log::{debug, error, info, warn};
+use recovery::hash_of;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io;
@@ -30,6 +36,8 @@ const NAME: &str = "journal";
 /// The state file that keeps the folders in which new files were ever written, so that
 /// what a power cut leaves there is swept away.
 const FOLDERS: &str = "folders";
+/// The state file of ManagementServer.ParameterKey.
+const PARAMETER_KEY: &str = "parameter_key.json";
 /// How many folders are remembered.
 const MAX_FOLDERS: usize = 64;
 /// The largest file that is changed, bytes.
@@ -41,6 +49,7 @@ pub struct DiskJournal {
     disk: Arc<dyn Disk>,
     state: StateDir,
     reloads: Option<Reloads>,
+    trials: Option<Trials>,
     unsettled: Unsettled,
     /// Folders that are known to be kept in [`FOLDERS`].
     remembered: BTreeSet<String>,
@@ -93,6 +102,7 @@ impl DiskJournal {
             disk,
             state,
             reloads: None,
+            trials: None,
             remembered: BTreeSet::new(),
         }
     }
@@ -104,9 +114,16 @@ impl DiskJournal {
         self
     }
 
+    /// The same, keeping what files were before a change that goes on trial.
+    #[must_use]
+    pub fn trying(mut self, trials: Trials) -> DiskJournal {
+        self.trials = Some(trials);
+        self
+    }
+
     fn try_commit(&mut self, files: &[FileChange]) -> Result<(), Trouble> {
         self.settle_now()?;
-        let steps = self.steps(files)?;
+        let mut steps = self.steps(files)?;
         if steps.is_empty() {
             return Ok(());
         }
@@ -116,6 +133,7 @@ impl DiskJournal {
                 reload.push(name.clone());
             }
         }
+        let trial = self.join_trial(&mut steps, &reload)?;
         self.remember_folders(&steps)?;
         if let Err(failed) = self.lay_out(&steps, &reload) {
             return self.go_back(steps, 0, failed);
@@ -135,6 +153,9 @@ impl DiskJournal {
             done += 1;
         };
         let Some(failed) = failed else {
+            if let (Some(trials), Some(trial)) = (&self.trials, trial) {
+                trials.join(trial);
+            }
             if let Err(e) = self.state.remove(NAME) {
                 // All is in force and durable; recovery finds nothing left to do.
                 warn!(
@@ -150,6 +171,51 @@ impl DiskJournal {
             reloads.done(reload.iter().filter(|r| !waited.contains(*r)));
         }
         undone
+    }
+
+    /// A change that goes on trial has one step more: the record of what was before. Of what
+    /// the agent keeps itself only ParameterKey goes back with the files.
+    fn join_trial(
+        &self,
+        steps: &mut Vec<Step>,
+        reload: &[String],
+    ) -> Result<Option<Trial>, Trouble> {
+        let Some(trials) = self.trials.as_ref().filter(|t| t.is_joined_by(reload)) else {
+            return Ok(None);
+        };
+        let bare = |name: Option<&str>, content: &Option<Vec<u8>>| match (name, content) {
+            (Some(name), Some(sealed)) => unseal(name, sealed.clone()).ok(),
+            (_, content) => content.clone(),
+        };
+        let mut kept = Vec::new();
+        for step in &*steps {
+            let name = self.state_name(&step.target.path);
+            if name.is_none_or(|name| name == PARAMETER_KEY) {
+                let mode = step.target.stat.map_or(step.mode, |stat| stat.mode);
+                kept.push((step, mode, bare(name, &step.old), bare(name, &step.new)));
+            }
+        }
+        let kept: Vec<Changed<'_>> = kept
+            .iter()
+            .map(|(step, mode, old, new)| Changed {
+                path: &step.path,
+                mode: *mode,
+                old: old.as_deref(),
+                new: new.as_deref(),
+            })
+            .collect();
+        let path = self.state.path(trial::FILE);
+        let (trial, content) = trials
+            .joined(&kept, reload)
+            .map_err(|e| trouble(&path, e))?;
+        let record = FileChange {
+            path,
+            content: Some(content),
+            mode: 0o600,
+            reload: Vec::new(),
+        };
+        steps.extend(self.steps(&[record])?);
+        Ok(Some(trial))
     }
 
     /// Makes the folder of a file that is to be written where there is none yet (an image
@@ -351,6 +417,9 @@ impl DiskJournal {
         if let Some(reloads) = &self.reloads {
             reloads.add_settled(&settled.reload);
         }
+        if let Some(trials) = &self.trials {
+            trials.load_again();
+        }
         Ok(true)
     }
 }
@@ -435,228 +504,9 @@ fn trouble(path: &Path, what: impl std::fmt::Display) -> Trouble {
     }
 }
 
-/// What [`recover`] found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recovered {
-    pub outcome: Outcome,
-    /// Packages whose files the interrupted change touched: they are to be reloaded.
-    pub reload: Vec<String>,
-    /// Files that somebody edited since; they were left as they are.
-    pub left: Vec<PathBuf>,
-}
-
-/// What became of an interrupted change.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Outcome {
-    /// There was none.
-    #[default]
-    Clean,
-    /// All its files are as they were to become.
-    Finished,
-    /// All its files are as they were.
-    Undone,
-}
-
-/// How a file stands against the journal.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stand {
-    Old,
-    New,
-    /// Edited since.
-    Other,
-}
-
-/// Finishes or undoes a change that a power cut or a crash interrupted, and removes what
-/// it left behind. The caller holds the state lock. An error (the disk) leaves the
-/// journal for the next try.
-pub fn recover(state: &StateDir) -> io::Result<Recovered> {
-    let disk = &*state.disk();
-    let mut dirs: BTreeSet<PathBuf> = BTreeSet::from([state.dir().to_owned()]);
-    dirs.extend(
-        state
-            .load::<BTreeSet<String>>(FOLDERS)
-            .unwrap_or_default()
-            .into_iter()
-            .map(PathBuf::from),
-    );
-    let recovered = match read_record(state)? {
-        Found::Nothing => Recovered::default(),
-        Found::Torn(why) => {
-            // The journal is whole before the first rename: nothing was changed yet.
-            state.set_aside(NAME, &why);
-            Recovered {
-                outcome: Outcome::Undone,
-                ..Recovered::default()
-            }
-        }
-        Found::Record(record) => {
-            dirs.extend(
-                record
-                    .entries
-                    .iter()
-                    .filter_map(|e| Path::new(&e.path).parent().map(Path::to_owned)),
-            );
-            let recovered = settle(disk, record)?;
-            for dir in &dirs {
-                match disk.sync_dir(dir) {
-                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-                    _ => {}
-                }
-            }
-            match state.remove(NAME) {
-                // Gone, though perhaps not for good: should it come back, there is nothing
-                // left to do but to reload again.
-                Err(e) if disk.stat(&state.path(NAME)).is_err() => {
-                    warn!("{}: {e}", state.path(NAME).display());
-                }
-                removed => removed?,
-            }
-            info!(
-                "an interrupted change was {}",
-                match recovered.outcome {
-                    Outcome::Undone => "undone",
-                    _ => "finished",
-                }
-            );
-            recovered
-        }
-    };
-    for dir in &dirs {
-        sweep_folder(disk, dir);
-    }
-    Ok(recovered)
-}
-
-enum Found {
-    Nothing,
-    Torn(String),
-    Record(Record),
-}
-
-fn read_record(state: &StateDir) -> io::Result<Found> {
-    let bytes = match state.disk().read(&state.path(NAME), LIMIT) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
-        // A folder, a pipe or whatever: none that this program wrote.
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::FileTooLarge
-                    | io::ErrorKind::InvalidInput
-                    | io::ErrorKind::IsADirectory
-            ) =>
-        {
-            return Ok(Found::Torn(e.to_string()));
-        }
-        Err(e) => return Err(e),
-    };
-    Ok(match unseal(NAME, bytes) {
-        Err(why) => Found::Torn(why),
-        Ok(body) => match serde_json::from_slice(&body) {
-            Ok(record) => Found::Record(record),
-            Err(e) => Found::Torn(format!("its content is not understood: {e}")),
-        },
-    })
-}
-
-/// Makes the files of a record agree.
-fn settle(disk: &dyn Disk, record: Record) -> io::Result<Recovered> {
-    let mut stands = Vec::with_capacity(record.entries.len());
-    let mut whole = true;
-    for entry in &record.entries {
-        let path = Path::new(&entry.path);
-        let now = hash_of(disk, path)?;
-        // Asked in this order: the new file may have come to its place and the old
-        // content may be the same as that of an absent file nowhere.
-        let stand = if now == entry.new {
-            Stand::New
-        } else if now == entry.old {
-            Stand::Old
-        } else {
-            Stand::Other
-        };
-        if stand == Stand::Old && entry.new.is_some() && hash_of(disk, &beside(path))? != entry.new
-        {
-            whole = false;
-        }
-        stands.push(stand);
-    }
-    let mut recovered = Recovered {
-        outcome: Outcome::Finished,
-        ..Recovered::default()
-    };
-    let begun = stands.contains(&Stand::New);
-    if !begun && !whole {
-        recovered.outcome = Outcome::Undone;
-        return Ok(recovered);
-    }
-    for (entry, stand) in record.entries.iter().zip(stands) {
-        let path = Path::new(&entry.path);
-        match stand {
-            Stand::New => {}
-            Stand::Other => {
-                warn!(
-                    "{}: edited since the interrupted change; left as it is",
-                    entry.path
-                );
-                recovered.left.push(path.to_owned());
-            }
-            Stand::Old if entry.new.is_none() => disk.remove(path)?,
-            Stand::Old => {
-                let new = beside(path);
-                if hash_of(disk, &new)? == entry.new {
-                    disk.rename(&new, path)?;
-                } else {
-                    error!(
-                        "{}: its new content is gone; it stays as it was",
-                        entry.path
-                    );
-                    recovered.left.push(path.to_owned());
-                }
-            }
-        }
-    }
-    recovered.reload = record.reload;
-    Ok(recovered)
-}
-
-/// The hash of a file's content; `None` where there is no file.
-fn hash_of(disk: &dyn Disk, path: &Path) -> io::Result<Option<String>> {
-    match disk.read(path, FILE_LIMIT) {
-        Ok(content) => Ok(Some(hash(&content))),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        // Grown beyond all bounds, or a folder now: it is neither old nor new.
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput
-            ) =>
-        {
-            Ok(Some("neither".to_owned()))
-        }
-        Err(e) => Err(e),
-    }
-}
-
-/// Removes new files that never took their place.
-fn sweep_folder(disk: &dyn Disk, dir: &Path) {
-    let names = match disk.list(dir) {
-        Ok(names) => names,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return,
-        Err(e) => {
-            warn!("{}: cannot be looked through: {e}", dir.display());
-            return;
-        }
-    };
-    for name in names.iter().filter(|n| is_left_over(n)) {
-        if let Err(e) = disk.remove(&dir.join(name)) {
-            warn!("{}: cannot be removed: {e}", dir.join(name).display());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::atomic::{beside, is_left_over};
     use super::*;
 
     #[test]

@@ -371,7 +371,10 @@ fn a_refused_completion_is_told_again_in_the_next_session_and_lets_others_pass()
     assert_eq!(events(&queue), ["7 TRANSFER COMPLETE", "M Download one"]);
     queue.session_ended();
     assert_eq!(told(&queue).command_key, "one");
-    assert!(queue.delivered(999), "of one that is not there nothing is left");
+    assert!(
+        queue.delivered(999),
+        "of one that is not there nothing is left"
+    );
     assert!(queue.delivered(job.id));
 }
 
@@ -612,7 +615,11 @@ fn a_power_cut_at_each_step_of_each_write_finds_the_stage_before_or_after() {
             |q| q.accept_upload(NOW, &upload("u")).unwrap_or(()),
             [&["fetching"], &["fetching", "waiting"]],
         ),
-        ("cancel", |q| assert!(q.cancel("fw") != Ok(0)), [&["fetching"], &[]]),
+        (
+            "cancel",
+            |q| assert!(q.cancel("fw") != Ok(0)),
+            [&["fetching"], &[]],
+        ),
         (
             "applying",
             |q| q.applying(1, OLD, true).unwrap_or(()),

@@ -1,0 +1,1 @@
+//! The 512 bytes before each entry of a tar archive.

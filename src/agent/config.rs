@@ -144,6 +144,10 @@ pub struct Limits {
     /// How long one file may take to come or go (1 h).
     #[serde(deserialize_with = "seconds")]
     pub transfer_time: Duration,
+    /// How long the box may take to reboot after a file was applied that makes it (300 s). One
+    /// that is still there then has failed.
+    #[serde(deserialize_with = "seconds")]
+    pub reboot_wait: Duration,
     /// How long a command that checks, applies or produces a file may run (10 min).
     #[serde(deserialize_with = "seconds")]
     pub transfer_command: Duration,
@@ -182,6 +186,7 @@ impl Default for Limits {
             keep_free: 2 << 20,
             transfer_stall: Duration::from_secs(60),
             transfer_time: Duration::from_secs(3600),
+            reboot_wait: Duration::from_secs(300),
             transfer_command: Duration::from_secs(600),
         }
     }

@@ -259,6 +259,11 @@ impl Owed {
         }
     }
 
+    /// Takes a single event back that will not be told.
+    pub fn withdraw(&mut self, code: &EventCode) {
+        self.queue.withdraw(code);
+    }
+
     /// All pending events.
     pub fn pending(&self) -> Vec<Event> {
         self.queue.pending().cloned().collect()

@@ -473,6 +473,24 @@ impl Queue {
         self.save_or_pause(now);
     }
 
+    /// The box was to reboot for this transfer, and has not.
+    pub fn did_not_reboot(&mut self, id: Id, now: i64) {
+        let Some(record) = self.record_mut(id) else {
+            return;
+        };
+        if !matches!(record.stage, Stage::Rebooting { .. }) {
+            return;
+        }
+        let fault = TransferFault {
+            code: fault::DOWNLOAD_FAILURE,
+            text: "it was applied, and the box did not reboot".to_owned(),
+        };
+        record.try_failed(&fault, now);
+        self.pause = now;
+        self.saved.at = now;
+        self.save_or_pause(now);
+    }
+
     /// The next completed transfer that the ACS is to be told of, the first that was asked for.
     /// The same one until it is [`delivered`](Self::delivered) or [`refused`](Self::refused).
     pub fn to_tell(&self) -> Option<Told> {
@@ -481,6 +499,15 @@ impl Queue {
             .iter()
             .filter(|r| !r.refused)
             .find_map(Record::told)
+    }
+
+    /// All that [`to_tell`](Self::to_tell) has, one after the other.
+    pub fn completed(&self) -> Vec<Told> {
+        let records = self.saved.records.iter();
+        records
+            .filter(|r| !r.refused)
+            .filter_map(Record::told)
+            .collect()
     }
 
     /// How many transfers [`to_tell`](Self::to_tell) has, one after the other.

@@ -76,6 +76,13 @@ pub fn flashed(root: &Root, state: &StateDir) -> Option<bool> {
     Some(found != text.as_bytes())
 }
 
+/// As [`forget`], where there is something to forget.
+pub fn forget_if_marked(world: &World) {
+    if world.state.path(NOTE).exists() {
+        forget(&world.setup.root, &world.state);
+    }
+}
+
 /// Takes the marker away: what it was set for is concluded.
 pub fn forget(root: &Root, state: &StateDir) {
     if let Ok(path) = marker(root)

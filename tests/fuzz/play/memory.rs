@@ -5,7 +5,7 @@ mod model_support;
 
 use super::cpe::Cpe;
 use super::disk::MemoryDisk;
-use cwmp_agent::agent::answer::{self, Afterwards, METHODS};
+use cwmp_agent::agent::answer::{self, Afterwards, METHODS, Promises, Transfers};
 use cwmp_agent::agent::owed::Owed;
 use cwmp_agent::agent::session::Wire;
 use cwmp_agent::cwmp::datetime::DateTime;
@@ -145,8 +145,16 @@ impl Cpe for MemoryCpe {
                 Step::Answer(request) => {
                     let answer = {
                         let mut model = self.model();
-                        let (owed, after) = (&self.owed, &mut afterwards);
-                        answer::answer(&session, &mut model, owed, request, self.now, after)
+                        let promises = Promises {
+                            owed: &self.owed,
+                            transfers: Transfers {
+                                files: &self.files,
+                                largest: 1 << 20,
+                                random: || 7,
+                            },
+                        };
+                        let after = &mut afterwards;
+                        answer::answer(&session, &mut model, &promises, request, self.now, after)
                     };
                     session.answer(answer)
                 }

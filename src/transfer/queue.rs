@@ -30,7 +30,7 @@ const LOOK_FOR_IDLENESS: i64 = 10;
 /// Seconds before what could not be written is tried again.
 const DISK_WAIT: i64 = 60;
 /// Seconds that a box which is to reboot is given before another transfer begins.
-const REBOOT_WAIT: i64 = 300;
+const BOOT_WAIT: i64 = 300;
 
 /// What is on disk.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -53,8 +53,10 @@ pub struct Queue {
     running: Option<Id>,
     /// When `begin` last looked.
     looked: i64,
-    /// Nothing begins before this.
-    pause: i64,
+    /// The disk is not tried again before this.
+    disk_wait: i64,
+    /// The box is about to boot: nothing begins before this.
+    boot_wait: i64,
     last_id: Id,
 }
 
@@ -143,7 +145,8 @@ impl Queue {
             unsaved: false,
             running: None,
             looked: i64::MIN,
-            pause: i64::MIN,
+            disk_wait: i64::MIN,
+            boot_wait: i64::MIN,
         }
     }
 
@@ -163,11 +166,8 @@ impl Queue {
         // remained to wait still remains.
         let stepped = step < 0 || (!was_set(self.saved.at) && was_set(now));
         let mut changed = false;
-        if stepped && !self.saved.records.is_empty() {
-            self.shift(step);
-            changed = true;
-        }
         for record in &mut self.saved.records {
+            changed |= stepped && record.shift(step);
             changed |= record.restarted(rebooted, firmware, flashed, now);
         }
         if changed {
@@ -347,7 +347,7 @@ impl Queue {
     /// before: something may begin, a window ends, the box may have become idle, or the disk
     /// is to be tried again.
     pub fn next_due(&self) -> Option<i64> {
-        let again = self.unsaved.then_some(self.pause);
+        let again = self.unsaved.then_some(self.disk_wait);
         let records = self.saved.records.iter();
         let due = records.filter_map(|r| self.next_due_of(r));
         due.chain(again).min()
@@ -369,7 +369,8 @@ impl Queue {
         if record.awaits_idle() {
             due = due.max(self.looked.saturating_add(LOOK_FOR_IDLENESS));
         }
-        Some(end.map_or(due, |end| due.min(end)).max(self.pause))
+        let due = due.max(self.disk_wait).max(self.boot_wait);
+        Some(end.map_or(due, |end| due.min(end)))
     }
 
     /// Whether a download waits for nothing but the box being idle.
@@ -382,19 +383,17 @@ impl Queue {
     /// `idle`: the box has little to do.
     pub fn begin(&mut self, now: i64, idle: bool) -> Option<Job> {
         self.looked = now;
-        let mut changed = false;
         for record in &mut self.saved.records {
-            changed |= record.close_windows(now);
+            self.unsaved |= record.close_windows(now);
         }
-        if now < self.pause {
-            self.unsaved |= changed;
+        if self.unsaved && !waits(self.disk_wait, now) {
+            self.saved.at = now;
+            self.save_or_wait(now);
+        }
+        if self.unsaved || self.running.is_some() || waits(self.boot_wait, now) {
             return None;
         }
-        if changed || self.unsaved {
-            self.saved.at = now;
-            self.save_or_pause(now);
-        }
-        if self.running.is_some() || self.unsaved {
+        if waits(self.disk_wait, now) {
             return None;
         }
         let can_begin = |r: &&mut Record| {
@@ -412,7 +411,7 @@ impl Queue {
         let job = record.job();
         self.saved.at = now;
         if self.keep_or_put_back(before).is_err() {
-            self.pause = now.saturating_add(DISK_WAIT);
+            self.disk_wait = now.saturating_add(DISK_WAIT);
             return None;
         }
         self.running = Some(job.id);
@@ -467,10 +466,10 @@ impl Queue {
             Err(fault) => record.try_failed(&fault, now),
         }
         if matches!(record.stage, Stage::Rebooting { .. }) {
-            self.pause = now.saturating_add(REBOOT_WAIT);
+            self.boot_wait = now.saturating_add(BOOT_WAIT);
         }
         self.saved.at = now;
-        self.save_or_pause(now);
+        self.save_or_wait(now);
     }
 
     /// The box was to reboot for this transfer, and has not.
@@ -537,10 +536,14 @@ impl Queue {
     /// The ACS has been told of it, or is not to be: it is gone, from the disk, too, when this
     /// returns `true`.
     pub fn delivered(&mut self, id: Id) -> bool {
+        let all = self.saved.records.len();
         self.saved
             .records
             .retain(|r| r.id != id || !r.is_completed());
-        self.save()
+        if self.saved.records.len() < all {
+            self.save();
+        }
+        !self.unsaved && !self.has(id)
     }
 
     /// The ACS refused to be told of it, or cannot be (its CWMP is too old): not again in this
@@ -554,18 +557,19 @@ impl Queue {
     /// The clock was set by `seconds` and shows `now`; what remained to wait still remains.
     pub fn clock_stepped(&mut self, seconds: i64, now: i64) {
         self.looked = self.looked.saturating_add(seconds);
-        self.pause = self.pause.saturating_add(seconds);
-        if self.saved.records.is_empty() {
-            return;
-        }
-        self.shift(seconds);
-        if was_set(now) {
-            for record in &mut self.saved.records {
-                record.date(seconds);
+        self.disk_wait = self.disk_wait.saturating_add(seconds);
+        self.boot_wait = self.boot_wait.saturating_add(seconds);
+        let mut changed = false;
+        for record in &mut self.saved.records {
+            changed |= record.shift(seconds);
+            if was_set(now) {
+                changed |= record.date(seconds);
             }
         }
-        self.saved.at = now;
-        self.save();
+        if changed {
+            self.saved.at = now;
+            self.save();
+        }
     }
 
     /// `0 BOOTSTRAP` was raised, which discards the pending events and what hangs on them: the
@@ -579,13 +583,9 @@ impl Queue {
 
     /// Forgets everything (FactoryReset). Who does a transfer is to stop.
     pub fn clear(&mut self) {
-        self.saved = Saved::default();
-        self.save();
-    }
-
-    fn shift(&mut self, seconds: i64) {
-        for record in &mut self.saved.records {
-            record.shift(seconds);
+        if !self.saved.records.is_empty() || self.unsaved {
+            self.saved = Saved::default();
+            self.save();
         }
     }
 
@@ -625,9 +625,9 @@ impl Queue {
         kept
     }
 
-    fn save_or_pause(&mut self, now: i64) {
+    fn save_or_wait(&mut self, now: i64) {
         if !self.save() {
-            self.pause = self.pause.max(now.saturating_add(DISK_WAIT));
+            self.disk_wait = now.saturating_add(DISK_WAIT);
         }
     }
 
@@ -640,4 +640,10 @@ impl Queue {
         self.save();
         Err(NotKept::Disk)
     }
+}
+
+/// Whether `until` is still to come. One further off than any wait is of a clock that has been
+/// set back since.
+fn waits(until: i64, now: i64) -> bool {
+    until > now && until <= now.saturating_add(BOOT_WAIT)
 }

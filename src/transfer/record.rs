@@ -2,7 +2,7 @@
 //! Nothing here touches the disk; time is an argument.
 
 use super::job::{Entry, Id, Job, Kind, Told};
-use super::windows::{Mode, Window};
+use super::windows::{MAX_WINDOWS, Mode, Window};
 use crate::cwmp::datetime::DateTime;
 use crate::cwmp::event::EventCode;
 use crate::cwmp::fault;
@@ -149,6 +149,7 @@ impl Record {
         ]
         .iter()
         .all(|(text, most)| text.chars().count() <= *most)
+            && self.windows.len() <= MAX_WINDOWS
     }
 
     pub fn is_waiting(&self) -> bool {
@@ -210,7 +211,9 @@ impl Record {
                     format!("not completed within the time windows; the last try: {last}")
                 }
             };
-            self.complete(WINDOWS_PASSED, &text, now);
+            // What never began has no time at which it ended either.
+            let at = self.begun.map(|_| now);
+            self.complete(WINDOWS_PASSED, &text, at);
             changed = true;
         }
         changed
@@ -234,14 +237,14 @@ impl Record {
                 before,
                 reboots: true,
             } => self.stage = Stage::Rebooting { before },
-            _ => self.complete(0, "", now),
+            _ => self.complete(0, "", Some(now)),
         }
     }
 
     /// A try has failed: that was it, unless a window leaves room for another.
     pub fn try_failed(&mut self, fault: &TransferFault, now: i64) {
         if self.kind != Kind::ScheduleDownload {
-            return self.complete(fault.code, &fault.text, now);
+            return self.complete(fault.code, &fault.text, Some(now));
         }
         self.stage = Stage::Waiting;
         self.last = Some(cut(&format!("{} {}", fault.code, fault.text)));
@@ -280,16 +283,16 @@ impl Record {
             }
             Stage::Applying { before, .. } | Stage::Rebooting { before } if rebooted => {
                 if before.is_empty() || firmware != before || flashed == Some(true) {
-                    self.complete(0, "", now);
+                    self.complete(0, "", Some(now));
                 } else {
                     let text = "the box runs the firmware it ran before";
-                    self.complete(fault::DOWNLOAD_FAILURE, text, now);
+                    self.complete(fault::DOWNLOAD_FAILURE, text, Some(now));
                 }
                 true
             }
             Stage::Applying { .. } if self.applied_again => {
                 let text = "interrupted while it was applied, twice";
-                self.complete(self.kind.failure(), text, now);
+                self.complete(self.kind.failure(), text, Some(now));
                 true
             }
             Stage::Applying { .. } => {
@@ -318,43 +321,51 @@ impl Record {
         self.anew = self.anew.saturating_add(1);
         if self.anew > MAX_ANEW {
             let text = format!("interrupted {} times by a restart", self.anew);
-            self.complete(self.kind.failure(), &text, now);
+            self.complete(self.kind.failure(), &text, Some(now));
         } else {
             self.stage = Stage::Waiting;
         }
     }
 
-    fn complete(&mut self, code: u16, text: &str, now: i64) {
+    fn complete(&mut self, code: u16, text: &str, at: Option<i64>) {
         self.stage = Stage::Completed {
             code,
             text: cut(text),
-            at: Some(now),
+            at,
         };
         self.username = String::new();
         self.password = String::new();
         self.windows = Vec::new();
     }
 
-    /// Moves what is still to come by `seconds`.
-    pub fn shift(&mut self, seconds: i64) {
+    /// Moves what is still to come by `seconds`; tells whether there is anything.
+    pub fn shift(&mut self, seconds: i64) -> bool {
+        if self.is_completed() {
+            return false;
+        }
         self.due = self.due.saturating_add(seconds);
         for w in &mut self.windows {
             w.from = w.from.saturating_add(seconds);
             w.end = w.end.saturating_add(seconds);
         }
+        true
     }
 
     /// The clock was set for the first time: what it showed before was this much too low.
-    pub fn date(&mut self, seconds: i64) {
+    /// Tells whether it had shown anything that is kept.
+    pub fn date(&mut self, seconds: i64) -> bool {
         let ended = match &mut self.stage {
             Stage::Completed { at, .. } => at.as_mut(),
             _ => None,
         };
+        let mut changed = false;
         for at in [self.begun.as_mut(), ended].into_iter().flatten() {
             if !was_set(*at) {
                 *at = at.saturating_add(seconds);
+                changed = true;
             }
         }
+        changed
     }
 
     /// As GetAllQueuedTransfers lists it.

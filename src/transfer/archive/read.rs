@@ -127,14 +127,12 @@ impl<'a> Reader<'a> {
         if self.ended {
             return Ok(None);
         }
-        // Whatever fails below: nothing is read after it.
-        self.ended = true;
-        let found = self.entry()?;
-        match found {
-            Some(_) => self.ended = false,
-            None => self.to_the_end()?,
-        }
-        Ok(found)
+        let found = self.entry().and_then(|entry| match entry {
+            Some(entry) => Ok(Some(entry)),
+            None => self.to_the_end().map(|()| None),
+        });
+        self.ended = !matches!(found, Ok(Some(_)));
+        found
     }
 
     /// Reads of the content of the entry that [`next`](Self::next) gave last: how many
@@ -387,7 +385,10 @@ impl<'a> Reader<'a> {
             let n = self.some(&mut piece)?;
             let read = piece.get(..n).unwrap_or_default();
             if read.is_empty() {
-                return Ok(());
+                return match self.entries {
+                    0 => Err(ArchiveError::Damaged("there is nothing in it".to_owned())),
+                    _ => Ok(()),
+                };
             }
             if read.iter().any(|b| *b != 0) {
                 let what = "something stands after its end";

@@ -4,7 +4,11 @@
 //! ACS is told, in the codes of CWMP 1.2 and later. No text of one holds a username, a password
 //! or a URL's query.
 
+mod fault;
 pub mod fetch;
+mod part;
 pub mod progress;
 pub mod put;
+mod sums;
+mod usign;
 pub mod verify;

@@ -34,13 +34,17 @@
 pub mod apply;
 pub mod archive;
 pub mod configuration;
+mod fault;
 pub mod fetch;
 pub mod file_types;
 mod job;
+mod part;
 pub mod produce;
 pub mod progress;
 pub mod put;
 pub mod queue;
 mod record;
+mod sums;
+mod usign;
 pub mod verify;
 pub mod windows;

@@ -382,6 +382,15 @@ impl Queue {
     /// The next transfer to be done, on disk as begun; `None` while another is being done.
     /// `idle`: the box has little to do.
     pub fn begin(&mut self, now: i64, idle: bool) -> Option<Job> {
+        self.begin_one(now, &|r| idle || !r.awaits_idle())
+    }
+
+    /// As [`begin`](Self::begin), for this one alone.
+    pub fn begin_only(&mut self, id: Id, now: i64) -> Option<Job> {
+        self.begin_one(now, &|r| r.id == id)
+    }
+
+    fn begin_one(&mut self, now: i64, may: &dyn Fn(&Record) -> bool) -> Option<Job> {
         self.looked = now;
         for record in &mut self.saved.records {
             self.unsaved |= record.close_windows(now);
@@ -401,7 +410,7 @@ impl Queue {
                 && !r.held
                 && r.ready() <= now
                 && !r.awaits_confirmation()
-                && (idle || !r.awaits_idle())
+                && may(r)
         };
         let before = self.saved.clone();
         let records = self.saved.records.iter_mut().filter(can_begin);
@@ -485,9 +494,9 @@ impl Queue {
             text: "it was applied, and the box did not reboot".to_owned(),
         };
         record.try_failed(&fault, now);
-        self.pause = now;
+        self.boot_wait = i64::MIN;
         self.saved.at = now;
-        self.save_or_pause(now);
+        self.save_or_wait(now);
     }
 
     /// The next completed transfer that the ACS is to be told of, the first that was asked for.

@@ -151,7 +151,7 @@ impl Carrying<'_> {
             &self.under_way.stop,
         );
         let fetched = fetched.map_err(|fault| self.late_or(fault))?;
-        verify(&wire, &kind.verify, &file, &fetched, &self.under_way.stop)
+        verify(&wire, &Default::default(), &file, &fetched, &self.under_way.stop)
             .map_err(|fault| self.late_or(fault))?;
         let is_stopped = || self.under_way.stop.is_stopped();
         let with = Applying {

@@ -84,8 +84,9 @@ pub fn answer(world: &World, question: &Question, here: bool) -> Option<Answer> 
         Question::Transfer(wish) => match accept(world, wish) {
             Err(what) => Answer::Failed(what),
             Ok(id) => {
-                if here {
-                    super::carry_due(world, true);
+                let job = here.then(|| world.transfers().begin_only(id, clock::unix_seconds()));
+                if let Some(job) = job.flatten() {
+                    super::carry_here(world, &job);
                 }
                 progress(world, id)
             }

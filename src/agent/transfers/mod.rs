@@ -31,7 +31,7 @@ use crate::cwmp::message::{RequestDownload, TransferFault};
 use crate::store::state::StateDir;
 use crate::transfer::configuration::Secrets;
 use crate::transfer::file_types::{FileTypes, Numbered};
-use crate::transfer::queue::{Entry, Id, Queue};
+use crate::transfer::queue::{Entry, Id, Job, Queue};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
@@ -185,21 +185,12 @@ fn settle_local(world: &World, queue: &mut Queue, id: Id) {
     }
 }
 
-/// Carries out what is due now, on this thread, as long as there is something and it takes no
-/// reboot: for a run without a dispatcher. `idle`: the box has little to do.
-pub fn carry_due(world: &World, idle: bool) -> Carried {
-    loop {
-        let Some(job) = world.transfers().begin(clock::unix_seconds(), idle) else {
-            sync_events(world);
-            return Carried::Ended;
-        };
-        let under_way = Arc::new(UnderWay::new(job.id));
-        world.files.set_under_way(Some(under_way.clone()));
-        let device = super::knock::device(world, &world.settings());
-        let carried = carry(world, &job, device.as_deref(), &under_way, &mut || true);
-        world.files.set_under_way(None);
-        if carried != Carried::Ended {
-            return carried;
-        }
-    }
+/// Carries one transfer out on this thread, where there is no dispatcher.
+pub fn carry_here(world: &World, job: &Job) -> Carried {
+    let under_way = Arc::new(UnderWay::new(job.id));
+    world.files.set_under_way(Some(under_way.clone()));
+    let device = super::knock::device(world, &world.settings());
+    let carried = carry(world, job, device.as_deref(), &under_way, &mut || true);
+    world.files.set_under_way(None);
+    carried
 }

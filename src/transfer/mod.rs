@@ -1,5 +1,6 @@
 //! Files from and to file servers: fetched, checked, put (TR-069 A.3.2.8, A.4.1.5), and the
-//! queue of the transfers that the ACS, or a person, has asked for.
+//! queue of the transfers that the ACS, or a person, has asked for; what file types there are,
+//! how a file is applied and where one to be sent comes from.
 //!
 //! The queue is a state machine on disk; each arrow is written before what follows from it
 //! happens, so that a power cut finds the stage before or the stage after:
@@ -30,7 +31,20 @@
 //! ACS is told, in the codes of CWMP 1.2 and later. No text of one holds a username, a password
 //! or a URL's query.
 
+pub mod apply;
+pub mod archive;
+pub mod configuration;
+mod fault;
+pub mod fetch;
+pub mod file_types;
 mod job;
+mod part;
+pub mod produce;
+pub mod progress;
+pub mod put;
 pub mod queue;
 mod record;
+mod sums;
+mod usign;
+pub mod verify;
 pub mod windows;

@@ -382,6 +382,15 @@ impl Queue {
     /// The next transfer to be done, on disk as begun; `None` while another is being done.
     /// `idle`: the box has little to do.
     pub fn begin(&mut self, now: i64, idle: bool) -> Option<Job> {
+        self.begin_one(now, &|r| idle || !r.awaits_idle())
+    }
+
+    /// As [`begin`](Self::begin), for this one alone.
+    pub fn begin_only(&mut self, id: Id, now: i64) -> Option<Job> {
+        self.begin_one(now, &|r| r.id == id)
+    }
+
+    fn begin_one(&mut self, now: i64, may: &dyn Fn(&Record) -> bool) -> Option<Job> {
         self.looked = now;
         for record in &mut self.saved.records {
             self.unsaved |= record.close_windows(now);
@@ -397,11 +406,7 @@ impl Queue {
             return None;
         }
         let can_begin = |r: &&mut Record| {
-            r.is_waiting()
-                && !r.held
-                && r.ready() <= now
-                && !r.awaits_confirmation()
-                && (idle || !r.awaits_idle())
+            r.is_waiting() && !r.held && r.ready() <= now && !r.awaits_confirmation() && may(r)
         };
         let before = self.saved.clone();
         let records = self.saved.records.iter_mut().filter(can_begin);
@@ -472,6 +477,24 @@ impl Queue {
         self.save_or_wait(now);
     }
 
+    /// The box was to reboot for this transfer, and has not.
+    pub fn did_not_reboot(&mut self, id: Id, now: i64) {
+        let Some(record) = self.record_mut(id) else {
+            return;
+        };
+        if !matches!(record.stage, Stage::Rebooting { .. }) {
+            return;
+        }
+        let fault = TransferFault {
+            code: fault::DOWNLOAD_FAILURE,
+            text: "it was applied, and the box did not reboot".to_owned(),
+        };
+        record.try_failed(&fault, now);
+        self.boot_wait = i64::MIN;
+        self.saved.at = now;
+        self.save_or_wait(now);
+    }
+
     /// The next completed transfer that the ACS is to be told of, the first that was asked for.
     /// The same one until it is [`delivered`](Self::delivered) or [`refused`](Self::refused).
     pub fn to_tell(&self) -> Option<Told> {
@@ -480,6 +503,15 @@ impl Queue {
             .iter()
             .filter(|r| !r.refused)
             .find_map(Record::told)
+    }
+
+    /// All that [`to_tell`](Self::to_tell) has, one after the other.
+    pub fn completed(&self) -> Vec<Told> {
+        let records = self.saved.records.iter();
+        records
+            .filter(|r| !r.refused)
+            .filter_map(Record::told)
+            .collect()
     }
 
     /// How many transfers [`to_tell`](Self::to_tell) has, one after the other.

@@ -7,6 +7,7 @@
 
 pub mod apply;
 pub mod archive;
+mod command;
 pub mod configuration;
 pub mod file_types;
 pub mod produce;

@@ -215,13 +215,9 @@ fn nothing_is_fetched_before_the_session_has_ended() {
 // T-DLD-013, T-FLW-013
 #[test]
 fn a_transfer_complete_that_was_not_answered_comes_again_with_its_events() {
-    let config = AcsConfig::default().rule(Rule::once(
-        When::Message("TransferComplete"),
-        Trouble::DropAfterReading,
-    ));
-    let mut rig = Rig::of(config, "", FileServer::start());
     // The client tries a lost POST once more.
-    rig.acs.push_rule(Rule::times(3, When::Message("TransferComplete"), Trouble::DropAfterReading));
+    let lost = Rule::times(2, When::Message("TransferComplete"), Trouble::DropAfterReading);
+    let mut rig = Rig::of(config().rule(lost), "", FileServer::start());
     let transfer = rig.file("/f", Served::bytes("content"), "again");
     let failed = rig.transferred(download(&transfer));
     assert!(!failed.complete());
@@ -237,7 +233,7 @@ fn a_transfer_complete_that_was_not_answered_comes_again_with_its_events() {
 #[test]
 fn a_transfer_complete_that_was_refused_is_told_again_in_the_next_session() {
     let rule = Rule::once(When::Message("TransferComplete"), Trouble::Fault(8002));
-    let mut rig = Rig::of(AcsConfig::default().rule(rule), "", FileServer::start());
+    let mut rig = Rig::of(config().rule(rule), "", FileServer::start());
     let transfer = rig.file("/f", Served::bytes("content"), "refused");
     let refused = rig.transferred(download(&transfer));
     assert!(refused.complete(), "it ends well, and asks for none");
@@ -256,7 +252,7 @@ fn a_transfer_complete_that_was_refused_is_told_again_in_the_next_session() {
 #[test]
 fn fault_8005_to_transfer_complete_repeats_it_in_the_same_session() {
     let rule = Rule::times(2, When::Message("TransferComplete"), Trouble::Fault(8005));
-    let mut rig = Rig::of(AcsConfig::default().rule(rule), "", FileServer::start());
+    let mut rig = Rig::of(config().rule(rule), "", FileServer::start());
     let transfer = rig.file("/f", Served::bytes("content"), "k");
     let session = rig.transferred(download(&transfer));
     assert!(session.complete());
@@ -356,7 +352,7 @@ fn the_agent_ends_at_once_while_a_file_is_on_its_way() {
 #[test]
 fn another_acs_is_told_nothing_of_what_the_one_before_had_asked_for() {
     let rule = Rule::times(20, When::Message("TransferComplete"), Trouble::Fault(8002));
-    let config = AcsConfig::default().rule(rule).listeners(2);
+    let config = config().rule(rule).listeners(2);
     let mut rig = Rig::of(config, "", FileServer::start());
     let transfer = rig.file("/f", Served::bytes("content"), "old");
     rig.transferred(download(&transfer));

@@ -20,6 +20,14 @@ pub const FIRMWARE: &str = "1 Firmware Upgrade Image";
 pub const CONFIGURATION: &str = "3 Vendor Configuration File";
 pub const UNKNOWN_TIME: &str = "0001-01-01T00:00:00Z";
 
+/// An ACS of CWMP 1.2.
+pub fn config() -> AcsConfig {
+    AcsConfig::default().style(SoapStyle {
+        minor: 2,
+        ..SoapStyle::default()
+    })
+}
+
 /// See the module.
 pub struct Rig {
     pub acs: Acs,
@@ -36,7 +44,7 @@ impl Rig {
 
     /// The same with more in agent.toml, and this file server.
     pub fn with(more: &str, files: FileServer) -> Rig {
-        Rig::of(AcsConfig::default(), more, files)
+        Rig::of(config(), more, files)
     }
 
     pub fn of(config: AcsConfig, more: &str, files: FileServer) -> Rig {
@@ -50,6 +58,7 @@ impl Rig {
     pub fn stopped(config: AcsConfig, more: &str, files: FileServer) -> Rig {
         let acs = Acs::start(config).expect("an ACS");
         let cpe = Cpe::new(&acs.url());
+        cpe.option("retry_min_wait_interval", "1");
         cpe.without_listener();
         cpe.without_ticks();
         // What is applied, in order; the file itself; how the program ends.

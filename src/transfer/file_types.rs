@@ -3,6 +3,8 @@
 //!
 //! This module only knows them; `apply` and `produce` do them.
 
+use super::verify::Verify;
+
 /// The firmware of the whole router.
 pub const FIRMWARE: &str = "1 Firmware Upgrade Image";
 /// A folder of the router's web server.
@@ -31,6 +33,8 @@ pub struct DownloadType {
     pub apply: Apply,
     /// The router reboots; TransferComplete comes after that boot.
     pub reboots: bool,
+    /// What the file is held against before anything looks at it.
+    pub verify: Verify,
 }
 
 /// How a downloaded file comes into force.
@@ -184,6 +188,7 @@ fn built_in_downloads(system: bool) -> Vec<DownloadType> {
                 check: None,
                 apply,
                 reboots: false,
+                verify: Verify::default(),
             });
         }
     }
@@ -193,6 +198,7 @@ fn built_in_downloads(system: bool) -> Vec<DownloadType> {
             check: Some(argv(&["/sbin/sysupgrade", "--test", "{file}"])),
             apply: Apply::Command(argv(&["/sbin/sysupgrade", "{file}"])),
             reboots: true,
+            verify: Verify::default(),
         });
     }
     types
@@ -267,6 +273,7 @@ mod tests {
             check: None,
             apply: Apply::Command(argv(&["/bin/flash", "{file}"])),
             reboots: false,
+            verify: Verify::default(),
         };
         let upload = UploadType {
             file_type: "X 00D09E Report".to_owned(),

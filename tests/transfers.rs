@@ -13,11 +13,16 @@ const VERSION: &str = "/etc/openwrt_release";
 fn a_file_is_fetched_after_the_session_applied_and_told_of_once() {
     let mut rig = Rig::new();
     let transfer = rig.file("/f", Served::bytes("content"), "key 1");
-    let asked = rig.ask(Script::of([download(&transfer), get_all_queued_transfers()]));
+    let asked = rig.ask(Script::of([
+        download(&transfer),
+        get_all_queued_transfers(),
+    ]));
     let response = asked.message("DownloadResponse").expect("a response");
     assert_eq!(element(response, "Status"), "1");
     assert_eq!(element(response, "StartTime"), UNKNOWN_TIME);
-    let list = asked.message("GetAllQueuedTransfersResponse").expect("a list");
+    let list = asked
+        .message("GetAllQueuedTransfersResponse")
+        .expect("a list");
     assert_eq!(queued(list), [("key 1".to_owned(), "1".to_owned())]);
     let session = rig.next();
     // T-FLW-002
@@ -37,7 +42,10 @@ fn a_file_is_fetched_after_the_session_applied_and_told_of_once() {
 /// What the image brings with it.
 fn flash(rig: &Rig, version: &str) {
     let text = rig.cpe.router.read(VERSION).expect("the release");
-    rig.cpe.router.write(VERSION, &format!("{text}DISTRIB_BUILD='{version}'\n")).expect("a file");
+    rig.cpe
+        .router
+        .write(VERSION, &format!("{text}DISTRIB_BUILD='{version}'\n"))
+        .expect("a file");
     let _ = std::fs::remove_file(rig.cpe.router.path("/usr/lib/cwmp-agent.flashing"));
 }
 
@@ -49,12 +57,17 @@ fn firmware_is_told_of_after_the_boot_that_shows_it() {
     transfer.file_type = FIRMWARE.to_owned();
     rig.ask(Script::of([download(&transfer)]));
     rig.cpe.wait_file("/tmp/flashed");
-    let status = rig.cpe.wait_status(|s| s["transfers"][0]["stage"] == "rebooting");
+    let status = rig
+        .cpe
+        .wait_status(|s| s["transfers"][0]["stage"] == "rebooting");
     assert_eq!(status["transfers"][0]["file_type"], FIRMWARE);
     flash(&rig, "r2");
     rig.reboot();
     let session = rig.next();
-    assert_eq!(session.events(), ["1 BOOT", "7 TRANSFER COMPLETE", "M Download"]);
+    assert_eq!(
+        session.events(),
+        ["1 BOOT", "7 TRANSFER COMPLETE", "M Download"]
+    );
     let told = &told(&session)[0];
     assert_eq!((told.key.as_str(), told.code), ("fw", 0));
     assert!(told.start.starts_with("20") && told.complete.starts_with("20"));
@@ -71,7 +84,8 @@ fn the_same_version_flashed_again_shows_by_the_marker_that_is_gone() {
     transfer.file_type = FIRMWARE.to_owned();
     rig.ask(Script::of([download(&transfer)]));
     rig.cpe.wait_file("/tmp/flashed");
-    rig.cpe.wait_status(|s| s["transfers"][0]["stage"] == "rebooting");
+    rig.cpe
+        .wait_status(|s| s["transfers"][0]["stage"] == "rebooting");
     let marker = rig.cpe.router.path("/usr/lib/cwmp-agent.flashing");
     std::fs::remove_file(marker).expect("the marker");
     rig.reboot();
@@ -87,10 +101,14 @@ fn a_boot_into_the_old_firmware_is_told_as_the_failure_it_is() {
     transfer.file_type = FIRMWARE.to_owned();
     rig.ask(Script::of([download(&transfer)]));
     rig.cpe.wait_file("/tmp/flashed");
-    rig.cpe.wait_status(|s| s["transfers"][0]["stage"] == "rebooting");
+    rig.cpe
+        .wait_status(|s| s["transfers"][0]["stage"] == "rebooting");
     rig.reboot();
     let session = rig.next();
-    assert_eq!(session.events(), ["1 BOOT", "7 TRANSFER COMPLETE", "M Download"]);
+    assert_eq!(
+        session.events(),
+        ["1 BOOT", "7 TRANSFER COMPLETE", "M Download"]
+    );
     assert_eq!(told(&session)[0].code, 9010);
     assert!(!rig.cpe.exists("/usr/lib/cwmp-agent.flashing"));
     rig.nothing_is_left();
@@ -200,12 +218,18 @@ fn nothing_is_fetched_before_the_session_has_ended() {
     let transfer = rig.file("/f", Served::bytes("content"), "k");
     let requests = |rig: &Rig| rig.files.requests().len();
     let look: Vec<Rpc> = (0..30).map(|_| get_all_queued_transfers()).collect();
-    let script = look.into_iter().fold(Script::of([download(&transfer)]), Script::then);
+    let script = look
+        .into_iter()
+        .fold(Script::of([download(&transfer)]), Script::then);
     let session = rig.ask(script);
     let lists = session.messages_named("GetAllQueuedTransfersResponse");
     assert_eq!(lists.len(), 30);
     for list in lists {
-        assert_eq!(queued(list), [("k".to_owned(), "1".to_owned())], "not begun");
+        assert_eq!(
+            queued(list),
+            [("k".to_owned(), "1".to_owned())],
+            "not begun"
+        );
     }
     assert_eq!(told(&rig.next())[0].code, 0);
     assert_eq!(requests(&rig), 1);
@@ -216,7 +240,11 @@ fn nothing_is_fetched_before_the_session_has_ended() {
 #[test]
 fn a_transfer_complete_that_was_not_answered_comes_again_with_its_events() {
     // The client tries a lost POST once more.
-    let lost = Rule::times(2, When::Message("TransferComplete"), Trouble::DropAfterReading);
+    let lost = Rule::times(
+        2,
+        When::Message("TransferComplete"),
+        Trouble::DropAfterReading,
+    );
     let mut rig = Rig::of(config().rule(lost), "", FileServer::start());
     let transfer = rig.file("/f", Served::bytes("content"), "again");
     let failed = rig.transferred(download(&transfer));
@@ -318,8 +346,18 @@ fn what_waits_or_is_on_its_way_outlives_a_power_cut() {
     rig.reboot();
     let boot = rig.next();
     // It may be done before the session of the boot.
-    let session = if boot.events().contains(&"M Download") { boot } else { rig.next() };
-    assert_eq!(told(&session)[0], Told { key: "slow".to_owned(), ..told(&session)[0].clone() });
+    let session = if boot.events().contains(&"M Download") {
+        boot
+    } else {
+        rig.next()
+    };
+    assert_eq!(
+        told(&session)[0],
+        Told {
+            key: "slow".to_owned(),
+            ..told(&session)[0].clone()
+        }
+    );
     assert_eq!(told(&session)[0].code, 0);
     let status = rig.cpe.status();
     assert_eq!(status["transfers"][0]["command_key"], "later");
@@ -331,7 +369,9 @@ fn what_waits_or_is_on_its_way_outlives_a_power_cut() {
 #[test]
 fn the_agent_ends_at_once_while_a_file_is_on_its_way() {
     let mut rig = Rig::new();
-    let stuck = Served::pattern(100_000).tag("\"v\"").next(Trick::Stall(1000));
+    let stuck = Served::pattern(100_000)
+        .tag("\"v\"")
+        .next(Trick::Stall(1000));
     let transfer = rig.file("/f", stuck, "slow");
     rig.ask(Script::of([download(&transfer)]));
     rig.cpe.wait_status(|s| s["transfers"][0]["done"] == 1000);

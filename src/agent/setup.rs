@@ -13,7 +13,6 @@ use crate::store::reloads::Reloads;
 use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
 use crate::store::{Disk, RealDisk, Root};
-use crate::transfer::file_types::{self, Apply, DownloadType, FileTypes, Produce, UploadType};
 use crate::uci::Package;
 use crate::wake::dhcp;
 use std::fmt;
@@ -164,31 +163,6 @@ impl Setup {
                 renew_dhcp: p.renew_dhcp.clone(),
             },
         )
-    }
-
-    /// The file types of Download and Upload.
-    pub fn file_types(&self) -> FileTypes {
-        let system = self.root.is_system();
-        let downloads = self.config.download.iter().filter_map(|d| {
-            let command = d.apply.clone().map(Apply::Command);
-            Some(DownloadType {
-                file_type: d.file_type.clone(),
-                check: d.check.clone(),
-                apply: command.or_else(|| file_types::built_in_apply(&d.file_type))?,
-                reboots: d.reboots,
-            })
-        });
-        let uploads = self.config.upload.iter().filter_map(|u| {
-            let command = u.produce.clone().map(Produce::Command);
-            Some(UploadType {
-                file_type: u.file_type.clone(),
-                produce: command
-                    .or_else(|| file_types::built_in_produce(&u.file_type, system))?,
-                secrets: false,
-            })
-        });
-        let (downloads, uploads): (Vec<_>, Vec<_>) = (downloads.collect(), uploads.collect());
-        FileTypes::new(&downloads, &uploads, system)
     }
 
     /// The data-model files in use, in order: name and text. Without any directory: the

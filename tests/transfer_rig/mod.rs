@@ -64,11 +64,19 @@ impl Rig {
         // What is applied, in order; the file itself; how the program ends.
         let apply = "cp \"$1\" \"$CWMP_ROOT/tmp/applied\" && cat \"$1\" >>\"$CWMP_ROOT/tmp/all-applied\"\nexit $(cat \"$CWMP_ROOT/tmp/apply-exit\" 2>/dev/null || echo 0)";
         cpe.script("use-file", apply);
-        cpe.script("flash", &format!("echo flash >>\"$CWMP_ROOT/tmp/flashed\"\n{apply}"));
+        cpe.script(
+            "flash",
+            &format!("echo flash >>\"$CWMP_ROOT/tmp/flashed\"\n{apply}"),
+        );
         // Good is what does not begin with BAD.
         cpe.script("look", "[ \"$(head -c 3 \"$1\")\" != BAD ]");
         cpe.script("make", "echo \"made $2\" >\"$1\"");
-        let bin = |name: &str| cpe.router.path(&format!("/bin/{name}")).display().to_string();
+        let bin = |name: &str| {
+            cpe.router
+                .path(&format!("/bin/{name}"))
+                .display()
+                .to_string()
+        };
         let types = format!(
             "[[download]]\nfile_type = {FILE:?}\ncheck = [{look:?}, \"{{file}}\"]\napply = [{use_file:?}, \"{{file}}\"]\n\
              [[download]]\nfile_type = {FIRMWARE:?}\ncheck = [{look:?}, \"{{file}}\"]\napply = [{flash:?}, \"{{file}}\"]\nreboots = true\n\

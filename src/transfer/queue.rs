@@ -148,7 +148,8 @@ impl Queue {
     /// The agent starts, after a boot of the box when `rebooted`: what was under way is begun
     /// anew or concluded. `firmware` is the identity of the firmware that runs; `flashed`
     /// tells, where it is known, whether the flash was written since a transfer that reboots
-    /// was applied. Tells whether all of this is on disk.
+    /// was applied. Tells whether all of this is on disk. A run that does no transfers does not
+    /// call it.
     pub fn started(
         &mut self,
         rebooted: bool,

@@ -5,17 +5,16 @@
 //! happens, so that a power cut finds the stage before or the stage after:
 //!
 //! ```text
-//!            accept                begin              applying           finished, it reboots
-//! (request) ────────> waiting ────────────> fetching ──────────> applying ──────────> rebooting
-//!                     │  ^  ^                │  │  ^ │              │  │                   │
-//!              cancel │  │  │ next try,      │  │  │ │ cancel       │  │ finished          │
-//!                     v  │  │ next window    │  │  │ v              │  v                   │
-//!                  (gone)│  └────────────────┘  │ (gone)            │ completed <──────────┤
-//!                        │                      │ finished          │  │        a boot: done,
-//!                        └──────────────────────┼───────────────────┘  │        or the old
-//!                          a restart: anew,     v                      │        firmware: 9010
-//!                          a few times      completed ─────────────────┴──────> (gone)
-//!                                                            delivered
+//!  accept
+//!    v      begin             applying             finished, it reboots
+//! waiting ────────> fetching ──────────> applying ──────────────────────> rebooting
+//!  │ │ ^             │ │ │                │ │                                 │
+//!  │ │ └─────────────┘ │ └── finished ──┐ │ └── finished ──> completed <──────┘ a boot
+//!  │ │   next try or   │                │ │                   ^   ^  │
+//!  │ │   window; anew  │                └─│───────────────────┘   │  │ delivered
+//!  │ │   after restart │                  └─── a boot ────────────┘  v
+//!  │ └── windows over ─│──────────────────> completed              (gone)
+//!  └────── cancel ─────┴──────────────────> (gone)
 //! ```
 //!
 //! * A restart or a boot that finds a transfer *fetching*, or *applying* what does not

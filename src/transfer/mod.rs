@@ -5,16 +5,17 @@
 //! happens, so that a power cut finds the stage before or the stage after:
 //!
 //! ```text
-//!  accept
-//!    v      begin             applying             finished, it reboots
-//! waiting ────────> fetching ──────────> applying ──────────────────────> rebooting
-//!  │ │ ^             │ │ │                │ │                                 │
-//!  │ │ └─────────────┘ │ └── finished ──┐ │ └── finished ──> completed <──────┘ a boot
-//!  │ │   next try or   │                │ │                   ^   ^  │
-//!  │ │   window; anew  │                └─│───────────────────┘   │  │ delivered
-//!  │ │   after restart │                  └─── a boot ────────────┘  v
-//!  │ └── windows over ─│──────────────────> completed              (gone)
-//!  └────── cancel ─────┴──────────────────> (gone)
+//! (request) --accept------> waiting
+//! waiting   --begin-------> fetching
+//! waiting   --windows over> completed: 9020
+//! fetching  --applying----> applying
+//! fetching  --finished----> completed, or waiting for its next try or window
+//! fetching  --start-------> waiting: anew
+//! waiting, fetching --cancel--> (gone)
+//! applying  --finished----> completed, or rebooting where the box is to boot
+//! applying  --start-------> waiting: anew, or completed where the box was to boot and did
+//! rebooting --boot--------> completed: done, or the old firmware runs: 9010
+//! completed --delivered---> (gone)
 //! ```
 //!
 //! * A restart or a boot that finds a transfer *fetching*, or *applying* what does not

@@ -375,6 +375,78 @@ fn the_acs_is_asked_for_a_download_where_it_takes_that() {
     rig.finish();
 }
 
+// ---- of which the ACS wants to hear ------------------------------------------------
+
+// T-ATC-001, T-ATC-002
+#[test]
+fn the_end_of_a_local_transfer_is_told_where_the_policy_says_so() {
+    let mut listing = config();
+    listing
+        .methods
+        .push("AutonomousTransferComplete".to_owned());
+    let mut rig = Rig::of(listing, "", FileServer::start());
+    let good = rig.file("/f?a=1", Served::bytes("content"), "").url;
+    rig.files.serve("/f", Served::bytes("content"));
+    // Off until the ACS switches it on.
+    assert_eq!(wait_download(&rig, &[&good]).status.code(), Some(0));
+    rig.nothing_is_left();
+    const POLICY: &str = "Device.ManagementServer.AutonomousTransferCompletePolicy.";
+    let set = |name: &str, kind: &'static str, value: &str| {
+        set_values(&[(&format!("{POLICY}{name}"), kind, value)], "")
+    };
+    rig.ask(Script::of([
+        set("Enable", "boolean", "1"),
+        set("TransferTypeFilter", "string", "Download"),
+    ]));
+    assert_eq!(wait_download(&rig, &[&good]).status.code(), Some(0));
+    let session = rig.next();
+    assert_eq!(session.events(), ["10 AUTONOMOUS TRANSFER COMPLETE"]);
+    let message = session
+        .message("AutonomousTransferComplete")
+        .expect("the request");
+    let told = |name: &str| element(message, name);
+    assert_eq!(told("AnnounceURL"), "");
+    assert_eq!(told("TransferURL"), good);
+    assert_eq!(
+        (told("IsDownload"), told("FileType")),
+        ("1".to_owned(), FILE.to_owned())
+    );
+    assert_eq!(
+        (told("FileSize"), told("FaultCode")),
+        ("0".to_owned(), "0".to_owned())
+    );
+    assert_eq!(told("TargetFileName"), "");
+    assert!(told("StartTime") <= told("CompleteTime") && told("StartTime").starts_with("20"));
+    rig.nothing_is_left();
+    // Not of the kind that it wants to hear of.
+    let put = rig.files.url("/put");
+    rig.files.serve("/put", Served::nothing());
+    rig.cpe.ok(&["upload", "--wait", "--type", FILE, &put]);
+    rig.nothing_is_left();
+    rig.ask(Script::of([set("TransferTypeFilter", "string", "Both")]));
+    rig.cpe.ok(&["upload", "--wait", "--type", FILE, &put]);
+    let session = rig.next();
+    let message = session.message("AutonomousTransferComplete").unwrap();
+    assert_eq!(element(message, "IsDownload"), "0");
+    rig.nothing_is_left();
+    rig.finish();
+}
+
+#[test]
+fn an_acs_that_does_not_list_autonomous_transfer_complete_never_gets_one() {
+    let mut rig = Rig::new();
+    rig.cpe.edit("cpe", "autonomous_transfer_complete", "1");
+    rig.cpe
+        .wait_text("/tmp/log", |log| log.contains("settings taken over"));
+    let good = rig.file("/f", Served::bytes("content"), "").url;
+    assert_eq!(wait_download(&rig, &[&good]).status.code(), Some(0));
+    let session = rig.next();
+    assert!(session.complete());
+    assert!(session.message("AutonomousTransferComplete").is_none());
+    rig.nothing_is_left();
+    rig.finish();
+}
+
 #[test]
 fn once_leaves_transfers_for_the_next_run() {
     let mut rig = Rig::new();

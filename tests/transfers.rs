@@ -1,5 +1,6 @@
 //! Download, from the request to TransferComplete.
 
+#[allow(dead_code)] // Others use more of it.
 #[path = "net_support/pki.rs"]
 mod pki;
 mod transfer_rig;
@@ -527,6 +528,92 @@ fn a_file_that_takes_too_long_has_failed() {
     let slow = Served::pattern(100_000).always(Trick::Drip(1000, 50));
     let transfer = rig.file("/f", slow, "slow");
     assert_eq!(rig.downloaded(&transfer), 9017);
+    rig.nothing_is_left();
+    rig.finish();
+}
+
+/// A Download whose file is being applied, and goes on when /tmp/hold is gone.
+fn held(rig: &mut Rig, file_type: &str) {
+    rig.cpe.router.write("/tmp/hold", "").unwrap();
+    let mut transfer = rig.file("/f", Served::bytes("content"), "held");
+    transfer.file_type = file_type.to_owned();
+    rig.ask(Script::of([download(&transfer)]));
+    rig.cpe
+        .wait_status(|s| s["transfers"][0]["stage"] == "applying");
+}
+
+fn let_go(rig: &Rig) {
+    std::fs::remove_file(rig.cpe.router.path("/tmp/hold")).expect("it was held");
+}
+
+// T-DLD-013 and T-REB-001: nothing else acts on the box meanwhile.
+#[test]
+fn no_session_begins_while_a_file_is_applied() {
+    let mut rig = Rig::new();
+    held(&mut rig, FILE);
+    rig.cpe.ok(&["inform"]);
+    let status = rig.cpe.status();
+    assert_eq!(status["running_since"], serde_json::Value::Null);
+    let_go(&rig);
+    // One session for both.
+    assert_eq!(
+        rig.next().events(),
+        ["6 CONNECTION REQUEST", "7 TRANSFER COMPLETE", "M Download"]
+    );
+    rig.finish();
+}
+
+#[test]
+fn a_file_that_is_being_applied_is_applied_before_the_agent_ends() {
+    let mut rig = Rig::new();
+    held(&mut rig, FILE);
+    rig.cpe.signal(nix::sys::signal::Signal::SIGTERM);
+    let_go(&rig);
+    assert!(rig.cpe.stop().success());
+    assert_eq!(rig.cpe.router.read("/tmp/applied").unwrap(), "content");
+    rig.cpe.start();
+    assert_eq!(told(&rig.next())[0].code, 0);
+    assert_eq!(
+        rig.cpe.router.read("/tmp/all-applied").unwrap(),
+        "content",
+        "once"
+    );
+    rig.finish();
+}
+
+#[test]
+fn the_agent_ends_at_once_while_an_image_is_flashed_and_never_ends_that() {
+    let mut rig = Rig::new();
+    held(&mut rig, FIRMWARE);
+    let begun = std::time::Instant::now();
+    assert!(rig.cpe.stop().success());
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    assert!(!rig.cpe.exists("/tmp/applied"));
+    let_go(&rig);
+    assert_eq!(rig.cpe.wait_file("/tmp/applied"), "content");
+    // The box boots.
+    flash(&rig, "r3");
+    rig.cpe.new_boot();
+    rig.cpe.start();
+    assert_eq!(told(&rig.next())[0].code, 0);
+    rig.finish();
+}
+
+#[test]
+fn a_reboot_comes_before_what_the_same_session_asked_to_download() {
+    let mut rig = Rig::new();
+    let transfer = rig.file("/f", Served::bytes("content"), "after");
+    rig.ask(Script::of([download(&transfer), reboot("now")]));
+    rig.cpe.wait_file("/tmp/rebooted");
+    rig.reboot();
+    let boot = rig.next();
+    assert!(boot.events().contains(&"M Reboot"), "{:?}", boot.events());
+    let session = if boot.events().contains(&"M Download") {
+        boot
+    } else {
+        rig.next()
+    };
+    assert_eq!(told(&session)[0].code, 0);
     rig.nothing_is_left();
     rig.finish();
 }

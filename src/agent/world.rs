@@ -32,7 +32,6 @@ use crate::store::reloads::Reloads;
 use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
 use crate::store::trial::Trials;
-use crate::transfer::configuration::Secrets;
 use crate::transfer::queue::Queue;
 use crate::uci::file::Stamp as FileStamp;
 use std::collections::BTreeSet;
@@ -151,7 +150,7 @@ impl World {
             watch: Mutex::new(Watch::load(&state, &run_dir)),
             discovery: Mutex::new(Discovery::load(&state)),
             keeping: Mutex::new(()),
-            files: Files::load(&state, setup.file_types(), Secrets::default()),
+            files: Files::load(&state, setup.config.file_types(&setup.root)),
             settings: Mutex::new(Current {
                 settings: Arc::new(Settings::default()),
                 trouble: None,

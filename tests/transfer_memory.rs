@@ -1,4 +1,4 @@
-//! What a download takes of memory does not depend on the size of the file: the memory of a
+//! What a download or an upload takes of memory does not depend on the size of the file: the memory of a
 //! real process, which this program starts itself as a child.
 
 mod files;
@@ -10,6 +10,7 @@ use cwmp_agent::net::file::FileConfig;
 use cwmp_agent::net::url::Url;
 use cwmp_agent::transfer::fetch::{FetchJob, fetch};
 use cwmp_agent::transfer::progress::{Progress, Stop};
+use cwmp_agent::transfer::put::put;
 use files::{FileServer, Served, Trick, pattern_sha256};
 use scratch::Scratch;
 
@@ -40,8 +41,12 @@ fn child() {
         max: u64::MAX,
         keep_free: 0,
     };
-    let fetched = fetch(wire, &job, &Progress::default(), &Stop::default()).expect("fetched");
+    let (progress, stop) = (Progress::default(), Stop::default());
+    let fetched = fetch(wire.clone(), &job, &progress, &stop).expect("fetched");
     assert_eq!(fetched.sha256, pattern_sha256(fetched.size));
+    // And back again.
+    wire.url = wire.url.join("/up").expect("a URL");
+    put(wire, job.into, &progress, &stop).expect("sent");
     println!("\n{} bytes, {} KiB", fetched.size, high_water());
 }
 
@@ -71,6 +76,7 @@ fn thirty_megabytes_take_at_most_one_more_than_one_megabyte() {
         let served = |mib: u64| Served::pattern(mib * MIB).tag("\"v1\"").next(trick.clone());
         server.serve("/small", served(1));
         server.serve("/large", served(30));
+        server.serve("/up", Served::nothing());
         let small = taken(&server.url("/small"), MIB);
         let large = taken(&server.url("/large"), 30 * MIB);
         println!("{trick:?}: 1 MiB takes {small} KiB, 30 MiB take {large} KiB");

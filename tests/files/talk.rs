@@ -77,6 +77,10 @@ impl<S: Stream> Talk<'_, S> {
             self.short(417, &["Connection: close".to_owned()]);
             return None;
         }
+        if expects && place.expect == Expect::Hasty {
+            self.short(place.put_status, &[]);
+            return self.silence();
+        }
         if expects && place.expect == Expect::Known {
             // The final word before the body, or the word to send it.
             if !request.knows(&place.guard, b"") {
@@ -200,9 +204,10 @@ impl<S: Stream> Talk<'_, S> {
         let wanted = request.range().filter(|_| {
             let same = match request.header("if-range") {
                 None => true,
-                Some(known) => [place.value("etag"), place.value("last-modified")]
-                    .iter()
-                    .any(|own| *own == Some(known)),
+                Some(known) => {
+                    let own = [place.value("etag"), place.value("last-modified")];
+                    own.contains(&Some(known))
+                }
             };
             same && *trick != Trick::IgnoreRange
         });

@@ -10,8 +10,6 @@ use transfer_rig::acs::*;
 use transfer_rig::files::{FileServer, Guard, Served, Trick};
 use transfer_rig::*;
 
-const VERSION: &str = "/etc/openwrt_release";
-
 #[test]
 fn a_file_is_fetched_after_the_session_applied_and_told_of_once() {
     let mut rig = Rig::new();
@@ -44,11 +42,12 @@ fn a_file_is_fetched_after_the_session_applied_and_told_of_once() {
 
 /// What the image brings with it.
 fn flash(rig: &Rig, version: &str) {
-    let text = rig.cpe.router.read(VERSION).expect("the release");
-    rig.cpe
-        .router
-        .write(VERSION, &format!("{text}DISTRIB_BUILD='{version}'\n"))
-        .expect("a file");
+    for path in ["/etc/openwrt_release", "/etc/os-release"] {
+        let text = rig.cpe.router.read(path).expect("the release");
+        let new = text.replace("23.05.5", version);
+        assert_ne!(text, new);
+        rig.cpe.router.write(path, &new).expect("a file");
+    }
     let _ = std::fs::remove_file(rig.cpe.router.path("/usr/lib/cwmp-agent.flashing"));
 }
 
@@ -64,13 +63,22 @@ fn firmware_is_told_of_after_the_boot_that_shows_it() {
         .cpe
         .wait_status(|s| s["transfers"][0]["stage"] == "rebooting");
     assert_eq!(status["transfers"][0]["file_type"], FIRMWARE);
-    flash(&rig, "r2");
+    flash(&rig, "24.10.0");
     rig.reboot();
     let session = rig.next();
     assert_eq!(
         session.events(),
-        ["1 BOOT", "7 TRANSFER COMPLETE", "M Download"]
+        [
+            "1 BOOT",
+            "4 VALUE CHANGE",
+            "7 TRANSFER COMPLETE",
+            "M Download"
+        ]
     );
+    let version = session.inform.values.iter();
+    let mut version = version.filter(|v| v.name == "Device.DeviceInfo.SoftwareVersion");
+    let version = version.next().expect("SoftwareVersion");
+    assert!(version.value.contains("24.10.0"), "{}", version.value);
     let told = &told(&session)[0];
     assert_eq!((told.key.as_str(), told.code), ("fw", 0));
     assert!(told.start.starts_with("20") && told.complete.starts_with("20"));
@@ -592,7 +600,7 @@ fn the_agent_ends_at_once_while_an_image_is_flashed_and_never_ends_that() {
     let_go(&rig);
     assert_eq!(rig.cpe.wait_file("/tmp/applied"), "content");
     // The box boots.
-    flash(&rig, "r3");
+    flash(&rig, "24.10.0");
     rig.cpe.new_boot();
     rig.cpe.start();
     assert_eq!(told(&rig.next())[0].code, 0);

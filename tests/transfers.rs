@@ -126,6 +126,24 @@ fn a_boot_into_the_old_firmware_is_told_as_the_failure_it_is() {
     rig.finish();
 }
 
+// A restart of the agent alone is no boot, and none that it waits for for ever.
+#[test]
+fn an_agent_that_is_started_again_still_awaits_the_reboot() {
+    let mut rig = Rig::with("[limits]\nreboot_wait = 2\n", FileServer::start());
+    let mut transfer = rig.file("/fw", Served::bytes("image"), "k");
+    transfer.file_type = FIRMWARE.to_owned();
+    rig.ask(Script::of([download(&transfer)]));
+    rig.cpe
+        .wait_status(|s| s["transfers"][0]["stage"] == "rebooting");
+    rig.cpe.crash();
+    rig.cpe.start();
+    let session = rig.next();
+    assert_eq!(session.events(), ["7 TRANSFER COMPLETE", "M Download"]);
+    assert_eq!(told(&session)[0].code, 9010);
+    rig.nothing_is_left();
+    rig.finish();
+}
+
 #[test]
 fn a_box_that_does_not_reboot_has_failed_when_its_time_is_over() {
     let mut rig = Rig::with("[limits]\nreboot_wait = 1\n", FileServer::start());

@@ -235,6 +235,7 @@ impl Daemon {
         if reboot_now || reset.is_some() {
             self.order(orders, Order::Act);
         }
+        self.await_reboot();
         self.begin_waiting(boot);
         self.place_door();
         // The program, or the whole box, may be another one than before.

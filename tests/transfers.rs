@@ -10,8 +10,6 @@ use transfer_rig::acs::*;
 use transfer_rig::files::{FileServer, Guard, Served, Trick};
 use transfer_rig::*;
 
-const VERSION: &str = "/etc/openwrt_release";
-
 #[test]
 fn a_file_is_fetched_after_the_session_applied_and_told_of_once() {
     let mut rig = Rig::new();
@@ -44,11 +42,12 @@ fn a_file_is_fetched_after_the_session_applied_and_told_of_once() {
 
 /// What the image brings with it.
 fn flash(rig: &Rig, version: &str) {
-    let text = rig.cpe.router.read(VERSION).expect("the release");
-    rig.cpe
-        .router
-        .write(VERSION, &format!("{text}DISTRIB_BUILD='{version}'\n"))
-        .expect("a file");
+    for path in ["/etc/openwrt_release", "/etc/os-release"] {
+        let text = rig.cpe.router.read(path).expect("the release");
+        let new = text.replace("23.05.5", version);
+        assert_ne!(text, new);
+        rig.cpe.router.write(path, &new).expect("a file");
+    }
     let _ = std::fs::remove_file(rig.cpe.router.path("/usr/lib/cwmp-agent.flashing"));
 }
 
@@ -64,13 +63,22 @@ fn firmware_is_told_of_after_the_boot_that_shows_it() {
         .cpe
         .wait_status(|s| s["transfers"][0]["stage"] == "rebooting");
     assert_eq!(status["transfers"][0]["file_type"], FIRMWARE);
-    flash(&rig, "r2");
+    flash(&rig, "24.10.0");
     rig.reboot();
     let session = rig.next();
     assert_eq!(
         session.events(),
-        ["1 BOOT", "7 TRANSFER COMPLETE", "M Download"]
+        [
+            "1 BOOT",
+            "4 VALUE CHANGE",
+            "7 TRANSFER COMPLETE",
+            "M Download"
+        ]
     );
+    let version = session.inform.values.iter();
+    let mut version = version.filter(|v| v.name == "Device.DeviceInfo.SoftwareVersion");
+    let version = version.next().expect("SoftwareVersion");
+    assert!(version.value.contains("24.10.0"), "{}", version.value);
     let told = &told(&session)[0];
     assert_eq!((told.key.as_str(), told.code), ("fw", 0));
     assert!(told.start.starts_with("20") && told.complete.starts_with("20"));
@@ -114,6 +122,24 @@ fn a_boot_into_the_old_firmware_is_told_as_the_failure_it_is() {
     );
     assert_eq!(told(&session)[0].code, 9010);
     assert!(!rig.cpe.exists("/usr/lib/cwmp-agent.flashing"));
+    rig.nothing_is_left();
+    rig.finish();
+}
+
+// A restart of the agent alone is no boot, and none that it waits for for ever.
+#[test]
+fn an_agent_that_is_started_again_still_awaits_the_reboot() {
+    let mut rig = Rig::with("[limits]\nreboot_wait = 2\n", FileServer::start());
+    let mut transfer = rig.file("/fw", Served::bytes("image"), "k");
+    transfer.file_type = FIRMWARE.to_owned();
+    rig.ask(Script::of([download(&transfer)]));
+    rig.cpe
+        .wait_status(|s| s["transfers"][0]["stage"] == "rebooting");
+    rig.cpe.crash();
+    rig.cpe.start();
+    let session = rig.next();
+    assert_eq!(session.events(), ["7 TRANSFER COMPLETE", "M Download"]);
+    assert_eq!(told(&session)[0].code, 9010);
     rig.nothing_is_left();
     rig.finish();
 }
@@ -592,7 +618,7 @@ fn the_agent_ends_at_once_while_an_image_is_flashed_and_never_ends_that() {
     let_go(&rig);
     assert_eq!(rig.cpe.wait_file("/tmp/applied"), "content");
     // The box boots.
-    flash(&rig, "r3");
+    flash(&rig, "24.10.0");
     rig.cpe.new_boot();
     rig.cpe.start();
     assert_eq!(told(&rig.next())[0].code, 0);

@@ -245,6 +245,7 @@ impl Daemon {
         if reboot_now || reset.is_some() {
             self.order(orders, Order::Act);
         }
+        self.await_reboot();
         self.begin_waiting(boot);
         self.look_at_trial();
         self.place_door();

@@ -419,6 +419,11 @@ impl Queue {
         Some(job)
     }
 
+    /// There is nothing in it, and nothing left to be written.
+    pub fn is_at_rest(&self) -> bool {
+        self.saved.records.is_empty() && self.running.is_none() && !self.unsaved
+    }
+
     /// The transfer that is being done, though it may have been cancelled.
     pub fn running(&self) -> Option<Id> {
         self.running

@@ -11,8 +11,10 @@
 //! While a file is being applied no session begins, and no reboot or reset is carried out.
 
 use super::{Daemon, Message};
-use crate::agent::transfers::{Carried, Idle, Stage, UnderWay, carry};
+use crate::agent::transfers::{self, Carried, Idle, Stage, UnderWay, carry};
 use crate::agent::{clock, knock};
+use crate::cwmp::fault::INTERNAL_ERROR;
+use crate::cwmp::message::TransferFault;
 use crate::store::Root;
 use crate::transfer::queue::{Id, Job};
 use std::io;
@@ -41,6 +43,8 @@ struct Running {
     since: Instant,
     /// It waits for the word to be applied.
     waits: bool,
+    /// Its thread was found ended, and no word of its end had come.
+    silent: bool,
     word: SyncSender<bool>,
 }
 
@@ -61,6 +65,10 @@ impl Transferring {
 impl Daemon {
     /// Begins a transfer that is due, lets one go on that waits, ends one that is too late.
     pub(super) fn start_transfer(&mut self) {
+        if self.transferring.running.is_none() && self.world.transfers().is_at_rest() {
+            return;
+        }
+        self.bury();
         let now = clock::unix_seconds();
         self.look_at_the_line(now);
         let late = self.world.transfers().overdue(now);
@@ -94,17 +102,49 @@ impl Daemon {
         let ended = queue.completed().len() != before;
         drop(queue);
         if ended {
-            crate::agent::transfers::sync_events(&self.world);
+            transfers::sync_events(&self.world);
         }
         if let Some(job) = job
-            && let Err((job, e)) = self.begin_transfer(job)
+            && let Err((id, e)) = self.begin_transfer(job)
         {
-            log::error!("a transfer cannot begin: {e}");
-            let fault = crate::cwmp::message::TransferFault {
-                code: crate::cwmp::fault::INTERNAL_ERROR,
-                text: format!("no thread for it: {e}"),
-            };
-            crate::agent::transfers::finish(&self.world, job, Err(fault));
+            self.failed(id, &format!("no thread for it: {e}"));
+        }
+    }
+
+    /// Only where a panic unwinds: a transfer whose thread has died must not hold everything up.
+    fn bury(&mut self) {
+        let Some(running) = &mut self.transferring.running else {
+            return;
+        };
+        if !running.thread.is_finished() {
+            return;
+        }
+        // Its last word may be in the inbox: that is read before the next look.
+        if !std::mem::replace(&mut running.silent, true) {
+            return;
+        }
+        let id = running.under_way.id;
+        self.transferring.running = None;
+        self.world.files.set_under_way(None);
+        self.failed(id, "the thread that carried it out has died");
+    }
+
+    fn failed(&self, id: Id, why: &str) {
+        log::error!("transfer {id}: {why}");
+        let fault = TransferFault {
+            code: INTERNAL_ERROR,
+            text: why.to_owned(),
+        };
+        transfers::finish(&self.world, id, Err(fault));
+    }
+
+    /// The agent starts without a boot: a box that is still to reboot for a transfer has as
+    /// long for it as before.
+    pub(super) fn await_reboot(&mut self) {
+        let entries = self.world.transfers().entries();
+        if let Some(entry) = entries.iter().find(|e| e.stage == "rebooting") {
+            self.going_down = Some(Instant::now());
+            self.transferring.reboots_for = Some(entry.id);
         }
     }
 
@@ -135,6 +175,7 @@ impl Daemon {
                     thread,
                     since: Instant::now(),
                     waits: false,
+                    silent: false,
                     word,
                 });
                 Ok(())

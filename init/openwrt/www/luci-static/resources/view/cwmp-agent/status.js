@@ -187,7 +187,7 @@ return view.extend({
 			section('sessions', _('Last sessions'), [
 				E('table', { 'class': 'table' }, [ head([ _('Started'), _('Ended'), _('Events'), _('Result') ]) ].concat(
 					this.sessions.length ? this.sessions.map((s) => row([
-						when(s.started), when(s.ended), s.events.join(', '),
+						when(s.started), when(s.ended), orNone(s.events.join(', ')),
 						s.failure ? _('failed') + ': ' + s.failure : _('completed')
 					])) : [ E('tr', { 'class': 'tr placeholder' }, [ E('td', { 'class': 'td' }, [ _('No session since the last boot') ]) ]) ]))
 			]),

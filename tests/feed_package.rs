@@ -364,3 +364,83 @@ fn the_test_of_the_feeds_ci_passes_on_the_installed_tree() {
     let said = String::from_utf8_lossy(&out.stdout);
     assert!(!out.status.success() && !said.contains("try is"), "{out:?}");
 }
+
+/// The steps of the firmware builder's page that lay files over an image, one after the other
+/// as they are written.
+#[test]
+fn the_overlay_of_the_documentation_is_one_that_the_program_takes() {
+    let Some(feed) = Feed::new() else { return };
+    let page = fs::read_to_string(repository("cross/openwrt/README.md")).expect("shipped");
+    let mut steps = vec!["set -eu"];
+    for block in page.split("```sh\n").skip(1) {
+        let text = block.split("```").next().expect("the block");
+        steps.extend(text.starts_with("# overlay\n").then_some(text));
+    }
+    assert_eq!(steps.len(), 6, "{steps:?}");
+    // A checkout in which the program is built.
+    let built = "target/cross/out/mipsel-unknown-linux-musl";
+    fs::create_dir_all(feed.out.join(built)).expect("a folder");
+    fs::copy(
+        env!("CARGO_BIN_EXE_cwmp-agent"),
+        feed.out.join(built).join("cwmp-agent"),
+    )
+    .expect("the program");
+    std::os::unix::fs::symlink(repository("init"), feed.out.join("init")).expect("a link");
+    feed.script(
+        "cwmp-agent",
+        &format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_cwmp-agent")),
+    );
+    let root = rcgen::generate_simple_self_signed(["acs.example.net".to_owned()]);
+    let pem = root.expect("a certificate").cert.pem();
+    fs::write(feed.out.join("root.pem"), pem).expect("a certificate");
+    let out = Command::new("sh")
+        .arg("-c")
+        .arg(steps.join("\n"))
+        .current_dir(&feed.out)
+        .env("PATH", feed.path())
+        .env("FILES", feed.out.join("files"))
+        .env("ROOT_PEM", feed.out.join("root.pem"))
+        .output()
+        .expect("sh");
+    let said = String::from_utf8_lossy(&out.stdout);
+    assert!(out.status.success(), "{out:?}");
+    for good in ["agent.toml: good", "/etc/config/cwmp: good"] {
+        assert!(said.contains(good), "{said}");
+    }
+    assert!(!said.contains("warning"), "{said}");
+    let mut files = BTreeMap::new();
+    collect(&feed.out.join("files"), &feed.out.join("files"), &mut files);
+    for (path, (mode, _)) in &files {
+        let told = path == "/etc/uci-defaults/96-acs";
+        let expected = if told { 0o644 } else { expected_mode(path) };
+        assert_eq!(*mode, expected, "{path}");
+    }
+    let settings = &files["/etc/config/cwmp"].1;
+    let package = cwmp_agent::uci::Package::parse(settings).expect("UCI");
+    let (settings, _) = cwmp_agent::agent::settings::Settings::read(&package);
+    assert_eq!(settings.acs.url, "https://acs.example.net/");
+    assert!(settings.acs.require_tls);
+    assert_eq!(
+        settings.acs.ca_file.as_deref(),
+        Some("/etc/ssl/acs/root.pem")
+    );
+    // What fills in a username does so once.
+    let store = feed.out.join("username").display().to_string();
+    feed.script(
+        "uci",
+        &format!("case \"$2\" in get) cat {store} ;; set) echo \"${{3#*=}}\" >>{store} ;; esac"),
+    );
+    fs::write(&store, "").expect("no username");
+    let text = String::from_utf8(files["/etc/uci-defaults/96-acs"].1.clone()).expect("UTF-8");
+    let text = text.replace("eth0", "lo");
+    for _ in 0..2 {
+        let ran = Command::new("sh")
+            .arg("-c")
+            .arg(&text)
+            .env("PATH", feed.path())
+            .status();
+        assert!(ran.expect("sh").success());
+    }
+    let names = fs::read_to_string(&store).expect("a username");
+    assert_eq!(names, "00:00:00:00:00:00\n");
+}

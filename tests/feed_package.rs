@@ -9,6 +9,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// The program that stands for what cargo would build: this build's, or the feed's own
+/// (cross/feed-profile.sh).
+fn program() -> PathBuf {
+    let other = std::env::var_os("CWMP_TEST_AGENT");
+    other.map_or_else(
+        || PathBuf::from(env!("CARGO_BIN_EXE_cwmp-agent")),
+        PathBuf::from,
+    )
+}
+
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
@@ -43,7 +53,7 @@ impl Feed {
         };
         fs::create_dir_all(feed.out.join("bin")).expect("a folder");
         let asked = feed.out.join("asked").display().to_string();
-        let program = env!("CARGO_BIN_EXE_cwmp-agent");
+        let program = program().display().to_string();
         feed.script(
             "cargo",
             &format!(
@@ -380,15 +390,11 @@ fn the_overlay_of_the_documentation_is_one_that_the_program_takes() {
     // A checkout in which the program is built.
     let built = "target/cross/out/mipsel-unknown-linux-musl";
     fs::create_dir_all(feed.out.join(built)).expect("a folder");
-    fs::copy(
-        env!("CARGO_BIN_EXE_cwmp-agent"),
-        feed.out.join(built).join("cwmp-agent"),
-    )
-    .expect("the program");
+    fs::copy(program(), feed.out.join(built).join("cwmp-agent")).expect("the program");
     std::os::unix::fs::symlink(repository("init"), feed.out.join("init")).expect("a link");
     feed.script(
         "cwmp-agent",
-        &format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_cwmp-agent")),
+        &format!("exec {} \"$@\"", program().display()),
     );
     let root = rcgen::generate_simple_self_signed(["acs.example.net".to_owned()]);
     let pem = root.expect("a certificate").cert.pem();

@@ -281,7 +281,10 @@ fn every_shipped_file_passes_check() {
             cpe.ok(&["check", path.to_str().unwrap()]);
         }
     }
-    for file in ["init/openwrt/agent.toml", "init/systemd/agent.toml"] {
+    for file in [
+        "init/openwrt/etc/cwmp-agent/agent.toml",
+        "init/systemd/agent.toml",
+    ] {
         cpe.ok(&["check", cpe::repository(file).to_str().unwrap()]);
     }
 }

@@ -6,6 +6,9 @@ mod cpe;
 use cpe::{Cpe, repository};
 use std::process::Command;
 
+const DEFAULTS: &str = "etc/uci-defaults/95-cwmp-agent";
+const UDHCPC: &str = "etc/udhcpc.user.d/cwmp-agent";
+const ODHCP6C: &str = "etc/odhcp6c.user.d/cwmp-agent";
 const URL: &str = "Device.ManagementServer.URL";
 /// `dslforum.org`, as TR-069 3.1 has a CPE say it.
 const NAME: &[u8] = b"dslforum.org";
@@ -45,11 +48,26 @@ impl Hooks {
         let text = std::fs::read_to_string(repository(&format!("init/openwrt/{script}")))
             .expect("the script");
         let agent = self.cpe.router.path("/bin/agent").display().to_string();
-        let text = text.replace("/usr/sbin/cwmp-agent", &agent);
+        let settings = self
+            .cpe
+            .router
+            .path("/etc/config/cwmp")
+            .display()
+            .to_string();
+        let text = text
+            .replace("/usr/sbin/cwmp-agent", &agent)
+            .replace("/etc/config/cwmp", &settings);
         let copy = self.cpe.router.path("/tmp/hook");
         std::fs::write(&copy, text).expect("a copy");
         let path = self.cpe.router.path("/bin").display().to_string();
-        let done = Command::new("/bin/sh")
+        // The router's own shell, where this machine has it.
+        let ash = Command::new("busybox").args(["ash", "-c", ":"]).output();
+        let shell: &[&str] = match ash {
+            Ok(out) if out.status.success() => &["busybox", "ash"],
+            _ => &["/bin/sh"],
+        };
+        let done = Command::new(shell[0])
+            .args(&shell[1..])
             .args(["-c", ". \"$0\"; wait"])
             .arg(&copy)
             .args(args)
@@ -79,7 +97,7 @@ const BOTH: &str = "network.wan.proto=dhcp\nnetwork.wan6.proto=dhcpv6\n";
 #[test]
 fn the_dhcp_clients_say_dslforum_org_and_ask_for_the_acs() {
     let hooks = Hooks::new(BOTH);
-    hooks.run("cwmp-agent.defaults", &[], &[]);
+    hooks.run(DEFAULTS, &[], &[]);
     let vendor = hooks.uci("network.wan.vendorid");
     assert_eq!(vendor.as_deref(), Some("dslforum.org"));
     assert_eq!(hooks.uci("network.wan.reqopts").as_deref(), Some("43 125"));
@@ -92,11 +110,22 @@ fn the_dhcp_clients_say_dslforum_org_and_ask_for_the_acs() {
     assert!(hooks.cpe.exists("/tmp/uci.committed"));
 }
 
+#[test]
+fn the_settings_of_a_plain_copy_are_for_root_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let hooks = Hooks::new("");
+    let settings = hooks.cpe.router.path("/etc/config/cwmp");
+    let mode = || settings.metadata().expect("settings").permissions().mode() & 0o777;
+    std::fs::set_permissions(&settings, PermissionsExt::from_mode(0o644)).expect("a mode");
+    hooks.run(DEFAULTS, &[], &[]);
+    assert_eq!(mode(), 0o600);
+}
+
 // T-DSC-010
 #[test]
 fn option_124_has_enterprise_3561_and_the_name() {
     let hooks = Hooks::new(BOTH);
-    hooks.run("cwmp-agent.defaults", &[], &[]);
+    hooks.run(DEFAULTS, &[], &[]);
     let sent = hooks.uci("network.wan.sendopts").expect("options to send");
     let (option, data) = sent.split_once(':').expect("option:octets");
     assert_eq!(option, "124");
@@ -112,9 +141,9 @@ fn what_a_firmware_has_set_for_its_dhcp_client_stays() {
         "cwmp.cpe.interface=uplink\nnetwork.uplink.proto=dhcp\nnetwork.uplink.vendorid=isp-box\n\
          network.uplink.reqopts=121 43\nnetwork.uplink.sendopts=77:6162\n",
     );
-    hooks.run("cwmp-agent.defaults", &[], &[]);
+    hooks.run(DEFAULTS, &[], &[]);
     // A second time adds nothing.
-    hooks.run("cwmp-agent.defaults", &[], &[]);
+    hooks.run(DEFAULTS, &[], &[]);
     let of = |option: &str| hooks.uci(&format!("network.uplink.{option}"));
     assert_eq!(of("vendorid").as_deref(), Some("isp-box"));
     assert_eq!(of("reqopts").as_deref(), Some("121 43 125"));
@@ -136,7 +165,7 @@ fn the_hook_of_udhcpc_hands_on_what_the_wan_was_told() {
     let event = |args: &[&str], network: &str, options: &[(&str, &str)]| {
         let mut variables = vec![("INTERFACE", network), ("interface", "eth1")];
         variables.extend(options);
-        hooks.run("udhcpc.user", args, &variables);
+        hooks.run(UDHCPC, args, &variables);
     };
     let both = [("opt43", opt43), ("opt125", opt125)];
     event(&["deconfig"], "wan", &both);
@@ -178,7 +207,7 @@ fn the_hook_of_odhcp6c_hands_on_what_the_wan_was_told() {
     let option = "00000de900010009687474703a2f2f632f";
     let event = |args: &[&str], network: &str| {
         let variables = [("INTERFACE", network), ("OPTION_17", option)];
-        hooks.run("odhcp6c.user", args, &variables);
+        hooks.run(ODHCP6C, args, &variables);
     };
     event(&["eth1", "stopped"], "wan6");
     event(&["eth1", "bound"], "guest6");

@@ -433,7 +433,10 @@ fn an_upgrade_that_keeps_what_it_is_told_to_keep_keeps_everything() {
 
     // A new image: only the configuration and what the keep file names are carried over.
     let new = Router::new().expect("a folder for temporary files");
-    let keep = concat!(env!("CARGO_MANIFEST_DIR"), "/init/openwrt/cwmp-agent.keep");
+    let keep = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/init/openwrt/lib/upgrade/keep.d/cwmp-agent"
+    );
     let keep = fs::read_to_string(keep).expect("shipped");
     for path in keep.lines().chain(["/etc/config"]) {
         carry(&old, &new, path);

@@ -11,12 +11,21 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use router::Router;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// No wait of a test is longer.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program: this build's, or the one that `CWMP_TEST_AGENT` names (cross/feed-profile.sh).
+pub fn program() -> PathBuf {
+    let other = std::env::var_os("CWMP_TEST_AGENT");
+    other.map_or_else(
+        || PathBuf::from(env!("CARGO_BIN_EXE_cwmp-agent")),
+        PathBuf::from,
+    )
+}
 
 /// See the module.
 pub struct Cpe {
@@ -116,7 +125,7 @@ impl Cpe {
 
     /// The program with this router's root and these arguments.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cwmp-agent"));
+        let mut command = Command::new(program());
         command.args(args).arg("--root").arg(self.router.root());
         command
     }

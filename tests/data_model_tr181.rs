@@ -645,8 +645,10 @@ fn compare_parameter(
         }
     }
     let pattern = text(ours, "pattern").unwrap_or("");
-    if pattern != cell("pattern") && (base || !pattern.is_empty()) {
-        found.differs(path, "pattern", pattern, cell("pattern"));
+    // Several patterns are alternatives.
+    let alternatives = cell("pattern").replace(" || ", "|");
+    if pattern != alternatives && (base || !pattern.is_empty()) {
+        found.differs(path, "pattern", pattern, &alternatives);
     }
 
     let object = &path[..path.rfind('.').map_or(0, |dot| dot + 1)];

@@ -302,6 +302,34 @@ class ListValue extends Value {
 	}
 }
 
+/* Several values: an input for each, and an empty one. */
+class DynamicList extends Value {
+	all(value) { return value === undefined || value === null ? [] : [].concat(value); }
+
+	widget(value) {
+		return E('div', { 'class': 'cbi-dynlist' }, this.all(value).concat('').map((one) =>
+			E('input', { 'type': 'text', 'value': one })));
+	}
+
+	formvalue(sid) {
+		return Array.from(this.node(sid).querySelectorAll('input'), (input) => input.value).filter((one) => one !== '');
+	}
+
+	parse(sid) {
+		const all = this.formvalue(sid);
+
+		for (const one of all)
+			if (!valid(this.datatype, one))
+				throw new TypeError(`${sid}.${this.option}: ${this.datatype}`);
+
+		if (!all.length)
+			return this.remove(sid);
+
+		if (JSON.stringify(all) !== JSON.stringify(this.all(this.cfgvalue(sid))))
+			return this.write(sid, all);
+	}
+}
+
 class Section {
 	constructor(map, type, title, description) {
 		Object.assign(this, { map, type, title, description, options: [] });
@@ -432,7 +460,7 @@ class FormMap {
 	}
 }
 
-const form = { Map: FormMap, NamedSection, TypedSection, Value, Flag, ListValue };
+const form = { Map: FormMap, NamedSection, TypedSection, Value, Flag, ListValue, DynamicList };
 
 const view = {
 	extend: (body) => Object.assign({

@@ -66,6 +66,15 @@ function choice(section, name, title, values, description) {
 	return option;
 }
 
+/* Several values; none is the default. */
+function list(section, name, title, datatype, description) {
+	const option = section.option(form.DynamicList, name, title, description);
+
+	option.datatype = datatype;
+
+	return option;
+}
+
 function acs(map) {
 	const s = map.section(form.NamedSection, 'acs', 'acs', _('ACS'),
 		_('Where the ACS is, and what is said to it.'));
@@ -113,6 +122,16 @@ function cpe(map) {
 	password(s, 'password', _('Password')).depends('http_connection_request', '1');
 	field(s, 'provisioning_code', _('Provisioning code'), 'maxlength(64)', '');
 	field(s, 'dscp', _('DSCP'), 'range(0,63)', '', _('of packets to the ACS'));
+	flag(s, 'autonomous_transfer_complete', _('Tell of own transfers'), false,
+		_('The ACS hears of files that it did not ask for.'));
+	choice(s, 'autonomous_transfer_type', _('Of which direction'), [ [ '', _('both') ], [ 'Upload' ], [ 'Download' ] ]);
+	choice(s, 'autonomous_transfer_result', _('Of which end'), [ [ '', _('both') ], [ 'Success' ], [ 'Failure' ] ]);
+	list(s, 'autonomous_transfer_file_types', _('Of which file types'), 'string', _('none: all'));
+	flag(s, 'autonomous_du_complete', _('Tell of own software changes'), false,
+		_('The ACS hears of software modules that it did not change.'));
+	list(s, 'autonomous_du_operations', _('Of which changes'), 'string', _('Install, Update, Uninstall; none: all'));
+	choice(s, 'autonomous_du_result', _('Of which end'), [ [ '', _('both') ], [ 'Success' ], [ 'Failure' ] ]);
+	list(s, 'autonomous_du_fault_codes', _('Of which faults'), 'range(9000,9899)', _('fault codes; none: all'));
 	choice(s, 'log_level', _('Log'), [ [ '', _('as started') ], [ 'error' ], [ 'warning' ], [ 'info' ], [ 'debug' ] ]);
 }
 

@@ -9,6 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -101,6 +102,20 @@ pub fn run(program: &Program<'_>) -> Result<Vec<u8>, RunError> {
 /// program which fails in the end. An error of the taker ends the program
 /// ([`RunError::Lost`]).
 pub fn run_handing(program: &Program<'_>, taker: &mut Taker<'_>) -> Result<(), RunError> {
+    run_with(program, None, taker)
+}
+
+/// As [`run`] with [`Output::Drop`]; standard error goes to this file. A pipe would break when
+/// this process ends before the program, and with it the program, at its next word.
+pub fn run_writing(program: &Program<'_>, errors: File) -> Result<(), RunError> {
+    run_with(program, Some(errors), &mut |_| Ok(()))
+}
+
+fn run_with(
+    program: &Program<'_>,
+    errors: Option<File>,
+    taker: &mut Taker<'_>,
+) -> Result<(), RunError> {
     let Some((name, arguments)) = program.argv.split_first() else {
         return Err(RunError::Argv("no program is named".to_owned()));
     };
@@ -126,6 +141,9 @@ pub fn run_handing(program: &Program<'_>, taker: &mut Taker<'_>) -> Result<(), R
         Output::Drop => command.stdout(Stdio::null()).stderr(Stdio::inherit()),
         Output::Errors => command.stdout(Stdio::null()).stderr(Stdio::piped()),
     };
+    if let Some(errors) = errors {
+        command.stderr(errors);
+    }
     let child = command
         .spawn()
         .map_err(|e| RunError::Start(format!("cannot be started: {e}")))?;
@@ -180,7 +198,7 @@ impl Running {
         timeout: Duration,
         taker: &mut Taker<'_>,
     ) -> Result<(), RunError> {
-        let mut pipe = std::fs::File::from(pipe);
+        let mut pipe = File::from(pipe);
         let mut taken: usize = 0;
         fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(lost)?;
         let mut look = LOOK_MIN;

@@ -93,7 +93,7 @@ pub fn apply(
 ) -> Result<Applied, TransferFault> {
     match &kind.apply {
         Apply::Command(argv) => {
-            command::run(argv, file, with.root, with.timeout).map_err(|failed| {
+            command::act(argv, file, with.root, with.timeout).map_err(|failed| {
                 warn!("{}: the file is not applied: {failed}", kind.file_type);
                 refused(format!("the file cannot be applied: {failed}"))
             })?;
@@ -108,10 +108,25 @@ pub fn apply(
             let target = web_folder(with.root, below, target_file_name)?;
             let new = archive::spare(&target)?;
             archive::unpack(file, &new, &limits(with), with.keep_free, with.stopped)?;
-            archive::swap(&new, &target)?;
+            archive::swap(&new, &target).inspect_err(|_| {
+                if let Err(e) = std::fs::remove_dir_all(&new) {
+                    warn!("{}: cannot be taken away: {e}", new.display());
+                }
+            })?;
             Ok(Applied::default())
         }
     }
+}
+
+/// Whether a program that puts this file into force runs still: an agent before this one has
+/// started it and ended before it.
+pub fn is_at_work(file: &Path) -> bool {
+    command::still_acts(file)
+}
+
+/// Takes away what [`apply`] has left beside the file.
+pub fn clear(file: &Path) {
+    command::forget(file);
 }
 
 fn refused(text: String) -> TransferFault {

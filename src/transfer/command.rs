@@ -3,8 +3,12 @@
 
 use crate::process::{self, Output, Program, RunError};
 use crate::store::Root;
-use std::io;
-use std::path::Path;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Stands for the file's path in an argument.
@@ -63,6 +67,93 @@ pub(super) fn run(
         error,
         said: last_line(&tail),
     })
+}
+
+/// Runs a program that acts on the box with a file. It outlives this process, which may have
+/// to end before it: what it says goes to a file beside, which is locked as long as the
+/// program runs ([`still_acts`]).
+pub(super) fn act(
+    argv: &[String],
+    file: &Path,
+    root: &Root,
+    timeout: Duration,
+) -> Result<(), Failed> {
+    let quiet = |error: RunError| Failed {
+        error,
+        said: String::new(),
+    };
+    let lost = |e: io::Error| quiet(RunError::Lost(format!("{}: {e}", said(file).display())));
+    // Held until the program has ended and what it said is read.
+    let mut lock = take(file).map_err(lost)?.ok_or_else(|| {
+        quiet(RunError::Start(
+            "another one that was started for it still runs".to_owned(),
+        ))
+    })?;
+    lock.set_len(0).map_err(lost)?;
+    let errors = lock.try_clone().map_err(lost)?;
+    let argv = arguments(argv, file).map_err(quiet)?;
+    let root = root.dir().to_string_lossy();
+    let program = Program {
+        argv: &argv,
+        env: &[("CWMP_ROOT", &*root)],
+        timeout,
+        output: Output::Drop,
+    };
+    let ended = process::run_writing(&program, errors).map_err(|error| Failed {
+        error,
+        said: last_line(&end_of(&mut lock).unwrap_or_default()),
+    });
+    forget(file);
+    ended
+}
+
+/// Where a program that acts says what is wrong.
+fn said(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".said");
+    PathBuf::from(name)
+}
+
+/// That file, locked; `None`: a program started earlier has it still.
+fn take(file: &Path) -> io::Result<Option<Flock<File>>> {
+    let opened = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(OFlag::O_NOFOLLOW.bits() | OFlag::O_NONBLOCK.bits())
+        .open(said(file))?;
+    match Flock::lock(opened, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, e)) => Err(e.into()),
+    }
+}
+
+/// Whether a program that an earlier process of ours has started still acts with this file.
+pub(super) fn still_acts(file: &Path) -> bool {
+    said(file).exists() && matches!(take(file), Ok(None))
+}
+
+/// Takes away what the program has said.
+pub(super) fn forget(file: &Path) {
+    let said = said(file);
+    match fs::remove_file(&said) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            log::warn!("{} cannot be removed: {e}", said.display());
+        }
+        _ => {}
+    }
+}
+
+/// The last bytes of a file.
+fn end_of(file: &mut File) -> io::Result<Vec<u8>> {
+    let tail = TAIL as u64;
+    let from = file.metadata()?.len().saturating_sub(tail);
+    file.seek(SeekFrom::Start(from))?;
+    let mut end = Vec::new();
+    file.take(tail).read_to_end(&mut end)?;
+    Ok(end)
 }
 
 /// Runs a program whose standard output is the file: handed over piece by piece, at most

@@ -35,6 +35,9 @@ const FLASHING: Duration = Duration::from_secs(3600);
 /// programs are ended a moment later.
 const BELIEVED: Duration = Duration::from_secs(20);
 
+/// How often is looked whether a program has ended that is not ours to wait for.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// What has become of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carried {
@@ -77,7 +80,10 @@ pub fn carry(
         Err(Stopped::Fault(fault)) => Err(fault),
         Ok(reboots) => Ok(reboots),
     };
-    folder::clear(world, job.id);
+    // What takes the box down may read its file yet; /tmp does not outlive the boot.
+    if result != Ok(true) {
+        folder::clear(world, job.id);
+    }
     match &result {
         Ok(true) => log::info!("transfer {}: applied; the box reboots", job.id),
         Ok(false) => log::info!("transfer {}: done", job.id),
@@ -144,6 +150,7 @@ impl Carrying<'_> {
         let kind = kind.ok_or_else(|| self.failed("the file type is not known any more"))?;
         let folder = folder::make(world).map_err(|e| self.failed(&e.to_string()))?;
         let file = folder::place(&folder, job.id);
+        self.wait_for_what_works(&file)?;
         let wire = self.wire()?;
         let fetched = fetch(
             wire.clone(),
@@ -182,6 +189,23 @@ impl Carrying<'_> {
             return Err(Stopped::Left);
         }
         self.apply(kind, &file, &with)
+    }
+
+    /// An agent before this one may have ended while the file was being applied, by a program
+    /// that has not: its file is left alone, and nothing is done beside it.
+    fn wait_for_what_works(&self, file: &Path) -> Result<(), Stopped> {
+        if apply::is_at_work(file) {
+            log::warn!(
+                "transfer {}: what an agent before this one began to apply is waited for",
+                self.job.id
+            );
+        }
+        while apply::is_at_work(file) {
+            if !self.under_way.stop.wait(LOOK) {
+                return Err(self.late_or(self.failed("cancelled")).into());
+            }
+        }
+        Ok(())
     }
 
     fn apply(
@@ -241,6 +265,10 @@ impl Carrying<'_> {
                     return Err(Stopped::Left);
                 }
                 Err(fault.into())
+            }
+            // It was broken off for the end of the agent: nothing has changed.
+            Err(_) if world.is_stopping() && matches!(kind.apply, Apply::WebContent { .. }) => {
+                Err(Stopped::Left)
             }
             Err(fault) => Err(fault.into()),
         }

@@ -161,6 +161,7 @@ pub fn did_not_reboot(world: &World, id: Id) {
     settle_local(world, &mut queue, id);
     world.owed().set_transfer_events(&queue.events());
     drop(queue);
+    folder::clear(world, id);
     flash::forget_if_marked(world);
 }
 

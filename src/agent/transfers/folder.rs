@@ -4,8 +4,8 @@
 //! writable by all: what somebody else has put in its place is not used.
 
 use crate::agent::world::World;
-use crate::transfer::fetch;
 use crate::transfer::queue::Id;
+use crate::transfer::{apply, fetch};
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -33,7 +33,7 @@ pub fn make(world: &World) -> io::Result<PathBuf> {
         made => made?,
     }
     let found = fs::symlink_metadata(&folder)?;
-    if !found.is_dir() || found.uid() != nix::unistd::geteuid().as_raw() {
+    if !is_ours(&found) {
         return Err(io::Error::other(format!(
             "{} is no folder of this program's; take it away",
             folder.display()
@@ -45,6 +45,19 @@ pub fn make(world: &World) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
+/// Whether it is a folder of this program's user, which nobody else can put something else in
+/// the place of.
+fn is_ours(found: &fs::Metadata) -> bool {
+    found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw()
+}
+
+/// The folder, if it is there and ours.
+fn present(world: &World) -> Option<PathBuf> {
+    let folder = path(world).ok()?;
+    let found = fs::symlink_metadata(&folder).ok()?;
+    is_ours(&found).then_some(folder)
+}
+
 /// Where the file of this transfer lies.
 pub fn place(folder: &Path, id: Id) -> PathBuf {
     folder.join(format!("{id}"))
@@ -53,10 +66,7 @@ pub fn place(folder: &Path, id: Id) -> PathBuf {
 /// Takes away what belongs to no transfer in the queue; the folder, too, where that leaves
 /// nothing.
 pub fn sweep(world: &World) {
-    let Ok(folder) = path(world) else { return };
-    if !fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir()) {
-        return;
-    }
+    let Some(folder) = present(world) else { return };
     let queue = world.transfers();
     let entries = fs::read_dir(&folder).into_iter().flatten();
     for entry in entries.flatten().take(MAX_ENTRIES) {
@@ -81,8 +91,10 @@ pub fn sweep(world: &World) {
 
 /// The file of a transfer is not needed any more.
 pub fn clear(world: &World, id: Id) {
-    if let Ok(folder) = path(world) {
-        fetch::discard(&place(&folder, id));
+    if let Some(folder) = present(world) {
+        let file = place(&folder, id);
+        fetch::discard(&file);
+        apply::clear(&file);
         let _ = fs::remove_dir(&folder);
     }
 }

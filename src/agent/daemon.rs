@@ -598,7 +598,7 @@ impl Daemon {
         if let (false, Some(change)) = (held_back, change) {
             wait = wait.min(change);
         }
-        if let (false, Some(trial)) = (self.busy.is_some(), self.trial_due_in()) {
+        if let Some(trial) = self.trial_due_in() {
             wait = wait.min(trial);
         }
         if let Some(look) = self.look_due_in() {

@@ -19,6 +19,8 @@ pub(super) struct Trying {
     until: Option<Instant>,
     /// When a session is to be asked for.
     prove: Option<Instant>,
+    /// No session could take place for a while: the time begins anew.
+    is_held_up: bool,
 }
 
 impl Daemon {
@@ -44,16 +46,30 @@ impl Daemon {
                 of: trials.joined_times(),
                 until: Some(now + within),
                 prove: Some(now + SETTLE.min(within / 4)),
+                is_held_up: false,
             };
         }
     }
 
+    /// Whether it is not the time to prove or to take back anything. What holds sessions up for
+    /// long (a file that is applied, a box that is told to reboot) holds the trial up, too.
+    fn leaves_trial_alone(&mut self) -> bool {
+        let held_up = self.transferring.is_applying() || self.going_down.is_some();
+        self.trying.is_held_up |= held_up && self.trying.until.is_some();
+        held_up || self.busy.is_some() || self.terminate
+    }
+
     /// Asks for the session that proves the change, or has it taken back.
     pub(super) fn try_change(&mut self, orders: &Sender<Order>) {
-        if self.busy.is_some() || self.terminate || self.going_down.is_some() {
+        if self.leaves_trial_alone() {
             return;
         }
         let now = Instant::now();
+        if std::mem::take(&mut self.trying.is_held_up) {
+            // No session could prove it meanwhile.
+            self.trying.until = None;
+            self.look_at_trial();
+        }
         if self.trying.until.is_some_and(|at| at <= now) {
             // Should it fail, it is tried again then.
             self.trying.until = Some(now + AGAIN);
@@ -68,6 +84,14 @@ impl Daemon {
 
     /// How long until there is something to do.
     pub(super) fn trial_due_in(&self) -> Option<Duration> {
+        // One that is held up must not keep the loop awake.
+        let held_up = self.busy.is_some()
+            || self.terminate
+            || self.going_down.is_some()
+            || self.transferring.is_applying();
+        if held_up {
+            return None;
+        }
         let next = [self.trying.prove, self.trying.until];
         let next = next.into_iter().flatten().min()?;
         Some(next.saturating_duration_since(Instant::now()))

@@ -222,9 +222,11 @@ impl World {
     /// to the one before goes with it: first of all the records of completed transfers, which
     /// would call for their events again.
     pub fn check_url(&self, url: &str) {
-        if self.owed().is_new_acs(url) {
-            self.transfers().bootstrap_discards();
-            let mut owed = self.owed();
+        // Nothing may end in between: it would be left without its events.
+        let mut queue = self.transfers();
+        let mut owed = self.owed();
+        if owed.is_new_acs(url) {
+            queue.bootstrap_discards();
             owed.check_url(url);
             owed.save();
         }

@@ -110,10 +110,14 @@ impl Daemon {
         }
         match event_names::parse(event.unwrap_or("6 CONNECTION REQUEST")) {
             Ok(code) => {
-                if code == EventCode::Bootstrap {
-                    self.world.transfers().bootstrap_discards();
-                }
-                let new = self.world.owed().raise_by_hand(code);
+                let new = {
+                    // Nothing may end in between: it would be left without its events.
+                    let mut queue = self.world.transfers();
+                    if code == EventCode::Bootstrap {
+                        queue.bootstrap_discards();
+                    }
+                    self.world.owed().raise_by_hand(code)
+                };
                 // What was pending before a session began goes with that session.
                 if !new && self.busy.is_none() {
                     self.retry.ask();

@@ -313,8 +313,10 @@ impl Talk<'_> {
                     log::info!("ACS: {}", request.name());
                     let now = clock::unix_seconds();
                     let answer = {
-                        let _on_trial = trial::answering(world, &request);
+                        // The model first: what a person changes until it is ours is no
+                        // part of the request.
                         let mut model = world.model();
+                        let _on_trial = trial::answering(world, &request);
                         let of = watch::Request::of(world, &request);
                         let before = of.before(world, &mut model);
                         let answer = answer::answer(

@@ -6,7 +6,7 @@ mod transfer_rig;
 use cwmp_agent::transfer::archive::Writer;
 use std::os::unix::fs::{MetadataExt, chown};
 use transfer_rig::acs::*;
-use transfer_rig::files::{FileServer, Served};
+use transfer_rig::files::{FileServer, Served, Trick};
 use transfer_rig::*;
 
 const HOLD: &str = "while [ -e \"$CWMP_ROOT/tmp/hold\" ]; do sleep 0.02; done";
@@ -191,5 +191,29 @@ fn a_download_folder_of_somebody_else_is_not_swept() {
     assert_eq!(rig.cpe.router.read(file).unwrap(), "theirs");
     std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(rig.downloaded(&transfer), 0);
+    rig.finish();
+}
+
+#[test]
+fn what_a_power_cut_has_broken_off_waits_until_the_acs_is_reached() {
+    let mut rig = Rig::new();
+    let stuck = Served::pattern(100_000).next(Trick::Stall(1000));
+    let transfer = rig.file("/f", stuck, "slow");
+    rig.ask(Script::of([download(&transfer)]));
+    rig.cpe.wait_status(|s| s["transfers"][0]["done"] == 1000);
+    for session in [3, 4] {
+        let inform = When::In { session, post: 1 };
+        rig.acs
+            .push_rule(Rule::once(inform, Trouble::DropAfterReading));
+    }
+    rig.reboot();
+    // No line yet: it would have been told of as a failure.
+    rig.next();
+    rig.next();
+    assert_eq!(rig.files.requests().len(), 1);
+    assert_eq!(rig.next().events(), ["1 BOOT"]);
+    let session = rig.next();
+    assert_eq!(session.events(), ["7 TRANSFER COMPLETE", "M Download"]);
+    assert_eq!(told(&session)[0].code, 0);
     rig.finish();
 }

@@ -247,6 +247,9 @@ impl Daemon {
         }
         self.await_reboot();
         self.begin_waiting(boot);
+        if boot {
+            self.transferring.booted();
+        }
         self.look_at_trial();
         self.place_door();
         // The program, or the whole box, may be another one than before.
@@ -495,6 +498,9 @@ impl Daemon {
         }
         let reached = report.afterwards.reached;
         self.unreached.session_ended(reached, Instant::now());
+        if reached {
+            self.transferring.line_is_up();
+        }
         match &report.result {
             Ok(()) => {
                 self.retry.completed();

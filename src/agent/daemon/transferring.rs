@@ -25,6 +25,9 @@ use std::time::{Duration, Instant};
 
 /// Enough for TLS and for reading an archive; given explicitly because musl's default is small.
 const STACK: usize = 256 << 10;
+/// After a boot a transfer waits until the ACS was reached, at most so long: without the WAN,
+/// which may take a minute, it would only have failed.
+const LINE_WAIT: Duration = Duration::from_secs(300);
 /// The longest text of a counter that is read.
 const COUNTER: u64 = 64;
 
@@ -33,6 +36,8 @@ const COUNTER: u64 = 64;
 pub(super) struct Transferring {
     running: Option<Running>,
     idle: Idle,
+    /// The box was booted, and whether there is a line shows only until then.
+    line_by: Option<Instant>,
     /// The box is about to reboot for this one.
     pub reboots_for: Option<Id>,
 }
@@ -49,6 +54,16 @@ struct Running {
 }
 
 impl Transferring {
+    /// The box was booted: is there a line?
+    pub fn booted(&mut self) {
+        self.line_by = Some(Instant::now() + LINE_WAIT);
+    }
+
+    /// There is one.
+    pub fn line_is_up(&mut self) {
+        self.line_by = None;
+    }
+
     /// A file is being applied.
     pub fn is_applying(&self) -> bool {
         let running = self.running.as_ref();
@@ -92,6 +107,10 @@ impl Daemon {
             return;
         }
         if self.terminate || self.going_down.is_some() {
+            return;
+        }
+        let line_by = self.transferring.line_by;
+        if line_by.is_some_and(|by| Instant::now() < by) && self.may_have_sessions() {
             return;
         }
         let idle = self.transferring.idle.is_idle(self.timers.elapsed());

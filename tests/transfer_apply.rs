@@ -283,6 +283,18 @@ fn web_content_that_is_no_archive_or_does_not_fit_or_is_not_ours_changes_nothing
     assert_eq!(router.check(&kind, &file, "portal").unwrap_err().code, 9010);
 }
 
+#[test]
+fn web_content_that_cannot_take_its_place_takes_no_room_either() {
+    let router = Router::new();
+    let kind = built_in(WEB_CONTENT);
+    let file = router.archive(&[("index.html", "one")]);
+    // In the way of the link that would replace the old one.
+    router.scratch.file("www/.portal.cwmp-link/x", "");
+    let fault = router.apply(&kind, &file, "portal").unwrap_err();
+    assert_eq!(fault.code, 9010);
+    assert_eq!(fs::read_dir(router.scratch.path("www")).unwrap().count(), 1);
+}
+
 // T-UPL-001, T-SEC-009
 #[test]
 fn the_uploaded_configuration_holds_every_package_and_no_secret() {

@@ -10,3 +10,4 @@ pub mod archive;
 pub mod configuration;
 pub mod file_types;
 pub mod produce;
+pub mod software;

@@ -7,7 +7,7 @@
 //! 6   cli                            commands
 //! 5   agent                          the daemon: wires everything, owns the loop
 //! 4   wake   source   platform       knocks · where values live · the box
-//!     transfer                       files to and from the router
+//!     transfer                       files from and to file servers
 //! 3   net    uci                     wires · the OpenWrt configuration format
 //! 2   store  process                 atomic files, journal, state · running programs
 //! 1   cwmp   model                   the protocol · the TR-181 tree: pure

@@ -4,8 +4,13 @@
 //! disk when this returns. Actions (reboot, reset, reloads) are only noted: they follow
 //! the session.
 
+mod transfers;
+
+pub use transfers::Transfers;
+
+use super::clock;
 use super::owed::{NotKept, Owed};
-use super::world::lock;
+use super::world::{World, lock};
 use crate::cwmp::fault::{self, Fault};
 use crate::cwmp::message::{
     AcsRequest, ApplyStatus, CpeResponse, Method, ParameterAttributes, SetValue, ValueType, XsdType,
@@ -29,6 +34,12 @@ pub const METHODS: &[Method] = &[
     Method::Reboot,
     Method::FactoryReset,
     Method::ScheduleInform,
+    Method::Download,
+    Method::Upload,
+    Method::GetQueuedTransfers,
+    Method::GetAllQueuedTransfers,
+    Method::ScheduleDownload,
+    Method::CancelTransfer,
 ];
 
 /// The package whose reload is the agent's own business.
@@ -47,15 +58,36 @@ pub struct Afterwards {
     pub reached: bool,
 }
 
+/// Where what an answer promises is kept.
+pub struct Promises<'a> {
+    pub owed: &'a Mutex<Owed>,
+    pub transfers: Transfers<'a>,
+}
+
+impl Promises<'_> {
+    /// The agent's own.
+    pub fn of(world: &World) -> Promises<'_> {
+        Promises {
+            owed: &world.owed,
+            transfers: Transfers {
+                files: &world.files,
+                largest: world.setup.config.limits.transfer_size,
+                random: clock::random_u32,
+            },
+        }
+    }
+}
+
 /// Answers one request. `now` is Unix time.
 pub fn answer(
     session: &Session,
     model: &mut Model,
-    owed: &Mutex<Owed>,
+    promises: &Promises<'_>,
     request: AcsRequest,
     now: i64,
     afterwards: &mut Afterwards,
 ) -> Answer {
+    let Promises { owed, transfers } = promises;
     if asks_model(&request) {
         model.begin();
     }
@@ -134,6 +166,12 @@ pub fn answer(
             delay_seconds,
             command_key,
         } => schedule(owed, now, delay_seconds, &command_key),
+        AcsRequest::Download(asked) => transfers.download(&asked, now),
+        AcsRequest::Upload(asked) => transfers.upload(model, &asked, now),
+        AcsRequest::ScheduleDownload(asked) => transfers.schedule(&asked, now),
+        AcsRequest::CancelTransfer { command_key } => transfers.cancel(&command_key),
+        AcsRequest::GetQueuedTransfers => Ok(transfers.requested()),
+        AcsRequest::GetAllQueuedTransfers => Ok(transfers.all()),
         // The session machine answers what METHODS does not hold before it comes here.
         other => Err(Fault::method_not_supported(other.name())),
     };
@@ -151,6 +189,11 @@ fn asks_model(request: &AcsRequest) -> bool {
             | AcsRequest::Reboot { .. }
             | AcsRequest::FactoryReset
             | AcsRequest::ScheduleInform { .. }
+            | AcsRequest::Download(_)
+            | AcsRequest::ScheduleDownload(_)
+            | AcsRequest::CancelTransfer { .. }
+            | AcsRequest::GetQueuedTransfers
+            | AcsRequest::GetAllQueuedTransfers
     )
 }
 

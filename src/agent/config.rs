@@ -130,6 +130,27 @@ pub struct Limits {
     /// tells 0 BOOTSTRAP or the end of something that the ACS asked for does not wait.
     #[serde(deserialize_with = "spread")]
     pub first_contact_spread: Duration,
+    /// The largest file that is fetched or sent (64 MiB). What is free in the download folder
+    /// bounds it, too: a larger one is fault 9010, told at once as 9004 where the ACS says how
+    /// large it is.
+    #[serde(deserialize_with = "file_size")]
+    pub transfer_size: u32,
+    /// How much of the download folder's file system stays free (2 MiB).
+    #[serde(deserialize_with = "file_size")]
+    pub keep_free: u32,
+    /// How long a file server may send nothing (60 s).
+    #[serde(deserialize_with = "seconds")]
+    pub transfer_stall: Duration,
+    /// How long one file may take to come or go (1 h).
+    #[serde(deserialize_with = "seconds")]
+    pub transfer_time: Duration,
+    /// How long the box may take to reboot after a file was applied that makes it (300 s). One
+    /// that is still there then has failed.
+    #[serde(deserialize_with = "seconds")]
+    pub reboot_wait: Duration,
+    /// How long a command that checks, applies or produces a file may run (10 min).
+    #[serde(deserialize_with = "seconds")]
+    pub transfer_command: Duration,
 }
 
 impl Default for Config {
@@ -161,6 +182,12 @@ impl Default for Limits {
             output: 256 << 10,
             knocks_per_minute: 60,
             first_contact_spread: Duration::from_secs(60),
+            transfer_size: 64 << 20,
+            keep_free: 2 << 20,
+            transfer_stall: Duration::from_secs(60),
+            transfer_time: Duration::from_secs(3600),
+            reboot_wait: Duration::from_secs(300),
+            transfer_command: Duration::from_secs(600),
         }
     }
 }
@@ -373,8 +400,22 @@ fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
 
 fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     const HELP: &str = "bytes, such as 8388608 or \"8 MiB\", from 32 KiB to 64 MiB";
+    size(from, 32 << 10, 64 << 20, HELP)
+}
+
+fn file_size<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    const HELP: &str = "bytes, such as 33554432 or \"32 MiB\", from 4 KiB to 2047 MiB";
+    size(from, 4 << 10, 2047 << 20, HELP)
+}
+
+fn size<'de, D: Deserializer<'de>>(
+    from: D,
+    least: u64,
+    most: u64,
+    help: &str,
+) -> Result<u32, D::Error> {
     let given = Amount::deserialize(from)
-        .map_err(|_| serde::de::Error::custom(format!("not a size; write {HELP}")))?;
+        .map_err(|_| serde::de::Error::custom(format!("not a size; write {help}")))?;
     let units = [
         ("", 1),
         ("B", 1),
@@ -383,11 +424,11 @@ fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
         ("MiB", 1 << 20),
         ("MB", 1_000_000),
     ];
-    match amount(given, &units, HELP) {
-        Ok(n) if (32 << 10..=64 << 20).contains(&n) => u32::try_from(n)
-            .map_err(|_| serde::de::Error::custom(format!("{n} is too large; write {HELP}"))),
+    match amount(given, &units, help) {
+        Ok(n) if (least..=most).contains(&n) => u32::try_from(n)
+            .map_err(|_| serde::de::Error::custom(format!("{n} is too large; write {help}"))),
         Ok(n) => Err(serde::de::Error::custom(format!(
-            "{n} bytes is out of range; write {HELP}"
+            "{n} bytes is out of range; write {help}"
         ))),
         Err(e) => Err(serde::de::Error::custom(e)),
     }

@@ -19,6 +19,7 @@
 mod commands;
 mod discovering;
 mod retrying;
+mod transferring;
 mod waking;
 mod watching;
 
@@ -31,6 +32,7 @@ use super::session::Report;
 use super::settings::Settings;
 use super::status::LastSession;
 use super::timers::Timers;
+use super::transfers::{self, Carried};
 use super::worker::{self, Order};
 use super::world::World;
 use crate::cwmp::event::EventCode;
@@ -44,13 +46,12 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
+use transferring::Transferring;
 use watching::Watching;
 
 /// The longest the loop sleeps: the settings file and the interface's address are looked
 /// at this often at least.
 const TICK: Duration = Duration::from_secs(2);
-/// How long a reboot may take before sessions go on without it.
-const GOING_DOWN: Duration = Duration::from_secs(300);
 /// How long the end waits for a session that was broken off, and for commands: one that
 /// has changed the tree still has its packages to reload and its client to answer.
 const LAST_WAIT: Duration = Duration::from_secs(12);
@@ -76,6 +77,9 @@ pub enum Message {
     },
     /// The watched values were read.
     Scanned,
+    /// A file was fetched and found good; it is applied when no session runs.
+    FileIsGood,
+    TransferEnded(Carried),
     /// A control question was answered; the tree may have changed.
     Asked {
         changed: bool,
@@ -113,6 +117,7 @@ pub struct Daemon {
     control_waiting: VecDeque<commands::Job>,
     timers: Timers,
     watching: Watching,
+    transferring: Transferring,
     unreached: Unreached,
     /// A session or action is under way since then.
     busy: Option<(Instant, i64)>,
@@ -141,6 +146,7 @@ impl Daemon {
         Ok(Daemon {
             timers: Timers::new(&settings, clock::random_u32()),
             watching: Watching::new(world.setup.config.limits.watch_interval),
+            transferring: Transferring::default(),
             unreached: Unreached::new(world.setup.config.limits.rediscovery),
             mailbox: Mailbox {
                 sender,
@@ -184,6 +190,7 @@ impl Daemon {
             self.go_back(&orders);
             self.housekeeping();
             self.start_session(&orders);
+            self.start_transfer();
             self.start_scan(&orders);
             self.wait()?;
             while let Ok(message) = self.inbox.try_recv() {
@@ -213,7 +220,8 @@ impl Daemon {
 
     fn may_end(&self) -> bool {
         let read = !self.watching.plan.is_scanning() || self.timers.asked_to_end_for() > LAST_SCAN;
-        self.terminate && self.busy.is_none() && self.control_threads == 0 && read
+        let transfer = !self.transferring.holds_the_end();
+        self.terminate && self.busy.is_none() && self.control_threads == 0 && read && transfer
     }
 
     /// Events of the start; an accepted reset or reboot comes before anything else.
@@ -249,6 +257,7 @@ impl Daemon {
         if let Some(step) = self.timers.clock_step(now) {
             log::info!("the clock was set by {} s", step / 1000);
             let (seconds, now) = (step / 1000, now / 1000);
+            self.world.transfers().clock_stepped(seconds, now);
             self.world.owed().clock_stepped(seconds, now);
             self.timers.plan(&self.world.settings(), now * 1000);
         }
@@ -295,11 +304,7 @@ impl Daemon {
         if settings.acs.url != before.acs.url && self.retry.waits_for().is_some() {
             self.retry.ask();
         }
-        let mut owed = self.world.owed();
-        if owed.check_url(&settings.acs.url) {
-            owed.save();
-        }
-        drop(owed);
+        self.world.check_url(&settings.acs.url);
         self.timers.plan(&settings, clock::unix_millis());
         if settings.device != before.device {
             self.world.look_at_identity();
@@ -361,16 +366,19 @@ impl Daemon {
     // ---- sessions ------------------------------------------------------------------
 
     fn start_session(&mut self, orders: &Sender<Order>) {
-        if self.busy.is_some() || self.terminate {
+        if self.busy.is_some() || self.terminate || self.transferring.is_applying() {
             return;
         }
         if let Some(since) = self.going_down {
-            if since.elapsed() < GOING_DOWN {
+            if since.elapsed() < self.world.setup.config.limits.reboot_wait {
                 return;
             }
             log::error!("the box was told to reboot and did not; sessions go on");
             self.going_down = None;
-            self.begin_anew();
+            match self.transferring.reboots_for.take() {
+                Some(id) => transfers::did_not_reboot(&self.world, id),
+                None => self.begin_anew(),
+            }
         }
         if !self.may_have_sessions() {
             return;
@@ -420,6 +428,8 @@ impl Daemon {
                 }
             }
             Message::Scanned => self.scanned(),
+            Message::FileIsGood => self.file_is_good(),
+            Message::TransferEnded(carried) => self.transfer_ended(carried),
             Message::Acted { going_down } => {
                 self.busy = None;
                 self.going_down = going_down.then(Instant::now);
@@ -478,13 +488,8 @@ impl Daemon {
         self.last = Some(report.told());
         // The URL may have been changed while the ACS before it still had 0 BOOTSTRAP to
         // answer.
-        let url = &self.world.settings().acs.url;
-        let mut owed = self.world.owed();
-        if owed.check_url(url) {
-            owed.save();
-        }
-        let acts = owed.must_act();
-        drop(owed);
+        self.world.check_url(&self.world.settings().acs.url);
+        let acts = self.world.owed().must_act();
         if acts && !self.terminate {
             self.order(orders, Order::Act);
         }
@@ -555,6 +560,9 @@ impl Daemon {
                 .saturating_mul(1000)
                 .saturating_sub(clock::unix_millis());
             wait = wait.min(Duration::from_millis(u64::try_from(millis).unwrap_or(0)));
+        }
+        if let Some(due) = self.transfer_due_in() {
+            wait = wait.min(due);
         }
         if let Some(at) = self
             .door

@@ -5,6 +5,7 @@
 //! dispatcher   timers, event queue, listener, control socket    poll
 //! session      sessions, reloads, reboot                        the ACS, a child
 //! control      one question of a command, while it lasts        the model
+//! transfer     the transfer being carried out, while it lasts   a file server, a child
 //! ```
 //!
 //! What they share is in [`world`]. This room decides when a session takes place and what
@@ -34,10 +35,12 @@ mod standby;
 pub mod status;
 mod ticks;
 mod timers;
+pub mod transfers;
 pub mod watch;
 pub mod worker;
 pub mod world;
 
+use crate::cwmp;
 use daemon::{Daemon, Mailbox, Message};
 use owed::Start;
 use setup::{Setup, SetupError};
@@ -58,15 +61,30 @@ pub enum RunOutcome {
 /// Begins a run: is it a boot, was a reset interrupted, what is owed?
 pub fn begin(world: &World) -> Start {
     let boot = world.boot();
-    let start = start(world, boot.is_boot);
+    let concluded = transfers::conclude(world, boot.is_boot);
+    let mut start = start(world, boot.is_boot);
+    start.kept &= concluded;
     world.note_boot(boot, start.kept);
     start
 }
 
 fn start(world: &World, boot: bool) -> Start {
     let url = world.settings().acs.url.clone();
-    let now = clock::unix_seconds();
-    world.owed().start(boot, &url, now, clock::random())
+    forget_old_acs(world, &url);
+    let mut start = world
+        .owed()
+        .start(boot, &url, clock::unix_seconds(), clock::random());
+    start.kept &= transfers::sync_events(world);
+    start
+}
+
+/// What another ACS was to be told of transfers goes before 0 BOOTSTRAP is raised.
+fn forget_old_acs(world: &World, url: &str) {
+    if world.owed().is_new_acs(url) {
+        world.transfers().bootstrap_discards();
+    }
+    // What was asked for went with the process that was asked.
+    world.owed().withdraw(&cwmp::event::EventCode::RequestDownload);
 }
 
 /// A daemon that runs in a thread of this process (`try`, tests).
@@ -148,20 +166,23 @@ pub fn run(setup: Setup) -> Result<RunOutcome, SetupError> {
 }
 
 /// `cwmp-agent run --once`: counts as a boot; one attempt at one session with what is
-/// due. Accepted reboots and resets stay queued for the next `run`.
+/// due. Accepted reboots, resets and transfers stay queued for the next `run`.
 pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
     let world = Arc::new(World::open_to_stay(setup)?);
     set_log_level(&world);
     let boot = world.boot();
     let settings = world.settings();
-    // A reboot or reset that was accepted and has not happened stays for `run`.
+    // A reboot, reset or transfer that was accepted and has not happened stays for `run`.
+    let concluded = transfers::conclude(&world, boot.is_boot);
+    forget_old_acs(&world, &settings.acs.url);
     let start = world.owed().start_once(
         boot.is_boot,
         &settings.acs.url,
         clock::unix_seconds(),
         clock::random(),
     );
-    world.note_boot(boot, start.kept);
+    let kept = concluded & start.kept & transfers::sync_events(&world);
+    world.note_boot(boot, kept);
     if !settings.cpe.enable || settings.acs.url.is_empty() {
         log::error!(
             "no session: {}",

@@ -6,6 +6,7 @@ use super::discovery;
 use super::operate;
 use super::setup::{Setup, SetupError};
 use super::status;
+use super::transfers::local;
 use super::watch;
 use super::world::World;
 use std::time::{Duration, Instant};
@@ -14,13 +15,29 @@ use std::time::{Duration, Instant};
 /// command) before a command gives up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Who answers a question.
+pub enum Reached {
+    /// The daemon has.
+    Answered(Answer),
+    /// No daemon runs: everything is this process's own.
+    Alone(Box<World>),
+}
+
 /// Asks the running daemon, or answers without one.
 pub fn ask(setup: &Setup, question: &Question) -> Result<Answer, SetupError> {
+    Ok(match reach(setup, question)? {
+        Reached::Answered(answer) => answer,
+        Reached::Alone(world) => answer(&world, question),
+    })
+}
+
+/// Asks the running daemon, or takes its place.
+pub fn reach(setup: &Setup, question: &Question) -> Result<Reached, SetupError> {
     let run_dir = setup.run_path()?;
     let until = Instant::now() + PATIENCE;
     loop {
         match client::ask(&run_dir, question) {
-            Ok(Some(answer)) => return Ok(answer),
+            Ok(Some(answer)) => return Ok(Reached::Answered(answer)),
             Ok(None) => {}
             Err(e) => {
                 return Err(SetupError::System(format!(
@@ -29,7 +46,7 @@ pub fn ask(setup: &Setup, question: &Question) -> Result<Answer, SetupError> {
             }
         }
         match World::open(setup.clone()) {
-            Ok(world) => return Ok(answer(&world, question)),
+            Ok(world) => return Ok(Reached::Alone(Box::new(world))),
             // Somebody holds the state: a daemon that starts, or a command that ends soon.
             Err(SetupError::System(_)) if Instant::now() < until && is_held(setup) => {
                 std::thread::sleep(Duration::from_millis(50));
@@ -50,7 +67,8 @@ fn is_held(setup: &Setup) -> bool {
     )
 }
 
-fn answer(world: &World, question: &Question) -> Answer {
+/// Answers without a daemon.
+pub fn answer(world: &World, question: &Question) -> Answer {
     match question {
         Question::Status => {
             let mut told = status::on_disk(world);
@@ -64,6 +82,9 @@ fn answer(world: &World, question: &Question) -> Answer {
         }
         Question::Dhcp { .. } => return discovery::learn(world, question).unless_lost(),
         _ => {}
+    }
+    if let Some(answer) = local::answer(world, question, true) {
+        return answer;
     }
     let answered = operate::operate(&mut world.model(), question);
     match answered {

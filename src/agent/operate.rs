@@ -22,7 +22,7 @@ impl Effect {
 }
 
 /// Answers a question about the tree. `None` for questions that are none of the model's
-/// (`Inform`, `Status`, `Dhcp`).
+/// (`Inform`, `Status`, `Dhcp`, what is about transfers).
 pub fn operate(model: &mut Model, question: &Question) -> Option<(Answer, Effect)> {
     model.begin();
     ask(model, question)
@@ -56,7 +56,14 @@ fn ask(model: &mut Model, question: &Question) -> Option<(Answer, Effect)> {
             }
             Err(fault) => (refused(instance, &fault), Effect::default()),
         },
-        Question::Inform { .. } | Question::Status | Question::Dhcp { .. } => return None,
+        Question::Inform { .. }
+        | Question::Status
+        | Question::Dhcp { .. }
+        | Question::Transfer(_)
+        | Question::Progress { .. }
+        | Question::Confirm { .. }
+        | Question::Cancel { .. }
+        | Question::RequestDownload { .. } => return None,
     })
 }
 

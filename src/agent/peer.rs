@@ -151,6 +151,11 @@ impl Peers {
         self.learn(url, |known| known.methods = Some(kept));
     }
 
+    /// Whether it is known which methods the ACS has.
+    pub fn is_listed(&self, url: &str) -> bool {
+        self.find(url).is_some_and(|known| known.methods.is_some())
+    }
+
     /// Whether this request may be sent to the ACS: every ACS has GetRPCMethods and
     /// TransferComplete (TR-069 A.3.3); the others can make one hang that has not listed them.
     pub fn allows(&self, url: &str, request: &CpeRequest) -> bool {

@@ -1,8 +1,9 @@
 //! One session with the ACS, from Inform to its end: drives the protocol's state machine
 //! with the HTTP client, the model and what is owed. Runs on the session worker's thread.
 
-use super::answer::{self, Afterwards, METHODS};
+use super::answer::{self, Afterwards, METHODS, Promises};
 use super::status::LastSession;
+use super::transfers::tell::Telling;
 use super::world::World;
 use super::{clock, first_use, inform, watch};
 use crate::agent::config::Limits as ConfigLimits;
@@ -117,13 +118,15 @@ pub fn run_over<W: Wire>(
     watch::scan(world);
     let active = world.watch().wants_session();
     let heartbeat = world.owed().take_heartbeat(version, active);
-    let (events, changed) = match heartbeat {
+    let (events, changed, telling) = match heartbeat {
         // It is told alone: what has changed goes with the next Inform.
-        Some(heartbeat) => (heartbeat, Vec::new()),
+        Some(heartbeat) => (heartbeat, Vec::new(), Telling::default()),
         None => {
             let changed = world.watch().take();
+            // What is completed from now on has a session of its own.
+            let queue = world.transfers();
             let events = world.owed().take_for_inform(version, !changed.is_empty());
-            (events, changed)
+            (events, changed, Telling::new(&queue, &world.files))
         }
     };
     if events.is_empty() && world.owed().retry_count() == 0 {
@@ -144,6 +147,7 @@ pub fn run_over<W: Wire>(
             wire: &mut wire,
             changed: &changed,
             afterwards: &mut afterwards,
+            telling,
         };
         let result = talk.offer(version, events);
         if result.is_err() {
@@ -152,6 +156,7 @@ pub fn run_over<W: Wire>(
         result.map_err(|ended| ended.why)
     });
     world.set_aborter(None);
+    world.transfers().session_ended();
     let mut owed = world.owed();
     match &result {
         Ok(()) => {
@@ -209,6 +214,7 @@ struct Talk<'a> {
     wire: &'a mut dyn Wire,
     changed: &'a [String],
     afterwards: &'a mut Afterwards,
+    telling: Telling,
 }
 
 impl Talk<'_> {
@@ -259,6 +265,7 @@ impl Talk<'_> {
             wire,
             changed,
             afterwards,
+            telling,
         } = self;
         let url = settings.acs.url.as_str();
         let version = offer.version;
@@ -282,6 +289,7 @@ impl Talk<'_> {
         };
         let (mut session, mut step) = Session::start(options, &inform);
         let mut informed = false;
+        let promises = Promises::of(world);
         loop {
             step = match step {
                 Step::Post(post) => {
@@ -309,7 +317,7 @@ impl Talk<'_> {
                         let answer = answer::answer(
                             &session,
                             &mut model,
-                            &world.owed,
+                            &promises,
                             request,
                             now,
                             afterwards,
@@ -336,11 +344,12 @@ impl Talk<'_> {
                     session.proceed()
                 }
                 Step::OwnRequest => {
-                    let mut peers = world.peers();
-                    let own = peers.question(url);
-                    session.request(own.filter(|request| peers.allows(url, request)))
+                    let question = || world.peers().question(url);
+                    let own = telling.required(world).or_else(question);
+                    session.request(own.or_else(|| telling.optional(world, url)))
                 }
                 Step::RequestDone { request, outcome } => {
+                    telling.done(world, &request, &outcome);
                     request_done(world, url, &request, outcome);
                     session.proceed()
                 }

@@ -1,12 +1,14 @@
 //! What `cwmp-agent status` tells.
 
 use super::session::shown_url;
+use super::transfers;
 use super::watch::Told as Watched;
 use super::world::World;
 use crate::cwmp::event::EventCode;
 use crate::cwmp::message::Event;
 use crate::model::Model;
 use crate::store::run_dir::RunDir;
+use crate::transfer::queue::Entry;
 use crate::wake::http::Counters;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -33,8 +35,8 @@ pub struct Status {
     pub next_session: Option<NextSession>,
     /// Events not yet delivered: code and CommandKey.
     pub pending_events: Vec<(String, String)>,
-    /// Transfers that wait or run. This version offers none.
-    pub transfers: Vec<String>,
+    /// Transfers that wait or run, or of whose end the ACS has yet to be told.
+    pub transfers: Vec<Transfer>,
     pub retry: Retry,
     /// The parameters with notification, and what of them the ACS has yet to be told.
     pub watch: Watched,
@@ -45,6 +47,86 @@ pub struct Status {
     pub accepted_knocks: u32,
     /// What is wrong with /etc/config/cwmp while its last good copy serves.
     pub configuration_trouble: Option<String>,
+}
+
+/// A transfer of a file. Neither its URL's query nor its credentials are shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Names it while it is known.
+    pub id: u32,
+    /// `download`, `upload` or `scheduled download`.
+    pub kind: String,
+    /// A person has asked for it, not the ACS.
+    pub local: bool,
+    /// Empty for one that a person has asked for.
+    pub command_key: String,
+    /// `1 Firmware Upgrade Image` and so on.
+    pub file_type: String,
+    pub url: String,
+    /// `waiting`, `fetching` (an upload: sending), `applying`, `rebooting` or `completed`.
+    pub stage: String,
+    /// While it waits: it begins no earlier than this.
+    pub due: Option<i64>,
+    /// What a person is told who is to confirm it (`cwmp-agent confirm`), while it waits for
+    /// that.
+    pub confirmation: Option<String>,
+    /// While it is on its way: bytes carried.
+    pub done: u32,
+    /// Bytes in all; 0: not known.
+    pub total: u32,
+    /// Once it is completed: fault code and text; absent: it went well.
+    pub fault: Option<(u16, String)>,
+}
+
+/// All transfers that are known.
+pub fn transfers(world: &World) -> Vec<Transfer> {
+    let entries = world.transfers().entries();
+    let under_way = world.files.under_way();
+    let tell = |entry: Entry| {
+        let progress = under_way.as_ref().filter(|u| u.id == entry.id);
+        let fault = entry.result.filter(|result| result.code != 0);
+        Transfer {
+            id: entry.id,
+            kind: transfers::word(entry.kind).to_owned(),
+            local: entry.local,
+            command_key: entry.command_key,
+            file_type: entry.file_type,
+            url: shown_url(&entry.url),
+            stage: entry.stage.to_owned(),
+            due: entry.due,
+            confirmation: entry.confirmation,
+            done: progress.map_or(0, |u| u.progress.done()),
+            total: progress.map_or(0, |u| u.progress.total()),
+            fault: fault.map(|fault| (fault.code, fault.text)),
+        }
+    };
+    entries.into_iter().map(tell).collect()
+}
+
+impl fmt::Display for Transfer {
+    /// On one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {:?}", self.id, self.kind, self.file_type)?;
+        if !self.command_key.is_empty() {
+            write!(f, " ({})", self.command_key)?;
+        }
+        write!(f, " {}: {}", self.url, self.stage)?;
+        if let Some(due) = self.due {
+            write!(f, " until {}", utc(due))?;
+        }
+        match (self.done, self.total) {
+            (0, _) => {}
+            (done, 0) => write!(f, ", {done} bytes")?,
+            (done, total) => write!(f, ", {done} of {total} bytes")?,
+        }
+        if let Some(message) = &self.confirmation {
+            write!(f, ", to be confirmed: {message:?}")?;
+        }
+        if let Some((code, text)) = &self.fault {
+            write!(f, ", fault {code} {text}")?;
+        }
+        Ok(())
+    }
 }
 
 /// How the last session went.
@@ -102,6 +184,7 @@ pub fn on_disk(world: &World) -> Status {
     let last_session = LastSession::load(&world.run_dir);
     let watch = world.watch().told();
     let configuration_trouble = world.settings_trouble().map(|t| t.to_string());
+    let transfers = transfers(world);
     let owed = world.owed();
     let mut pending = owed.pending();
     let change = EventCode::ValueChange;
@@ -131,6 +214,7 @@ pub fn on_disk(world: &World) -> Status {
             reason: "3 SCHEDULED".to_owned(),
         }),
         watch,
+        transfers,
         configuration_trouble,
         ..Status::default()
     }
@@ -226,11 +310,12 @@ impl fmt::Display for Status {
             })
             .collect();
         writeln!(f, "pending events      {}", or_none(&events.join(", ")))?;
-        writeln!(
-            f,
-            "transfers           {}",
-            or_none(&self.transfers.join(", "))
-        )?;
+        if self.transfers.is_empty() {
+            writeln!(f, "transfers           (none)")?;
+        }
+        for transfer in &self.transfers {
+            writeln!(f, "transfer            {transfer}")?;
+        }
         write!(
             f,
             "watched             {} parameters",

@@ -175,5 +175,8 @@ fn forget(world: &World) {
     first_use::forget(&world.state, &world.runtime);
     discovery::forget(world);
     world.peers().forget();
+    world.transfers().clear();
+    world.files.stop_cancelled();
+    world.files.set_request(None);
     world.owed().reset_done();
 }

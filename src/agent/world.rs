@@ -4,8 +4,9 @@
 //! network. A request may run programs (`command` sources), so the dispatcher never takes
 //! `model` once its loop runs. `acting` is held while a program acts on the box, `model`
 //! and `owed` within it. Otherwise no function takes a second lock while it holds one, but
-//! `model` before `owed` where an answer makes a promise, and before `watch` where watched
-//! values are read; and `keeping` before `watch`.
+//! `model` before `owed` and the queue of `files` where an answer makes a promise, and before
+//! `watch` where watched values are read; `keeping` before `watch`; and the queue before
+//! `owed`, so that records and events change together, and before whatever else `files` holds.
 
 use super::clock;
 use super::control::client;
@@ -16,6 +17,7 @@ use super::owed::Owed;
 use super::peer::Peers;
 use super::settings::Settings;
 use super::setup::{Setup, SetupError, is_unwritable};
+use super::transfers::Files;
 use super::watch::Watch;
 use crate::model::Model;
 use crate::model::source::Trouble;
@@ -24,10 +26,13 @@ use crate::net::tls::{TlsConfig, TlsFiles, TlsWhenNeeded};
 use crate::platform::boot::Boot;
 use crate::platform::{Identity, Platform};
 use crate::source::Runtime;
+use crate::store::journal::DiskJournal;
 use crate::store::lock::{LockError, StateLock};
 use crate::store::reloads::Reloads;
 use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
+use crate::transfer::configuration::Secrets;
+use crate::transfer::queue::Queue;
 use crate::uci::file::Stamp as FileStamp;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -56,6 +61,8 @@ pub struct World {
     discovery: Mutex<Discovery>,
     /// Held while what was watched is written, so that the last to write knows most.
     pub keeping: Mutex<()>,
+    /// Transfers of files.
+    pub files: Files,
     settings: Mutex<Current>,
     aborter: Mutex<Option<Aborter>>,
     /// What is known of the ACS.
@@ -140,6 +147,7 @@ impl World {
             watch: Mutex::new(Watch::load(&state, &run_dir)),
             discovery: Mutex::new(Discovery::load(&state)),
             keeping: Mutex::new(()),
+            files: Files::load(&state, setup.file_types(), Secrets::default()),
             settings: Mutex::new(Current {
                 settings: Arc::new(Settings::default()),
                 trouble: None,
@@ -194,6 +202,28 @@ impl World {
     /// What is owed, for one change.
     pub fn owed(&self) -> MutexGuard<'_, Owed> {
         lock(&self.owed)
+    }
+
+    /// The queue of transfers, for one look or change.
+    pub fn transfers(&self) -> MutexGuard<'_, Queue> {
+        lock(&self.files.queue)
+    }
+
+    /// A journal for a change that is none of the model's; the caller holds the model.
+    pub fn journal(&self) -> DiskJournal {
+        DiskJournal::new(self.state.clone()).telling(self.reloads.clone())
+    }
+
+    /// Raises 0 BOOTSTRAP where `url` is that of another ACS than before. What was to be told
+    /// to the one before goes with it: first of all the records of completed transfers, which
+    /// would call for their events again.
+    pub fn check_url(&self, url: &str) {
+        if self.owed().is_new_acs(url) {
+            self.transfers().bootstrap_discards();
+            let mut owed = self.owed();
+            owed.check_url(url);
+            owed.save();
+        }
     }
 
     /// What is known of the ACS, for one look or change.
@@ -304,6 +334,7 @@ impl World {
     /// The agent ends: no session starts, a running one is broken off.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+        self.files.stop();
         if let Some(aborter) = lock(&self.aborter).as_ref() {
             aborter.abort();
         }

@@ -2,6 +2,10 @@
 //!
 //! Every command takes the options of all: `--root`, `--config`, `-v`, `-q`, `--help`.
 
+mod files;
+
+pub use files::Transfer;
+
 use crate::wake::dhcp;
 use lexopt::prelude::*;
 use std::ffi::OsString;
@@ -60,6 +64,20 @@ pub enum Command {
         opt125: Option<String>,
         opt17: Option<String>,
         asked: Vec<u8>,
+    },
+    /// A file, asked for by a person.
+    Transfer(Box<Transfer>),
+    /// A scheduled download may go on.
+    Confirm {
+        key: String,
+    },
+    Cancel {
+        key: String,
+    },
+    /// Ask the ACS for a download.
+    RequestDownload {
+        file_type: String,
+        arguments: Vec<(String, String)>,
     },
     #[cfg(feature = "try")]
     Try,
@@ -153,6 +171,45 @@ pub const TOPICS: &[Topic] = &[
         text: "--json  one JSON object.",
     },
     Topic {
+        name: "download",
+        arguments: "URL [--type FILE_TYPE] [--wait]",
+        line: "fetch a file and use it, as an ACS's Download does",
+        text: "Takes its place in the queue of the running agent; without one the command does all of\n\
+               it itself. FILE_TYPE is one that agent.toml or the agent knows (default\n\
+               `1 Firmware Upgrade Image`).\n\
+               --user NAME           for file servers that ask\n\
+               --password-file FILE  the first line of it\n\
+               --target NAME         the name of the file on this device, where its type has one\n\
+               --wait                until it is used; exit status 1 when it was not",
+    },
+    Topic {
+        name: "upload",
+        arguments: "URL [--type FILE_TYPE] [--wait]",
+        line: "send a file, as an ACS's Upload does",
+        text: "FILE_TYPE: default `1 Vendor Configuration File`. The other options are those of\n\
+               `download`, but for --target.",
+    },
+    Topic {
+        name: "confirm",
+        arguments: "KEY",
+        line: "let the scheduled download of this CommandKey go on",
+        text: "For the WindowMode `4 Confirmation Needed` of ScheduleDownload; its UserMessage is in\n\
+               `status`.",
+    },
+    Topic {
+        name: "cancel",
+        arguments: "KEY",
+        line: "cancel the transfers of this CommandKey",
+        text: "Those that wait or fetch, as an ACS's CancelTransfer does; nothing is told of them.",
+    },
+    Topic {
+        name: "request-download",
+        arguments: "FILE_TYPE [NAME=VALUE…]",
+        line: "ask the ACS for a download of this type",
+        text: "9 REQUEST DOWNLOAD and RequestDownload (TR-069 A.4.2.2), if the ACS lists that method;\n\
+               at most 16 arguments.",
+    },
+    Topic {
         name: "check",
         arguments: "[FILE or DIR…]",
         line: "validate agent.toml and data-model files",
@@ -196,6 +253,7 @@ where
     let (mut help, mut version) = (false, false);
     let (mut once, mut json, mut next_level) = (false, false, false);
     let mut options = DhcpOptions::default();
+    let mut transfer = files::Options::default();
     let bad = |e: lexopt::Error| Usage(format!("{e}; see cwmp-agent --help"));
     while let Some(arg) = parser.next().map_err(bad)? {
         match arg {
@@ -214,6 +272,14 @@ where
                 let option = option.to_owned();
                 let value = parser.value().map_err(bad)?;
                 options.take(&option, &value.to_string_lossy())?;
+            }
+            Long(option) if files::Options::takes(name.as_deref(), option) => {
+                let option = option.to_owned();
+                let value = match files::Options::has_value(&option) {
+                    true => parser.value().map_err(bad)?,
+                    false => OsString::new(),
+                };
+                transfer.take(&option, value)?;
             }
             Value(word) if name.is_none() => {
                 name = Some(word.into_string().map_err(|w| {
@@ -325,6 +391,17 @@ where
         "check" => Command::Check {
             paths: words.into_iter().map(PathBuf::from).collect(),
         },
+        "download" | "upload" => transfer.command(topic.name == "upload", exactly_one(words)?)?,
+        "confirm" => Command::Confirm {
+            key: exactly_one(words)?,
+        },
+        "cancel" => Command::Cancel {
+            key: exactly_one(words)?,
+        },
+        "request-download" => {
+            let words = words.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
+            files::request(words)?.ok_or_else(usage)?
+        }
         "recover" => none(&words).map(|()| Command::Recover)?,
         "dhcp" => {
             none(&words)?;

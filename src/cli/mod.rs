@@ -5,6 +5,7 @@
 
 mod arguments;
 mod check;
+mod files;
 mod logging;
 mod print;
 mod tree;
@@ -60,6 +61,19 @@ fn dispatch(common: &Common, command: Command) -> u8 {
         Command::Status { json } => tree::status(common, json),
         Command::Check { paths } => check::check(common, &paths),
         Command::Recover => recover(common),
+        Command::Transfer(wish) => files::transfer(common, *wish),
+        Command::Confirm { key } => files::ask(common, &Question::Confirm { key }),
+        Command::Cancel { key } => files::ask(common, &Question::Cancel { key }),
+        Command::RequestDownload {
+            file_type,
+            arguments,
+        } => files::ask(
+            common,
+            &Question::RequestDownload {
+                file_type,
+                arguments,
+            },
+        ),
         Command::Dhcp {
             opt43,
             opt125,

@@ -29,6 +29,25 @@ impl Model {
         Ok(entries)
     }
 
+    /// What a row's source calls it: the name of a section, of a file. `row` is its path with
+    /// the dot at its end.
+    ///
+    /// # Errors
+    /// 9005: no such row.
+    pub fn row_key(&mut self, row: &str) -> Result<String, Fault> {
+        match self.target(row)? {
+            Target::Object(Place {
+                keys,
+                is_table: false,
+                ..
+            }) if !keys.is_empty() => Ok(keys.last().cloned().unwrap_or_default()),
+            _ => Err(Fault::new(
+                super::api::INVALID_NAME,
+                format!("{row}: not a row of a table"),
+            )),
+        }
+    }
+
     /// GetParameterValues, entry by entry, without holding them all.
     ///
     /// All names are checked before the first entry is handed over (9005); a source in

@@ -1,4 +1,4 @@
-//! Wires: HTTP towards the ACS, TLS, HTTP authentication (both sides), cookies, URLs.
+//! Wires: HTTP towards the ACS and towards file servers, TLS, HTTP authentication (both sides), cookies, URLs.
 //!
 //! This room carries bytes and knows nothing of SOAP, of sessions or of the data model.
 //! What HTTP can settle on its own — a 401, a redirect, a cookie, a connection that was
@@ -8,6 +8,7 @@
 
 pub mod auth;
 pub mod cookies;
+pub mod file;
 pub mod http;
 pub mod socket;
 pub mod tls;

@@ -1,13 +1,51 @@
-//! Files to and from the router: what is transferred, checked, applied and produced.
+//! Files from and to file servers: fetched, checked, put (TR-069 A.3.2.8, A.4.1.5), and the
+//! queue of the transfers that the ACS, or a person, has asked for; what file types there are,
+//! how a file is applied and where one to be sent comes from.
 //!
-//! This room knows file types, archives and what becomes of a file; it never talks to the
-//! ACS, never chooses when something happens, and runs programs by argv only. Whatever
-//! goes wrong is a [`TransferFault`](crate::cwmp::message::TransferFault) with the code of
-//! CWMP 1.2 and later.
+//! The queue is a state machine on disk; each arrow is written before what follows from it
+//! happens, so that a power cut finds the stage before or the stage after:
+//!
+//! ```text
+//!            accept                begin              applying           finished, it reboots
+//! (request) ────────> waiting ────────────> fetching ──────────> applying ──────────> rebooting
+//!                     │  ^  ^                │  │  ^ │              │  │                   │
+//!              cancel │  │  │ next try,      │  │  │ │ cancel       │  │ finished          │
+//!                     v  │  │ next window    │  │  │ v              │  v                   │
+//!                  (gone)│  └────────────────┘  │ (gone)            │ completed <──────────┤
+//!                        │                      │ finished          │  │        a boot: done,
+//!                        └──────────────────────┼───────────────────┘  │        or the old
+//!                          a restart: anew,     v                      │        firmware: 9010
+//!                          a few times      completed ─────────────────┴──────> (gone)
+//!                                                            delivered
+//! ```
+//!
+//! * A restart or a boot that finds a transfer *fetching*, or *applying* what does not
+//!   reboot the box, begins it anew, at most three times; then it has failed.
+//! * *Applying* what reboots the box: a restart without a boot begins it anew, once. A boot
+//!   concludes it, and so it does *rebooting*: firmware has to show that it is another than
+//!   before, or that the flash was written.
+//! * *Waiting* in windows that have all passed is completed with 9020.
+//! * *Completed* is told until the ACS has answered; no way leads back from it.
+//!
+//! Errors of this room are [`TransferFault`](crate::cwmp::message::TransferFault)s: what the
+//! ACS is told, in the codes of CWMP 1.2 and later. No text of one holds a username, a password
+//! or a URL's query.
 
 pub mod apply;
 pub mod archive;
 pub mod configuration;
+mod fault;
+pub mod fetch;
 pub mod file_types;
+mod job;
+mod part;
 pub mod produce;
+pub mod progress;
+pub mod put;
+pub mod queue;
+mod record;
 pub mod software;
+mod sums;
+mod usign;
+pub mod verify;
+pub mod windows;

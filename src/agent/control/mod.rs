@@ -14,7 +14,8 @@
 pub mod client;
 pub mod server;
 
-use crate::agent::status::Status;
+use crate::agent::status::{Status, Transfer};
+use crate::agent::transfers::local::Wish;
 use crate::wake::dhcp;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -60,6 +61,25 @@ pub enum Question {
         opt17: Option<String>,
         asked: Vec<u8>,
     },
+    /// A file, to be fetched and used or sent.
+    Transfer(Box<Wish>),
+    /// How far that is.
+    Progress {
+        id: u32,
+    },
+    /// Scheduled downloads of this CommandKey may go on.
+    Confirm {
+        key: String,
+    },
+    /// Transfers of this CommandKey are to end.
+    Cancel {
+        key: String,
+    },
+    /// Ask the ACS for a download.
+    RequestDownload {
+        file_type: String,
+        arguments: Vec<(String, String)>,
+    },
 }
 
 /// A parameter's value as the command line prints it.
@@ -97,6 +117,7 @@ pub enum Answer {
     Added(String),
     Done,
     Status(Box<Status>),
+    Transfer(Box<Transfer>),
     /// What DHCP said, kept; and why other parts of it are not used.
     Learned {
         said: Box<dhcp::Answer>,

@@ -8,7 +8,9 @@ use crate::agent::retry::Kind;
 use crate::agent::session::shown_url;
 use crate::agent::status::{self, NextSession, Retry, Status};
 use crate::agent::world::World;
+use crate::agent::transfers::local;
 use crate::agent::{clock, discovery, event_names, operate, watch};
+use crate::cwmp::event::EventCode;
 use std::thread::Builder;
 
 /// Threads for control questions: little stack, and few at a time.
@@ -37,6 +39,16 @@ impl Daemon {
                     false
                 });
             }
+            Question::Transfer(_)
+            | Question::Progress { .. }
+            | Question::Confirm { .. }
+            | Question::Cancel { .. }
+            | Question::RequestDownload { .. } => self.spawn(move |world| {
+                if let Some(answer) = local::answer(world, &asked.question, false) {
+                    asked.reply_to.send(&answer);
+                }
+                false
+            }),
             Question::Dhcp { .. } => self.spawn(move |world| {
                 let learned = discovery::learn(world, &asked.question);
                 asked.reply_to.send(&learned.answer);
@@ -98,6 +110,9 @@ impl Daemon {
         }
         match event_names::parse(event.unwrap_or("6 CONNECTION REQUEST")) {
             Ok(code) => {
+                if code == EventCode::Bootstrap {
+                    self.world.transfers().bootstrap_discards();
+                }
                 let new = self.world.owed().raise_by_hand(code);
                 // What was pending before a session began goes with that session.
                 if !new && self.busy.is_none() {

@@ -162,6 +162,11 @@ impl Session {
         &self.challenge.nonce
     }
 
+    /// Whether the answer is made with a hash of the request's body (`auth-int`).
+    pub fn hashes_body(&self) -> bool {
+        self.challenge.qop == Qop::AuthInt
+    }
+
     /// The server named the nonce for the next request (`Authentication-Info`).
     pub fn renew(&mut self, nonce: String, random: [u8; 16]) {
         self.challenge.nonce = nonce;

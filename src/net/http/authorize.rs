@@ -1,5 +1,7 @@
 //! Who we say we are, and to whom: the client's side of 401 (TR-069 3.4.4).
 //!
+//! Used towards file servers, too, with their own credentials.
+//!
 //! Every origin (scheme, host, port) that asked gets its own answer; none gets the answer
 //! that was made for another one. Once a challenge was answered the header goes with every
 //! later POST to that origin.
@@ -46,7 +48,16 @@ struct Asked {
     closed: bool,
 }
 
-pub(super) struct Authorizer {
+/// What a request carries; it goes into a digest with `auth-int`.
+#[derive(Clone, Copy)]
+pub(in crate::net) enum Entity<'a> {
+    /// These bytes, or none.
+    Bytes(&'a [u8]),
+    /// Something that is read while it is sent.
+    Streamed,
+}
+
+pub(in crate::net) struct Authorizer {
     username: String,
     password: String,
     allow_basic: AllowBasic,
@@ -60,7 +71,11 @@ pub(super) struct Authorizer {
 }
 
 impl Authorizer {
-    pub(super) fn new(username: String, password: String, allow_basic: AllowBasic) -> Authorizer {
+    pub(in crate::net) fn new(
+        username: String,
+        password: String,
+        allow_basic: AllowBasic,
+    ) -> Authorizer {
         Authorizer {
             username,
             password,
@@ -73,8 +88,8 @@ impl Authorizer {
         }
     }
 
-    /// A new POST, or the same one at a new place.
-    pub(super) fn begin_post(&mut self) {
+    /// A new request, or the same one at a new place.
+    pub(in crate::net) fn begin(&mut self) {
         self.sent = Sent::Nothing;
         self.asked = None;
         self.rounds = 0;
@@ -82,10 +97,11 @@ impl Authorizer {
     }
 
     /// The `Authorization` header for the next request.
-    pub(super) fn authorization(
+    pub(in crate::net) fn authorization(
         &mut self,
         url: &Url,
-        body: &[u8],
+        method: &str,
+        body: Entity<'_>,
     ) -> Result<Option<String>, AuthError> {
         let Some(origin) = self.origins.iter_mut().find(|o| o.url.same_origin(url)) else {
             self.sent = Sent::Nothing;
@@ -101,11 +117,18 @@ impl Authorizer {
                     nonce: session.nonce().to_owned(),
                     fresh: self.asked,
                 };
+                let body = match body {
+                    Entity::Bytes(bytes) => bytes,
+                    Entity::Streamed if session.hashes_body() => {
+                        return Err(AuthError::BodyHash);
+                    }
+                    Entity::Streamed => &[],
+                };
                 let target = url.target();
                 Ok(Some(session.authorization(
                     &self.username,
                     &self.password,
-                    "POST",
+                    method,
                     target,
                     body,
                 )))
@@ -115,7 +138,7 @@ impl Authorizer {
 
     /// A 401 came; `made` counts the connections so far, `closed`: it said that it was the last
     /// answer on its connection. `Ok`: send the POST again.
-    pub(super) fn challenged(
+    pub(in crate::net) fn challenged(
         &mut self,
         url: &Url,
         headers: &[String],
@@ -205,7 +228,7 @@ impl Authorizer {
     }
 
     /// An `Authentication-Info` header came with a good answer.
-    pub(super) fn informed(&mut self, url: &Url, header: &str) {
+    pub(in crate::net) fn informed(&mut self, url: &Url, header: &str) {
         let Some(nonce) = challenge::next_nonce(header) else {
             return;
         };

@@ -18,6 +18,7 @@ use ureq::unversioned::transport::{
 use ureq::{Error, Timeout};
 
 use super::buffers::Room;
+use super::error::is_gone;
 use super::{ConnectError, ResolveError, Timeouts, TlsError};
 use crate::net::socket::{Route, connect_tcp};
 use crate::net::tls::{BadCertificate, TlsConfig};
@@ -33,6 +34,11 @@ pub(super) struct Watch {
     pub line: AtomicUsize,
     /// The client was told to end.
     pub aborted: AtomicBool,
+    /// Where the client bounds a body by more than its whole time: the next of it must come
+    /// until then. None while there is no body to come.
+    pub body_by: Mutex<Option<Instant>>,
+    /// A connection broke while something was to be read: what came may not be all.
+    pub cut: AtomicBool,
     /// Our address on the latest connection.
     pub local: Mutex<Option<SocketAddr>>,
 }
@@ -158,17 +164,6 @@ fn is_timeout(e: &io::Error) -> bool {
     matches!(
         e.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-    )
-}
-
-/// The peer is gone: what it still sent can perhaps be read, writing is over.
-pub(super) fn is_gone(kind: io::ErrorKind) -> bool {
-    matches!(
-        kind,
-        io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe
     )
 }
 
@@ -354,11 +349,14 @@ impl Transport for Wire {
         if !self.room.gathered().is_empty() {
             self.send()?;
         }
-        // ureq bounds only the body; the answer's head is bounded from the end of the request.
-        let (deadline, reason) = if timeout.after.is_not_happening() {
-            (self.answer_by, Timeout::RecvResponse)
-        } else {
+        // ureq bounds only the body, as a whole; the answer's head is bounded from the end of
+        // the request.
+        let (deadline, reason) = if !timeout.after.is_not_happening() {
             (Instant::now() + *timeout.after, timeout.reason)
+        } else if let Some(by) = self.watch.body_by.lock().ok().and_then(|by| *by) {
+            (by, Timeout::RecvBody)
+        } else {
+            (self.answer_by, Timeout::RecvResponse)
         };
         match self.receive(deadline) {
             Ok(amount) => {
@@ -370,6 +368,10 @@ impl Transport for Wire {
             }
             Err(e) if is_timeout(&e) => Err(Error::Timeout(reason)),
             Err(e) => match inner_rustls(&e) {
+                _ if is_gone(e.kind()) => {
+                    self.watch.cut.store(true, Ordering::Relaxed);
+                    Err(Error::Io(e))
+                }
                 Some(why) => Err(Error::Other(Box::new(tls_error(String::new(), why)))),
                 None => Err(Error::Io(e)),
             },

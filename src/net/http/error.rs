@@ -104,6 +104,9 @@ pub enum AuthError {
     BasicRefused,
     /// The username has a colon, which Basic cannot carry.
     BasicColon,
+    /// Digest only with a hash of the body (`auth-int`), which a file that is read while it is
+    /// sent does not have.
+    BodyHash,
     /// No challenge that we know; what was offered.
     Unknown(String),
 }
@@ -188,6 +191,9 @@ impl fmt::Display for HttpError {
                 AuthError::BasicColon => {
                     "the ACS offers only Basic authentication, which cannot carry a colon in the username"
                 }
+                AuthError::BodyHash => {
+                    "the ACS offers only Digest with auth-int, which this request cannot be made with"
+                }
                 AuthError::Unknown(offered) => {
                     return write!(
                         f,
@@ -227,6 +233,54 @@ impl fmt::Display for TlsError {
             TlsError::Handshake { host, why } => write!(f, "{host}: {why}"),
         }
     }
+}
+
+/// What ureq, or our connector below it, said of a request to this URL.
+pub(in crate::net) fn translate(error: ureq::Error, url: &Url) -> HttpError {
+    match error {
+        ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
+            HttpError::Timeout(Phase::Connect)
+        }
+        ureq::Error::Timeout(ureq::Timeout::SendRequest | ureq::Timeout::SendBody) => {
+            HttpError::Timeout(Phase::Send)
+        }
+        ureq::Error::Timeout(ureq::Timeout::RecvBody) => HttpError::Timeout(Phase::Body),
+        ureq::Error::Timeout(_) => HttpError::Timeout(Phase::Response),
+        ureq::Error::Io(e) if is_gone(e.kind()) => HttpError::Closed,
+        ureq::Error::Io(e) => HttpError::Io(e),
+        ureq::Error::TlsRequired => HttpError::NoTls(url.clone()),
+        ureq::Error::Other(inner) => translate_inner(inner),
+        ureq::Error::LargeResponseHeader(_, limit) => {
+            HttpError::Protocol(format!("a head of more than {limit} bytes"))
+        }
+        other => HttpError::Protocol(other.to_string()),
+    }
+}
+
+fn translate_inner(inner: Box<dyn std::error::Error + Send + Sync>) -> HttpError {
+    let inner = match inner.downcast::<ConnectError>() {
+        Ok(e) => return HttpError::Connect(*e),
+        Err(other) => other,
+    };
+    let inner = match inner.downcast::<ResolveError>() {
+        Ok(e) => return HttpError::Resolve(*e),
+        Err(other) => other,
+    };
+    match inner.downcast::<TlsError>() {
+        Ok(e) => HttpError::Tls(*e),
+        Err(other) => HttpError::Protocol(other.to_string()),
+    }
+}
+
+/// The peer is gone: what it still sent can perhaps be read, writing is over.
+pub(super) fn is_gone(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+    )
 }
 
 impl std::error::Error for HttpError {}

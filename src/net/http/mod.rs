@@ -15,52 +15,47 @@
 //! One request at a time; ureq carries the bytes and does nothing on its own: no redirects,
 //! no cookies, no proxy from the environment, no thread.
 
-mod authorize;
+pub(in crate::net) mod answer;
+pub(in crate::net) mod authorize;
 mod buffers;
 mod coding;
 mod config;
 mod connect;
 mod error;
+pub(in crate::net) mod link;
 
 use std::fmt;
 use std::io::Read;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ureq::RequestBuilder;
-use ureq::config::AutoHeaderValue;
 use ureq::http::header::{self, HeaderName, HeaderValue};
-use ureq::http::{Extensions, HeaderMap, Response, Uri, Version};
+use ureq::http::{Extensions, HeaderMap, Response, Uri};
 use ureq::typestate::WithBody;
 
 use crate::net::cookies::{Jar, Moment, parse_date};
-use crate::net::socket::Route;
-use crate::net::tls::TlsConfig;
 use crate::net::url::Url;
 
-use authorize::Authorizer;
+use answer::{AUTHENTICATION_INFO, discard, is_last, texts};
+use authorize::{Authorizer, Entity};
 use buffers::PIECE;
 pub use coding::{Coding, CodingError};
 pub use config::{AllowBasic, ClientConfig, Timeouts};
+pub(in crate::net) use error::translate;
 pub use error::{AuthError, ConnectError, HttpError, Phase, RedirectError, ResolveError, TlsError};
+pub use link::Aborter;
+use link::{Attempt, Link, Way};
 
 /// Redirects followed in a row (TR-069 wants five).
 pub const MAX_REDIRECTS: u32 = 5;
 /// Largest head of an answer, bytes.
 pub(super) const MAX_HEAD: usize = 32 * 1024;
-const AUTHENTICATION_INFO: HeaderName = HeaderName::from_static("authentication-info");
 const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
-/// What stands around the longest text in a line of a head: a header's name, or method and
-/// version.
-const AROUND: usize = 64;
 /// The largest body for which room is made before it comes.
 const PROMISED: u64 = 16 * 1024;
 /// Room behind a body, enough to find its end in one read.
 const SPARE: usize = 32;
-/// A 401's or redirect's body up to this size is read to keep the connection.
-const MAX_DISCARD: u64 = 64 * 1024;
 
 /// What kind of message a POST carries: decides over `SOAPAction` and `Content-Type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,9 +91,7 @@ struct Head {
 /// The HTTP client of one session.
 pub struct Client {
     config: ClientConfig,
-    agent: ureq::Agent,
-    tls: Arc<OnceLock<TlsConfig>>,
-    watch: Arc<connect::Watch>,
+    link: Link,
     url: Url,
     head: Option<Head>,
     jar: Jar,
@@ -122,51 +115,19 @@ impl Client {
     /// [`HttpError::PlainRefused`], [`HttpError::NoTls`] and [`HttpError::Unsendable`]: the
     /// configuration cannot work.
     pub fn new(config: ClientConfig) -> Result<Client, HttpError> {
-        let has_control = |text: &str| text.chars().any(char::is_control);
-        for (what, text) in [
-            ("username", &config.username),
-            ("password", &config.password),
-            ("user agent", &config.user_agent),
-        ] {
-            if has_control(text) {
-                return Err(HttpError::Unsendable(what));
-            }
-        }
-        let tls = Arc::new(OnceLock::new());
-        check_tls(&config, &tls, &config.url)?;
-        let watch = Arc::new(connect::Watch::default());
-        let settings = ureq::config::Config::builder()
-            .http_status_as_error(false)
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(AutoHeaderValue::None)
-            .accept(AutoHeaderValue::None)
-            .accept_encoding(AutoHeaderValue::None)
-            .max_response_header_size(MAX_HEAD)
-            .max_idle_connections(1)
-            .max_idle_connections_per_host(1)
-            // The ACS decides how long a connection may idle, not we.
-            .max_idle_age(Duration::from_secs(3600))
-            .timeout_recv_body(Some(config.timeouts.body))
-            .build();
-        let plug = connect::Plug {
-            tls: tls.clone(),
-            route: Route {
-                source: config.source,
-                device: config.device.clone(),
-                dscp: config.dscp,
-            },
-            timeouts: config.timeouts,
-            watch: watch.clone(),
-        };
-        let lookup = connect::Lookup {
+        answer::sendable(&config.username, &config.password, &config.user_agent)?;
+        let link = Link::new(Way {
+            tls: config.tls.clone(),
             source: config.source,
-        };
+            device: config.device.clone(),
+            dscp: config.dscp,
+            timeouts: config.timeouts,
+            whole_body: true,
+            expect: None,
+        });
+        ready(&config, &link, &config.url)?;
         Ok(Client {
-            agent: ureq::Agent::with_parts(settings, plug, lookup),
-            tls,
-            watch,
+            link,
             url: config.url.clone(),
             head: None,
             jar: Jar::new(),
@@ -198,7 +159,7 @@ impl Client {
         };
         let mut redirects = 0;
         let mut seen = vec![(self.url.clone(), self.jar.generation())];
-        self.authorizer.begin_post();
+        self.authorizer.begin();
         loop {
             let response = self.send(body, kind)?;
             self.answered = true;
@@ -206,7 +167,7 @@ impl Client {
             self.store_cookies(response.headers());
             match status {
                 401 => {
-                    let made = self.watch.made.load(Ordering::Relaxed);
+                    let made = self.link.connections_made();
                     let challenges = texts(response.headers(), header::WWW_AUTHENTICATE);
                     self.authorizer
                         .challenged(&self.url, &challenges, made, is_last(&response))
@@ -227,7 +188,7 @@ impl Client {
                     seen.push(step);
                     discard(response);
                     self.url = next;
-                    self.authorizer.begin_post();
+                    self.authorizer.begin();
                 }
                 _ => {
                     for info in texts(response.headers(), AUTHENTICATION_INFO) {
@@ -270,41 +231,31 @@ impl Client {
 
     /// Our own address on the latest connection (for `ConnectionRequestURL`).
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.watch.local.lock().ok().and_then(|local| *local)
+        self.link.local_addr()
     }
 
     /// Connections made so far.
     pub fn connections_made(&self) -> u32 {
-        self.watch.made.load(Ordering::Relaxed)
+        self.link.connections_made()
     }
 
     /// A handle that ends a running POST from another thread (SIGTERM).
     pub fn aborter(&self) -> Aborter {
-        Aborter {
-            agent: self.agent.clone(),
-            watch: self.watch.clone(),
-        }
+        self.link.aborter()
     }
 
     /// One exchange; repeated once when a kept connection turns out to be closed.
     fn send(&mut self, body: &[u8], kind: SoapAction) -> Result<Response<ureq::Body>, HttpError> {
-        let mut repeated = false;
+        let mut attempt = Attempt::default();
         loop {
-            let before = self.watch.made.load(Ordering::Relaxed);
-            self.watch.answered.store(false, Ordering::Relaxed);
-            let error = match self.send_once(body, kind)? {
+            attempt.begin(&self.link);
+            match self.send_once(body, kind)? {
                 Ok(response) => return Ok(response),
-                Err(error) => error,
-            };
-            let kept = before == self.watch.made.load(Ordering::Relaxed);
-            let answered = self.watch.answered.load(Ordering::Relaxed);
-            let gone = matches!(&error, ureq::Error::Io(e) if connect::is_gone(e.kind()));
-            if gone && kept && !answered && !repeated {
-                log::debug!("the ACS had closed the connection; the request is repeated");
-                repeated = true;
-                continue;
+                Err(error) if attempt.may_repeat(&self.link, &error) => {
+                    log::debug!("the ACS had closed the connection; the request is repeated");
+                }
+                Err(error) => return Err(translate(error, &self.url)),
             }
-            return Err(self.translate(error));
         }
     }
 
@@ -344,13 +295,13 @@ impl Client {
         }
         if let Some(value) = self
             .authorizer
-            .authorization(&self.url, body)
+            .authorization(&self.url, "POST", Entity::Bytes(body))
             .map_err(HttpError::Auth)?
         {
             line = line.max(value.len());
             request = request.header_raw("Authorization", value.as_bytes());
         }
-        self.watch.line.store(line + AROUND, Ordering::Relaxed);
+        self.link.expect_line(line);
         if body.len() <= PIECE {
             return Ok(request.send(body));
         }
@@ -362,7 +313,7 @@ impl Client {
     /// are checked and their names laid down once for each place they go to.
     fn request(&mut self) -> RequestBuilder<WithBody> {
         if let Some(head) = self.head.as_ref().filter(|head| head.url == self.url) {
-            let mut request = self.agent.post(head.uri.clone());
+            let mut request = self.link.agent().post(head.uri.clone());
             if let Some(headers) = request.headers_mut() {
                 headers.clone_from(&head.headers);
             }
@@ -372,7 +323,8 @@ impl Client {
             return request;
         }
         let mut request = self
-            .agent
+            .link
+            .agent()
             .post(self.url.to_string())
             .header_raw("Host", self.url.host_header().as_bytes())
             .header_raw("Content-Length", b"0")
@@ -411,17 +363,8 @@ impl Client {
     }
 
     fn redirect(&self, headers: &HeaderMap) -> Result<Url, HttpError> {
-        let location = texts(headers, header::LOCATION)
-            .pop()
-            .ok_or(HttpError::Redirect(RedirectError::NoLocation))?;
-        let next = self
-            .url
-            .join(&location)
-            .map_err(|e| HttpError::Redirect(RedirectError::BadLocation(e)))?;
-        if self.url.is_https() && !next.is_https() {
-            return Err(HttpError::Redirect(RedirectError::Downgrade(next)));
-        }
-        check_tls(&self.config, &self.tls, &next)?;
+        let next = answer::redirect(&self.url, headers).map_err(HttpError::Redirect)?;
+        ready(&self.config, &self.link, &next)?;
         Ok(next)
     }
 
@@ -440,7 +383,7 @@ impl Client {
         body.into_reader()
             .take(limit as u64 + 1)
             .read_to_end(&mut bytes)
-            .map_err(|e| match self.translate(ureq::Error::from(e)) {
+            .map_err(|e| match translate(ureq::Error::from(e), &self.url) {
                 HttpError::Timeout(_) => HttpError::Timeout(Phase::Body),
                 other => other,
             })?;
@@ -449,68 +392,15 @@ impl Client {
         }
         Ok(bytes)
     }
-
-    fn translate(&self, error: ureq::Error) -> HttpError {
-        match error {
-            ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
-                HttpError::Timeout(Phase::Connect)
-            }
-            ureq::Error::Timeout(ureq::Timeout::SendRequest | ureq::Timeout::SendBody) => {
-                HttpError::Timeout(Phase::Send)
-            }
-            ureq::Error::Timeout(ureq::Timeout::RecvBody) => HttpError::Timeout(Phase::Body),
-            ureq::Error::Timeout(_) => HttpError::Timeout(Phase::Response),
-            ureq::Error::Io(e) if connect::is_gone(e.kind()) => HttpError::Closed,
-            ureq::Error::Io(e) => HttpError::Io(e),
-            ureq::Error::TlsRequired => HttpError::NoTls(self.url.clone()),
-            ureq::Error::Other(inner) => translate_inner(inner),
-            ureq::Error::LargeResponseHeader(_, limit) => {
-                HttpError::Protocol(format!("a head of more than {limit} bytes"))
-            }
-            other => HttpError::Protocol(other.to_string()),
-        }
-    }
 }
 
-fn translate_inner(inner: Box<dyn std::error::Error + Send + Sync>) -> HttpError {
-    let inner = match inner.downcast::<ConnectError>() {
-        Ok(e) => return HttpError::Connect(*e),
-        Err(other) => other,
-    };
-    let inner = match inner.downcast::<ResolveError>() {
-        Ok(e) => return HttpError::Resolve(*e),
-        Err(other) => other,
-    };
-    match inner.downcast::<TlsError>() {
-        Ok(e) => HttpError::Tls(*e),
-        Err(other) => HttpError::Protocol(other.to_string()),
-    }
-}
-
-/// Sets TLS up when a URL needs it for the first time.
-fn check_tls(config: &ClientConfig, tls: &OnceLock<TlsConfig>, url: &Url) -> Result<(), HttpError> {
-    if url.is_https() && tls.get().is_none() {
-        let Some(make) = &config.tls else {
-            return Err(HttpError::NoTls(url.clone()));
-        };
-        // Only this client sets it, and it has just been found empty.
-        let _ = tls.set(make().map_err(HttpError::TlsSetup)?);
-    }
+/// Sets TLS up when a URL needs it for the first time, and holds the URL against the rules.
+fn ready(config: &ClientConfig, link: &Link, url: &Url) -> Result<(), HttpError> {
+    link.prepare(url)?;
     if config.require_tls && !url.is_https() {
         return Err(HttpError::PlainRefused(url.clone()));
     }
     Ok(())
-}
-
-/// Whether the server said that it closes the connection after this answer.
-fn is_last(response: &Response<ureq::Body>) -> bool {
-    let words = texts(response.headers(), header::CONNECTION).join(",");
-    let says = |word: &str| {
-        words
-            .split(',')
-            .any(|w| w.trim().eq_ignore_ascii_case(word))
-    };
-    says("close") || (response.version() == Version::HTTP_10 && !says("keep-alive"))
 }
 
 /// Reads a `Retry-After`: seconds, or a date, which is held against the clock. A date that is
@@ -525,15 +415,6 @@ fn retry_after(text: &str, now: i64) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
 }
 
-/// All values of a header; bytes that are no UTF-8 are replaced.
-fn texts(headers: &HeaderMap, name: HeaderName) -> Vec<String> {
-    headers
-        .get_all(name)
-        .iter()
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        .collect()
-}
-
 /// A body that is handed over in pieces.
 struct Pieces<'a>(&'a [u8]);
 
@@ -541,35 +422,6 @@ impl Read for Pieces<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let room = buffer.len().min(PIECE);
         self.0.read(buffer.get_mut(..room).unwrap_or_default())
-    }
-}
-
-/// Reads a body nobody needs, so that the connection can be kept; a large one costs it.
-fn discard(response: Response<ureq::Body>) {
-    let mut reader = response.into_body().into_reader().take(MAX_DISCARD);
-    let mut buffer = [0; 2048];
-    while matches!(reader.read(&mut buffer), Ok(n) if n > 0) {}
-}
-
-/// Ends a client's running and later requests from another thread.
-#[derive(Clone)]
-pub struct Aborter {
-    agent: ureq::Agent,
-    watch: Arc<connect::Watch>,
-}
-
-impl fmt::Debug for Aborter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Aborter")
-    }
-}
-
-impl Aborter {
-    /// The running POST returns an error within a fraction of a second; later ones at once.
-    /// Only a name that is being looked up is waited for.
-    pub fn abort(&self) {
-        self.watch.aborted.store(true, Ordering::Relaxed);
-        self.agent.clone().shutdown();
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! [`Reader`] streams the entries of an archive out of any byte stream, never more than a
 //! block in memory; [`survey`] reads one to its end without keeping anything; [`unpack`]
-//! writes one into a folder of its own, and leaves nothing where it is refused;
-//! [`Writer`] makes one. Formats read: ustar, pax and GNU long names, each plain or
+//! writes one into a folder of its own, and leaves nothing where it is refused; [`swap`]
+//! puts such a folder in the place of its older version; [`Writer`] makes one. Formats read: ustar, pax and GNU long names, each plain or
 //! gzipped (also as several gzip members one after another). Sparse files, and whatever
 //! else changes how the content lies, are refused.
 //!
@@ -12,11 +12,13 @@
 
 mod header;
 mod read;
+mod swap;
 mod unpack;
 mod write;
 
 pub use read::Reader;
-pub use unpack::{Unpacked, survey, swap, unpack};
+pub use swap::{remove, spare, swap};
+pub use unpack::{Unpacked, survey, unpack};
 pub use write::Writer;
 
 use crate::cwmp::fault;

@@ -5,15 +5,18 @@ mod model_support;
 
 use super::cpe::Cpe;
 use super::disk::MemoryDisk;
-use cwmp_agent::agent::answer::{self, Afterwards, METHODS};
+use cwmp_agent::agent::answer::{self, Afterwards, METHODS, Promises, Transfers};
 use cwmp_agent::agent::owed::Owed;
 use cwmp_agent::agent::session::Wire;
+use cwmp_agent::agent::transfers::Files;
 use cwmp_agent::cwmp::datetime::DateTime;
 use cwmp_agent::cwmp::message::{DeviceId, Event, Inform, ParameterValue};
 use cwmp_agent::cwmp::session::{Options, Session, Step};
 use cwmp_agent::cwmp::version::CwmpVersion;
 use cwmp_agent::model::{Limits, Model};
 use cwmp_agent::store::state::StateDir;
+use cwmp_agent::transfer::configuration::Secrets;
+use cwmp_agent::transfer::file_types::FileTypes;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +28,7 @@ pub struct MemoryCpe {
     disk: Arc<MemoryDisk>,
     model: Mutex<Model>,
     owed: Mutex<Owed>,
+    files: Files,
     /// In place of the watch, which needs real files.
     changed: Mutex<BTreeSet<String>>,
     version: CwmpVersion,
@@ -40,6 +44,7 @@ impl MemoryCpe {
         let cpe = MemoryCpe {
             model: Mutex::new(model(&world)),
             owed: Mutex::new(owed(&disk)),
+            files: files(&disk),
             changed: Mutex::default(),
             world,
             disk,
@@ -107,6 +112,11 @@ fn owed(disk: &Arc<MemoryDisk>) -> Owed {
     Owed::load(&state)
 }
 
+fn files(disk: &Arc<MemoryDisk>) -> Files {
+    let state = StateDir::open_on(disk.clone(), Path::new("/state")).expect("memory");
+    Files::load(&state, FileTypes::default(), Secrets::default())
+}
+
 impl Cpe for MemoryCpe {
     fn model(&self) -> MutexGuard<'_, Model> {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
@@ -145,8 +155,16 @@ impl Cpe for MemoryCpe {
                 Step::Answer(request) => {
                     let answer = {
                         let mut model = self.model();
-                        let (owed, after) = (&self.owed, &mut afterwards);
-                        answer::answer(&session, &mut model, owed, request, self.now, after)
+                        let promises = Promises {
+                            owed: &self.owed,
+                            transfers: Transfers {
+                                files: &self.files,
+                                largest: 1 << 20,
+                                random: || 7,
+                            },
+                        };
+                        let after = &mut afterwards;
+                        answer::answer(&session, &mut model, &promises, request, self.now, after)
                     };
                     session.answer(answer)
                 }
@@ -179,6 +197,7 @@ impl Cpe for MemoryCpe {
     fn restart(&mut self, boot: bool) {
         self.model = Mutex::new(model(&self.world));
         self.owed = Mutex::new(owed(&self.disk));
+        self.files = files(&self.disk);
         self.begin(boot);
     }
 

@@ -1,0 +1,88 @@
+//! The download folder: `/tmp/cwmp-agent` below the root, for files that are on their way.
+//!
+//! It is the agent's own (mode 0700) and gone after a boot, as everything in /tmp is. /tmp is
+//! writable by all: what somebody else has put in its place is not used.
+
+use crate::agent::world::World;
+use crate::transfer::fetch;
+use crate::transfer::queue::Id;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The folder that it is in, below the root, and its name.
+const PARENT: &str = "/tmp";
+const NAME: &str = "cwmp-agent";
+/// The most entries that are looked at.
+const MAX_ENTRIES: usize = 1024;
+
+fn path(world: &World) -> io::Result<PathBuf> {
+    let parent = world.setup.root.path(PARENT).map_err(io::Error::other)?;
+    Ok(parent.join(NAME))
+}
+
+/// The folder, made where it is not there.
+pub fn make(world: &World) -> io::Result<PathBuf> {
+    let folder = path(world)?;
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(&folder) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made?,
+    }
+    let found = fs::symlink_metadata(&folder)?;
+    if !found.is_dir() || found.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(io::Error::other(format!(
+            "{} is no folder of this program's; take it away",
+            folder.display()
+        )));
+    }
+    if found.permissions().mode() & 0o777 != 0o700 {
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(folder)
+}
+
+/// Where the file of this transfer lies.
+pub fn place(folder: &Path, id: Id) -> PathBuf {
+    folder.join(format!("{id}"))
+}
+
+/// Takes away what belongs to no transfer in the queue; the folder, too, where that leaves
+/// nothing.
+pub fn sweep(world: &World) {
+    let Ok(folder) = path(world) else { return };
+    if !fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir()) {
+        return;
+    }
+    let queue = world.transfers();
+    let entries = fs::read_dir(&folder).into_iter().flatten();
+    for entry in entries.flatten().take(MAX_ENTRIES) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let id = name.split('.').next().and_then(|id| id.parse().ok());
+        if id.is_some_and(|id| queue.has(id)) {
+            continue;
+        }
+        let gone = match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            true => fs::remove_dir_all(entry.path()),
+            false => fs::remove_file(entry.path()),
+        };
+        if let Err(e) = gone {
+            log::warn!("{}: {e}", entry.path().display());
+        }
+    }
+    drop(queue);
+    // Only where it is empty.
+    let _ = fs::remove_dir(&folder);
+}
+
+/// The file of a transfer is not needed any more.
+pub fn clear(world: &World, id: Id) {
+    if let Ok(folder) = path(world) {
+        fetch::discard(&place(&folder, id));
+        let _ = fs::remove_dir(&folder);
+    }
+}

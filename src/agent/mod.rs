@@ -84,7 +84,9 @@ fn forget_old_acs(world: &World, url: &str) {
         world.transfers().bootstrap_discards();
     }
     // What was asked for went with the process that was asked.
-    world.owed().withdraw(&cwmp::event::EventCode::RequestDownload);
+    world
+        .owed()
+        .withdraw(&cwmp::event::EventCode::RequestDownload);
 }
 
 /// A daemon that runs in a thread of this process (`try`, tests).

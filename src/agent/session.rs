@@ -315,12 +315,7 @@ impl Talk<'_> {
                         let of = watch::Request::of(world, &request);
                         let before = of.before(world, &mut model);
                         let answer = answer::answer(
-                            &session,
-                            &mut model,
-                            &promises,
-                            request,
-                            now,
-                            afterwards,
+                            &session, &mut model, &promises, request, now, afterwards,
                         );
                         if matches!(answer, Answer::Response(_)) {
                             afterwards.touched |= of.changes();

@@ -406,11 +406,7 @@ impl Queue {
             return None;
         }
         let can_begin = |r: &&mut Record| {
-            r.is_waiting()
-                && !r.held
-                && r.ready() <= now
-                && !r.awaits_confirmation()
-                && may(r)
+            r.is_waiting() && !r.held && r.ready() <= now && !r.awaits_confirmation() && may(r)
         };
         let before = self.saved.clone();
         let records = self.saved.records.iter_mut().filter(can_begin);

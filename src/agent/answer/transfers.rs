@@ -135,7 +135,15 @@ mod tests {
         for other in ["foo://h/f", "ftp://h/f", "tftp:f", "file:///etc/passwd"] {
             assert_eq!(code(other), 9013, "{other}");
         }
-        for bad in ["", "h/f", "/f", "http://", "http://u:p@h/f", "http://h/a b", "1x://h"] {
+        for bad in [
+            "",
+            "h/f",
+            "/f",
+            "http://",
+            "http://u:p@h/f",
+            "http://h/a b",
+            "1x://h",
+        ] {
             assert_eq!(code(bad), 9003, "{bad}");
         }
     }

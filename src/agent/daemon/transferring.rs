@@ -74,7 +74,8 @@ impl Daemon {
             {
                 running.under_way.stop_overdue();
             }
-            if running.waits && (self.terminate || (self.busy.is_none() && self.going_down.is_none()))
+            if running.waits
+                && (self.terminate || (self.busy.is_none() && self.going_down.is_none()))
             {
                 running.waits = false;
                 // Nobody who has ended waits.
@@ -210,7 +211,11 @@ fn bytes_of(root: &Root, device: Option<&str>) -> Option<u64> {
         return one(device);
     }
     let devices = std::fs::read_dir(root.path("/sys/class/net").ok()?).ok()?;
-    let names = devices.flatten().filter_map(|d| d.file_name().into_string().ok());
-    let all = names.filter(|name| name != "lo").filter_map(|name| one(&name));
+    let names = devices
+        .flatten()
+        .filter_map(|d| d.file_name().into_string().ok());
+    let all = names
+        .filter(|name| name != "lo")
+        .filter_map(|name| one(&name));
     Some(all.fold(0, u64::saturating_add))
 }

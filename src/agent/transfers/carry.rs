@@ -54,7 +54,12 @@ pub fn carry(
     under_way: &UnderWay,
     may_apply: &mut dyn FnMut() -> bool,
 ) -> Carried {
-    log::info!("transfer {}: {} {}", job.id, word(job.kind), shown(&job.url));
+    log::info!(
+        "transfer {}: {} {}",
+        job.id,
+        word(job.kind),
+        shown(&job.url)
+    );
     let carrying = Carrying {
         world,
         job,
@@ -151,8 +156,14 @@ impl Carrying<'_> {
             &self.under_way.stop,
         );
         let fetched = fetched.map_err(|fault| self.late_or(fault))?;
-        verify(&wire, &Default::default(), &file, &fetched, &self.under_way.stop)
-            .map_err(|fault| self.late_or(fault))?;
+        verify(
+            &wire,
+            &Default::default(),
+            &file,
+            &fetched,
+            &self.under_way.stop,
+        )
+        .map_err(|fault| self.late_or(fault))?;
         let is_stopped = || self.under_way.stop.is_stopped();
         let with = Applying {
             root: &world.setup.root,

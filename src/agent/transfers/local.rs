@@ -62,9 +62,7 @@ fn accept(world: &World, wish: &Wish) -> Result<Id, String> {
         file_size: 0,
         target_file_name: wish.target.clone(),
     };
-    let accepted = world
-        .transfers()
-        .accept_local(clock::unix_seconds(), asked);
+    let accepted = world.transfers().accept_local(clock::unix_seconds(), asked);
     accepted.map_err(|e| why(e).to_owned())
 }
 
@@ -98,9 +96,9 @@ pub fn answer(world: &World, question: &Question, here: bool) -> Option<Answer> 
             file_type,
             arguments,
         } => match here {
-            true => Answer::Failed(
-                "no daemon is running; start one with `cwmp-agent run`".to_owned(),
-            ),
+            true => {
+                Answer::Failed("no daemon is running; start one with `cwmp-agent run`".to_owned())
+            }
             false => request(world, file_type, arguments),
         },
         _ => return None,

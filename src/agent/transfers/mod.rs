@@ -93,7 +93,9 @@ impl Files {
     /// How this local transfer has ended, if it has lately.
     pub fn end_of(&self, id: Id) -> Option<TransferFault> {
         let ends = lock(&self.ends);
-        ends.iter().find(|(of, _)| *of == id).map(|(_, end)| end.clone())
+        ends.iter()
+            .find(|(of, _)| *of == id)
+            .map(|(_, end)| end.clone())
     }
 
     /// What the ACS is to be asked for, by RequestDownload.

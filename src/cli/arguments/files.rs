@@ -116,8 +116,16 @@ mod tests {
     #[test]
     fn a_transfer_takes_its_options_anywhere() {
         let words = [
-            "download", "--type", "2 Web Content", "http://h/f", "--user=u", "--password-file",
-            "/p", "--target", "n", "--wait",
+            "download",
+            "--type",
+            "2 Web Content",
+            "http://h/f",
+            "--user=u",
+            "--password-file",
+            "/p",
+            "--target",
+            "n",
+            "--wait",
         ];
         let expected = Transfer {
             upload: false,
@@ -142,7 +150,11 @@ mod tests {
             file_type: "1 Firmware Upgrade Image".to_owned(),
             arguments: vec![("Version".to_owned(), text.to_owned())],
         };
-        let words = ["request-download", "1 Firmware Upgrade Image", "Version=a=b"];
+        let words = [
+            "request-download",
+            "1 Firmware Upgrade Image",
+            "Version=a=b",
+        ];
         assert_eq!(command(&words), Ok(request("a=b")));
         for bad in [
             &["request-download"][..],
@@ -156,7 +168,10 @@ mod tests {
             &["get", "A", "--wait"],
         ] {
             let error = command(bad).expect_err("wrong usage");
-            assert!(error.0.contains("write") || error.0.contains("cwmp-agent"), "{error}");
+            assert!(
+                error.0.contains("write") || error.0.contains("cwmp-agent"),
+                "{error}"
+            );
         }
     }
 }

@@ -2,7 +2,7 @@
 //! them.
 
 use super::environment::Environments;
-use super::record::Unit;
+use super::record::{ExecutionFault, Unit};
 use super::registry::Condition;
 use crate::cwmp::datetime::DateTime;
 
@@ -72,12 +72,17 @@ pub fn tables(
             ],
         });
         for execution in &unit.executions {
+            // After a failure it says how the unit is, so that asking again is a change.
+            let requested = match execution.fault {
+                ExecutionFault::NoFault => execution.requested,
+                _ => execution.running,
+            };
             tables.execution_units.push(Row {
                 key: execution.euid.clone(),
                 values: vec![
                     ("name", execution.name.clone()),
                     ("status", state(execution.running).to_owned()),
-                    ("requested", state(execution.requested).to_owned()),
+                    ("requested", state(requested).to_owned()),
                     ("fault", execution.fault.name().to_owned()),
                     ("message", execution.message.clone()),
                     ("auto_start", execution.auto_start.to_string()),

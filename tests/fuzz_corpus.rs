@@ -47,6 +47,11 @@ fn random_sessions_with_the_sample_router_break_no_promise() {
 }
 
 #[test]
+fn no_state_file_keeps_the_agent_from_starting() {
+    replay_cut("state_files", targets::state_files, 3);
+}
+
+#[test]
 fn uci_files_survive_any_bytes_and_edits() {
     replay("uci_parse_edit", targets::uci_parse_edit);
 }

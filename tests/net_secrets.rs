@@ -4,6 +4,7 @@ mod net_support;
 
 use std::sync::Mutex;
 
+use cwmp_agent::net::file::{FileClient, FileConfig};
 use cwmp_agent::net::http::{AllowBasic, Client, SoapAction};
 use net_support::{Server, config, keep, ok};
 
@@ -47,8 +48,25 @@ fn no_secret_reaches_the_log_at_any_level() {
                 .post(b"<inform/>", SoapAction::Request)
                 .expect("post");
         }
-        let sent = server.requests().pop().expect("requests");
+        let mut wire = FileConfig::new(server.url("/file?key=quer1-value"));
+        wire.allow_basic = AllowBasic::Always;
+        wire.username = "cpe".to_owned();
+        wire.password = "hunter2-secret".to_owned();
+        let shown = format!("{shown} {wire:?}");
+        let mut files = FileClient::new(wire).expect("a client");
+        let shown = format!("{shown} {files:?}");
+        let incoming = files.get(None).expect("a file");
+        let shown = format!("{shown} {incoming:?}");
+        assert!(!shown.contains("quer1-value"), "{shown}");
+        let of_file = server.requests().pop().expect("requests");
+        let of_file = of_file.header("Authorization").expect("sent").to_owned();
+        let sent = server
+            .requests()
+            .into_iter()
+            .rfind(|r| r.line.starts_with("POST"))
+            .expect("requests");
         let mut secrets = vec![
+            of_file,
             "hunter2-secret".to_owned(),
             "c00k1e-value".to_owned(),
             sent.header("Authorization").expect("sent").to_owned(),

@@ -1,6 +1,6 @@
 //! Running real programs: no shell, bounded output and time, nothing left running.
 
-use cwmp_agent::process::{Output, Program, RunError, run};
+use cwmp_agent::process::{Output, Program, RunError, run, run_handing};
 use std::time::{Duration, Instant};
 
 fn argv(parts: &[&str]) -> Vec<String> {
@@ -145,4 +145,38 @@ fn a_program_whose_output_is_dropped_is_waited_for() {
         run(&["/bin/sleep", "600"], 100),
         Err(RunError::TimedOut(_))
     ));
+}
+
+#[test]
+fn what_a_failing_program_says_of_it_is_handed_over() {
+    let argv = argv(&["/bin/sh", "-c", "echo out; echo wrong >&2; exit 3"]);
+    let mut said = Vec::new();
+    let program = Program {
+        argv: &argv,
+        env: &[],
+        timeout: Duration::from_millis(LONG),
+        output: Output::Errors,
+    };
+    let ended = run_handing(&program, &mut |piece| {
+        said.extend_from_slice(piece);
+        Ok(())
+    });
+    assert_eq!(ended, Err(RunError::Status(3)));
+    assert_eq!(said, b"wrong\n");
+}
+
+#[test]
+fn a_taker_that_fails_ends_the_program() {
+    let start = Instant::now();
+    let argv = argv(&["/bin/cat", "/dev/zero"]);
+    let program = Program {
+        argv: &argv,
+        env: &[],
+        timeout: Duration::from_millis(LONG),
+        output: Output::Take { cap: usize::MAX },
+    };
+    let full = || std::io::Error::other("the disk is full");
+    let ended = run_handing(&program, &mut |_| Err(full()));
+    assert_eq!(ended, Err(RunError::Lost("the disk is full".to_owned())));
+    assert!(start.elapsed() < Duration::from_secs(15));
 }

@@ -3,6 +3,7 @@
 
 mod queue_support;
 
+use cwmp_agent::store::journal;
 use cwmp_agent::transfer::queue::{Id, Queue};
 use proptest::prelude::*;
 use queue_support::frail::{Fate, FrailDisk, Survives};
@@ -230,6 +231,8 @@ impl Play {
 
     fn start(&mut self, boot: bool) {
         self.running = None;
+        // As the agent does it: what a write that was cut has left is swept away.
+        let _ = journal::recover(&state(&self.disk));
         self.queue = load(&self.disk);
         // Its own writes may be cut as well.
         self.queue.started(boot, OLD, None, self.now);

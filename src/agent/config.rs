@@ -4,6 +4,10 @@
 //! are errors with file and line: a typo must not silently change a million routers.
 //! This module reads text and never opens a file itself.
 
+mod files;
+
+pub use files::{Download, Upload, Verify};
+
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::path::PathBuf;
@@ -50,31 +54,6 @@ pub struct Platform {
     /// Has the DHCP client of the network `{interface}` ask its server again.
     #[serde(deserialize_with = "argv")]
     pub renew_dhcp: Option<Vec<String>>,
-}
-
-/// What a FileType of the Download RPC does. Read and checked; transfers are not offered
-/// by this version.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Download {
-    pub file_type: String,
-    #[serde(default, deserialize_with = "argv")]
-    pub check: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "argv")]
-    pub apply: Option<Vec<String>>,
-    /// TransferComplete is reported after the next boot.
-    #[serde(default)]
-    pub reboots: bool,
-}
-
-/// What a FileType of the Upload RPC does. Read and checked; transfers are not offered by
-/// this version.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Upload {
-    pub file_type: String,
-    #[serde(default, deserialize_with = "argv")]
-    pub produce: Option<Vec<String>>,
 }
 
 /// An execution environment. No key is defined yet: software modules are not offered by
@@ -239,20 +218,15 @@ impl Config {
                 ));
             }
         }
-        for download in &self.download {
-            for argv in [&download.check, &download.apply].into_iter().flatten() {
-                if !argv.iter().any(|a| a.contains("{file}")) {
-                    return Err(at(
-                        "[[download]]",
-                        format!(
-                            "a command for file type {:?} never names the file; write `{{file}}` \
-                             where its path belongs",
-                            download.file_type
-                        ),
-                    ));
-                }
+        files::check(&self.download, &self.upload).map_err(|(table, nth, what)| {
+            let heads = text.lines().enumerate();
+            let mut heads = heads.filter(|(_, l)| l.trim_start().starts_with(table));
+            ConfigError {
+                file: file.to_owned(),
+                line: heads.nth(nth).map_or(1, |(i, _)| i + 1),
+                what,
             }
-        }
+        })?;
         Ok(())
     }
 }

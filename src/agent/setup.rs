@@ -13,7 +13,6 @@ use crate::store::reloads::Reloads;
 use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
 use crate::store::{Disk, RealDisk, Root};
-use crate::transfer::file_types::FileTypes;
 use crate::uci::Package;
 use crate::wake::dhcp;
 use std::fmt;
@@ -164,11 +163,6 @@ impl Setup {
                 renew_dhcp: p.renew_dhcp.clone(),
             },
         )
-    }
-
-    /// The file types of Download and Upload.
-    pub fn file_types(&self) -> FileTypes {
-        FileTypes::new(&[], &[], self.root.is_system())
     }
 
     /// The data-model files in use, in order: name and text. Without any directory: the

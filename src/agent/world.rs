@@ -147,7 +147,11 @@ impl World {
             watch: Mutex::new(Watch::load(&state, &run_dir)),
             discovery: Mutex::new(Discovery::load(&state)),
             keeping: Mutex::new(()),
-            files: Files::load(&state, setup.file_types(), Secrets::default()),
+            files: Files::load(
+                &state,
+                setup.config.file_types(&setup.root),
+                Secrets::default(),
+            ),
             settings: Mutex::new(Current {
                 settings: Arc::new(Settings::default()),
                 trouble: None,

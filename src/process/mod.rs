@@ -40,6 +40,9 @@ pub enum Output {
     Take { cap: usize },
     /// Standard output is dropped; standard error is ours (the log).
     Drop,
+    /// Standard output is dropped; standard error is taken, however much it is: for
+    /// [`run_handing`], whose taker keeps what it wants.
+    Errors,
 }
 
 /// Why a program gave no result.
@@ -86,6 +89,18 @@ impl std::error::Error for RunError {}
 /// [`Output::Drop`]). Its standard input is empty. Blocks at most `timeout` and the
 /// moment that killing takes.
 pub fn run(program: &Program<'_>) -> Result<Vec<u8>, RunError> {
+    let mut taken = Vec::new();
+    run_handing(program, &mut |piece| {
+        taken.extend_from_slice(piece);
+        Ok(())
+    })?;
+    Ok(taken)
+}
+
+/// As [`run`]; what is taken of its output is handed over piece by piece, also that of a
+/// program which fails in the end. An error of the taker ends the program
+/// ([`RunError::Lost`]).
+pub fn run_handing(program: &Program<'_>, taker: &mut Taker<'_>) -> Result<(), RunError> {
     let Some((name, arguments)) = program.argv.split_first() else {
         return Err(RunError::Argv("no program is named".to_owned()));
     };
@@ -109,6 +124,7 @@ pub fn run(program: &Program<'_>) -> Result<Vec<u8>, RunError> {
     match program.output {
         Output::Take { .. } => command.stdout(Stdio::piped()).stderr(Stdio::null()),
         Output::Drop => command.stdout(Stdio::null()).stderr(Stdio::inherit()),
+        Output::Errors => command.stdout(Stdio::null()).stderr(Stdio::piped()),
     };
     let child = command
         .spawn()
@@ -119,19 +135,29 @@ pub fn run(program: &Program<'_>) -> Result<Vec<u8>, RunError> {
     };
     // No program is waited for longer than a day; more would only overflow somewhere.
     let until = Instant::now() + program.timeout.min(Duration::from_secs(86_400));
-    let mut taken = Vec::new();
-    if let Output::Take { cap } = program.output {
-        running.take_output(cap, until, program.timeout, &mut taken)?;
+    let pipe = match program.output {
+        Output::Take { cap } => running.child.stdout.take().map(|p| (OwnedFd::from(p), cap)),
+        Output::Errors => {
+            let pipe = running.child.stderr.take();
+            pipe.map(|p| (OwnedFd::from(p), usize::MAX))
+        }
+        Output::Drop => None,
+    };
+    if let Some((pipe, cap)) = pipe {
+        running.take_output(pipe, cap, until, program.timeout, taker)?;
     }
     let status = running.wait(until, program.timeout)?;
     if let Some(signal) = status.signal() {
         return Err(RunError::Signal(signal));
     }
     match status.code() {
-        Some(0) => Ok(taken),
+        Some(0) => Ok(()),
         code => Err(RunError::Status(code.unwrap_or(-1))),
     }
 }
+
+/// Gets a program's output as it comes.
+pub type Taker<'a> = dyn FnMut(&[u8]) -> io::Result<()> + 'a;
 
 /// A child that does not outlive its owner: dropped before it ended, it is killed with
 /// its process group, and reaped.
@@ -145,18 +171,17 @@ const LOOK_MIN: Duration = Duration::from_millis(1);
 const LOOK_MAX: Duration = Duration::from_millis(50);
 
 impl Running {
-    /// Reads standard output until it is closed or the child has ended.
+    /// Reads a pipe until it is closed or the child has ended.
     fn take_output(
         &mut self,
+        pipe: OwnedFd,
         cap: usize,
         until: Instant,
         timeout: Duration,
-        taken: &mut Vec<u8>,
+        taker: &mut Taker<'_>,
     ) -> Result<(), RunError> {
-        let Some(stdout) = self.child.stdout.take() else {
-            return Ok(());
-        };
-        let mut pipe = std::fs::File::from(OwnedFd::from(stdout));
+        let mut pipe = std::fs::File::from(pipe);
+        let mut taken: usize = 0;
         fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(lost)?;
         let mut look = LOOK_MIN;
         let mut ended = false;
@@ -165,10 +190,11 @@ impl Running {
             match pipe.read(&mut buffer) {
                 Ok(0) => return Ok(()),
                 Ok(n) => {
-                    if taken.len() + n > cap {
+                    taken = taken.saturating_add(n);
+                    if taken > cap {
                         return Err(RunError::TooMuch(cap));
                     }
-                    taken.extend_from_slice(buffer.get(..n).unwrap_or_default());
+                    taker(buffer.get(..n).unwrap_or_default()).map_err(lost)?;
                     if Instant::now() >= until {
                         return Err(RunError::TimedOut(timeout));
                     }

@@ -648,10 +648,17 @@ fn sweep_folder(disk: &dyn Disk, dir: &Path) {
             return;
         }
     };
+    let mut removed = false;
     for name in names.iter().filter(|n| is_left_over(n)) {
-        if let Err(e) = disk.remove(&dir.join(name)) {
-            warn!("{}: cannot be removed: {e}", dir.join(name).display());
+        match disk.remove(&dir.join(name)) {
+            Ok(()) => removed = true,
+            Err(e) => warn!("{}: cannot be removed: {e}", dir.join(name).display()),
         }
+    }
+    // Were the removal lost with the power, and the rename of the next new file of that name
+    // were not, this one would take the place that was meant for the next.
+    if removed && let Err(e) = disk.sync_dir(dir) {
+        warn!("{}: cannot be synced: {e}", dir.display());
     }
 }
 

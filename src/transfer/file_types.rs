@@ -3,6 +3,8 @@
 //!
 //! This module only knows them; `apply` and `produce` do them.
 
+use super::verify::Verify;
+
 /// The firmware of the whole router.
 pub const FIRMWARE: &str = "1 Firmware Upgrade Image";
 /// A folder of the router's web server.
@@ -16,6 +18,10 @@ pub const LOG_UPLOAD: &str = "2 Vendor Log File";
 /// A log by its number in Device.DeviceInfo.VendorLogFile (Upload).
 pub const LOG: &str = "4 Vendor Log File";
 
+/// Below which folder web content goes unless agent.toml says otherwise: what uhttpd
+/// serves on OpenWrt.
+pub const DEFAULT_WEB_FOLDER: &str = "/www";
+
 /// What a FileType of the Download RPC does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DownloadType {
@@ -27,13 +33,14 @@ pub struct DownloadType {
     pub apply: Apply,
     /// The router reboots; TransferComplete comes after that boot.
     pub reboots: bool,
+    /// What the file is held against before anything looks at it.
+    pub verify: Verify,
 }
 
 /// How a downloaded file comes into force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Apply {
-    /// A program; `{file}` is the file's path, `{name}` its TargetFileName. Another exit
-    /// status than 0 is fault 9010.
+    /// A program; `{file}` is the file's path. Another exit status than 0 is fault 9010.
     Command(Vec<String>),
     /// Built in: UCI packages ([`configuration`](super::configuration)).
     Configuration,
@@ -76,8 +83,23 @@ pub enum Numbered {
 impl Numbered {
     /// What a file type says, if it ends in an instance number; a number that no instance
     /// can have is none.
-    pub fn of(_file_type: &str) -> Option<Numbered> {
-        todo!()
+    pub fn of(file_type: &str) -> Option<Numbered> {
+        let (table, number) = file_type.rsplit_once(' ')?;
+        let is_plain = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
+        let number: u32 = number.parse().ok().filter(|_| is_plain)?;
+        match table {
+            CONFIGURATION => Some(Numbered::Configuration(number)),
+            LOG => Some(Numbered::Log(number)),
+            _ => None,
+        }
+    }
+
+    /// The file type without its number.
+    fn file_type(self) -> &'static str {
+        match self {
+            Numbered::Configuration(_) => CONFIGURATION,
+            Numbered::Log(_) => LOG,
+        }
     }
 }
 
@@ -91,8 +113,23 @@ pub struct FileTypes {
 impl FileTypes {
     /// Those given, and the built-in ones of other names. Built-in ones that run a program
     /// are there only where `system` says that the root is `/`.
-    pub fn new(_downloads: &[DownloadType], _uploads: &[UploadType], _system: bool) -> FileTypes {
-        todo!()
+    pub fn new(downloads: &[DownloadType], uploads: &[UploadType], system: bool) -> FileTypes {
+        let mut types = FileTypes {
+            downloads: downloads.to_vec(),
+            uploads: uploads.to_vec(),
+        };
+        for built_in in built_in_downloads(system) {
+            if types.download(&built_in.file_type).is_none() {
+                types.downloads.push(built_in);
+            }
+        }
+        for built_in in built_in_uploads(system) {
+            let is_it = |t: &UploadType| t.file_type == built_in.file_type;
+            if !types.uploads.iter().any(is_it) {
+                types.uploads.push(built_in);
+            }
+        }
+        types
     }
 
     /// What Download does with this FileType; `None`: fault 9003.
@@ -103,7 +140,149 @@ impl FileTypes {
     /// What Upload does with this FileType; `None`: fault 9003. A numbered one
     /// ([`Numbered`]) is found by its text before the number, and the caller finds out
     /// whether that row exists.
-    pub fn upload(&self, _file_type: &str) -> Option<&UploadType> {
-        todo!()
+    pub fn upload(&self, file_type: &str) -> Option<&UploadType> {
+        // `3 Vendor Configuration File` alone names no file.
+        let name = match Numbered::of(file_type) {
+            Some(numbered) => numbered.file_type(),
+            None if matches!(file_type, CONFIGURATION | LOG) => return None,
+            None => file_type,
+        };
+        self.uploads.iter().find(|t| t.file_type == name)
+    }
+}
+
+/// What is done with a downloaded file of this type if no program is named for it; `None`:
+/// one must be.
+pub fn built_in_apply(file_type: &str) -> Option<Apply> {
+    match file_type {
+        WEB_CONTENT => Some(Apply::WebContent {
+            below: DEFAULT_WEB_FOLDER.to_owned(),
+        }),
+        CONFIGURATION => Some(Apply::Configuration),
+        _ => None,
+    }
+}
+
+/// Where a file of this type for an upload comes from if no program is named for it;
+/// `None`: one must be.
+pub fn built_in_produce(file_type: &str, system: bool) -> Option<Produce> {
+    match file_type {
+        CONFIGURATION_UPLOAD | CONFIGURATION => Some(Produce::Configuration),
+        LOG_UPLOAD | LOG => Some(Produce::Log {
+            command: system.then(|| argv(&["/sbin/logread"])),
+        }),
+        _ => None,
+    }
+}
+
+fn argv(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+fn built_in_downloads(system: bool) -> Vec<DownloadType> {
+    let mut types = Vec::new();
+    for file_type in [WEB_CONTENT, CONFIGURATION] {
+        if let Some(apply) = built_in_apply(file_type) {
+            types.push(DownloadType {
+                file_type: file_type.to_owned(),
+                check: None,
+                apply,
+                reboots: false,
+                verify: Verify::default(),
+            });
+        }
+    }
+    if system {
+        types.push(DownloadType {
+            file_type: FIRMWARE.to_owned(),
+            check: Some(argv(&["/sbin/sysupgrade", "--test", "{file}"])),
+            apply: Apply::Command(argv(&["/sbin/sysupgrade", "{file}"])),
+            reboots: true,
+            verify: Verify::default(),
+        });
+    }
+    types
+}
+
+fn built_in_uploads(system: bool) -> Vec<UploadType> {
+    let mut types = Vec::new();
+    for file_type in [CONFIGURATION_UPLOAD, CONFIGURATION, LOG_UPLOAD, LOG] {
+        if let Some(produce) = built_in_produce(file_type, system) {
+            types.push(UploadType {
+                file_type: file_type.to_owned(),
+                produce,
+                secrets: false,
+            });
+        }
+    }
+    types
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // T-UPL-003
+    #[test]
+    fn a_number_at_the_end_names_a_row() {
+        let of = Numbered::of;
+        let twelve = Some(Numbered::Configuration(12));
+        assert_eq!(of("3 Vendor Configuration File 12"), twelve);
+        assert_eq!(of("4 Vendor Log File 1"), Some(Numbered::Log(1)));
+        for none in [
+            "4 Vendor Log File",
+            "4 Vendor Log File ",
+            "4 Vendor Log File 0",
+            "4 Vendor Log File 01",
+            "4 Vendor Log File +1",
+            "4 Vendor Log File 4294967296",
+            "1 Vendor Configuration File 1",
+            "",
+        ] {
+            assert_eq!(of(none), None, "{none}");
+        }
+        let types = FileTypes::new(&[], &[], false);
+        assert!(types.upload("4 Vendor Log File 3").is_some());
+        assert!(types.upload("4 Vendor Log File").is_none());
+        assert!(types.upload("4 Vendor Log File 0").is_none());
+    }
+
+    // T-DLD-009
+    #[test]
+    fn below_another_root_no_type_runs_a_program_that_nobody_named() {
+        let here = FileTypes::new(&[], &[], true);
+        let elsewhere = FileTypes::new(&[], &[], false);
+        let firmware = here.download(FIRMWARE).unwrap();
+        assert!(firmware.reboots && firmware.check.is_some());
+        assert_eq!(elsewhere.download(FIRMWARE), None);
+        for types in [&here, &elsewhere] {
+            assert!(types.download(CONFIGURATION).is_some());
+            assert!(types.download(WEB_CONTENT).is_some());
+            assert!(types.download("9 Nonsense").is_none());
+            let upload = types.upload(CONFIGURATION_UPLOAD).unwrap();
+            assert!(!upload.secrets);
+        }
+        let log = elsewhere.upload(LOG_UPLOAD).unwrap();
+        assert_eq!(log.produce, Produce::Log { command: None });
+    }
+
+    #[test]
+    fn what_is_given_takes_the_place_of_the_built_in_type_of_its_name() {
+        let own = DownloadType {
+            file_type: FIRMWARE.to_owned(),
+            check: None,
+            apply: Apply::Command(argv(&["/bin/flash", "{file}"])),
+            reboots: false,
+            verify: Verify::default(),
+        };
+        let upload = UploadType {
+            file_type: "X 00D09E Report".to_owned(),
+            produce: Produce::Command(argv(&["/bin/report"])),
+            secrets: false,
+        };
+        let types = FileTypes::new(&[own.clone()], &[upload.clone()], true);
+        assert_eq!(types.download(FIRMWARE), Some(&own));
+        assert_eq!(types.upload("X 00D09E Report"), Some(&upload));
+        assert!(types.download(WEB_CONTENT).is_some());
     }
 }

@@ -33,6 +33,7 @@
 
 pub mod apply;
 pub mod archive;
+mod command;
 pub mod configuration;
 mod fault;
 pub mod fetch;

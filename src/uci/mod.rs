@@ -24,6 +24,7 @@
 //! error: values hold passwords.
 
 mod edit;
+mod export;
 pub mod file;
 mod line;
 mod lines;
@@ -36,6 +37,7 @@ mod table;
 mod token;
 
 pub use edit::EditError;
+pub use export::{split_export, without_comments};
 pub use package::{Options, Package, Section, Value};
 pub use parse::ParseError;
 
@@ -53,6 +55,12 @@ pub fn valid_name(name: &str) -> bool {
 /// spaces, at least one character.
 pub fn valid_kind(kind: &str) -> bool {
     token::is_kind(kind.as_bytes())
+}
+
+/// Whether libuci takes `name` as the name of a package, which is that of its file: ASCII
+/// letters, digits, `_` and `-`, at least one.
+pub fn valid_package(name: &str) -> bool {
+    token::is_package(name.as_bytes())
 }
 
 /// Whether `value` can be kept in a UCI file and in libuci's delta files: any text

@@ -87,7 +87,7 @@ impl Package {
     }
 }
 
-fn error_at(text: &[u8], at: usize, what: &str) -> ParseError {
+pub(super) fn error_at(text: &[u8], at: usize, what: &str) -> ParseError {
     let before = text.get(..at).unwrap_or(text);
     let ends = before.iter().filter(|&&b| b == b'\n').count();
     ParseError {

@@ -376,7 +376,7 @@ pub(super) fn is_kind(kind: &[u8]) -> bool {
     !kind.is_empty() && kind.iter().all(|b| (33..=126).contains(b))
 }
 
-fn is_package(name: &[u8]) -> bool {
+pub(super) fn is_package(name: &[u8]) -> bool {
     !name.is_empty()
         && name
             .iter()

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use cwmp_agent::net::auth::digest::Algorithm;
 
+#[allow(unused_imports)]
 pub use content::{Body, pattern, pattern_sha256};
 pub use request::Request;
 
@@ -45,6 +46,8 @@ pub enum Trick {
     Stall(u64),
     /// After so many bytes one comes every so many milliseconds, for ever.
     Drip(u64, u64),
+    /// In pieces of so many bytes, each followed by so many milliseconds.
+    Pieces(u64, u64),
     /// In chunks, without a length.
     Chunked,
     /// In chunks, and cut after so many bytes.
@@ -72,7 +75,7 @@ pub enum Trick {
 /// What becomes of `Expect: 100-continue`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
-    /// `100 Continue`, or the final status at once.
+    /// `100 Continue`, or the final status at once; the connection stays open.
     Known,
     /// The body is waited for without a word.
     Ignored,

@@ -81,16 +81,16 @@ impl<S: Stream> Talk<'_, S> {
             // The final word before the body, or the word to send it.
             if !request.knows(&place.guard, b"") {
                 self.challenge(&place.guard);
-                return None;
+                return self.silence();
             }
             match self.trick(&request, &place, true) {
                 Trick::Status(status) => {
                     self.short(status, &[]);
-                    return None;
+                    return self.silence();
                 }
                 Trick::Redirect(status, to) => {
                     self.short(status, &[format!("Location: {to}")]);
-                    return None;
+                    return self.silence();
                 }
                 Trick::Hangup => return None,
                 _ => {}
@@ -187,7 +187,7 @@ impl<S: Stream> Talk<'_, S> {
         self.short(401, &[format!("WWW-Authenticate: {asked}")])
     }
 
-    /// Until the client goes away.
+    /// Until the client goes away; its body was not wanted.
     fn silence(&mut self) -> Goes {
         let mut buffer = [0; 65536];
         while matches!(self.stream.read(&mut buffer), Ok(count) if count > 0) {}
@@ -257,7 +257,11 @@ impl<S: Stream> Talk<'_, S> {
         let chunks = matches!(trick, Trick::Chunked | Trick::ChunkedCut(_));
         let mut at = from;
         while at < to {
-            let piece = place.body.piece(at, to);
+            let end = match trick {
+                Trick::Pieces(size, _) => to.min(at + size),
+                _ => to,
+            };
+            let piece = place.body.piece(at, end);
             at += piece.len() as u64;
             if chunks {
                 self.send(format!("{:x};name=value\r\n", piece.len()).as_bytes())?;
@@ -265,6 +269,9 @@ impl<S: Stream> Talk<'_, S> {
                 self.send(b"\r\n")?;
             } else {
                 self.send(&piece)?;
+            }
+            if let Trick::Pieces(_, every) = trick {
+                thread::sleep(Duration::from_millis(*every));
             }
         }
         match trick {

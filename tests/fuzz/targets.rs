@@ -38,6 +38,11 @@ pub fn sessions_on_files(data: &[u8]) {
     play::on_files(data, &mut |_| {});
 }
 
+/// Any bytes in any state file: the agent starts, and what it writes then it can read.
+pub fn state_files(data: &[u8]) {
+    play::state_files(data);
+}
+
 /// A package read and written back is the same bytes; after each of a few edits it reads
 /// back with the edit in it, and everything else as it was.
 pub fn uci_parse_edit(data: &[u8]) {

@@ -156,14 +156,8 @@ impl Carrying<'_> {
             &self.under_way.stop,
         );
         let fetched = fetched.map_err(|fault| self.late_or(fault))?;
-        verify(
-            &wire,
-            &Default::default(),
-            &file,
-            &fetched,
-            &self.under_way.stop,
-        )
-        .map_err(|fault| self.late_or(fault))?;
+        verify(&wire, &kind.verify, &file, &fetched, &self.under_way.stop)
+            .map_err(|fault| self.late_or(fault))?;
         let is_stopped = || self.under_way.stop.is_stopped();
         let with = Applying {
             root: &world.setup.root,

@@ -69,6 +69,7 @@ impl FileError {
                 | FileError::Broken(_)
                 | FileError::Truncated
                 | FileError::Stalled(_)
+                | FileError::Slow(..)
                 | FileError::Status(429 | 500 | 502 | 503 | 504)
         )
     }

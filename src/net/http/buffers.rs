@@ -65,6 +65,11 @@ impl Room {
         self.gathered = 0;
     }
 
+    /// A head that is here as a whole can be used although the latest look took nothing of it.
+    pub(super) fn look_again(&mut self) {
+        self.progress = self.input().windows(4).any(|end| end == b"\r\n\r\n");
+    }
+
     fn make_output(&mut self) {
         // The longest line of a head must fit as a whole.
         let line = self.watch.line.load(Ordering::Relaxed);
@@ -173,6 +178,17 @@ mod tests {
         room.input_consume(rest);
         assert!(!room.can_use_input());
         assert!(!room.input_append_buf().is_empty());
+    }
+
+    #[test]
+    fn a_whole_head_can_be_looked_at_again() {
+        let mut room = Room::new(Arc::default());
+        come(&mut room, b"HTTP/1.1 401 No\r\nA: b\r\n");
+        room.look_again();
+        assert!(!room.can_use_input(), "more is to come");
+        come(&mut room, b"\r\n");
+        room.look_again();
+        assert!(room.can_use_input());
     }
 
     #[test]

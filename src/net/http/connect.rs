@@ -361,6 +361,11 @@ impl Transport for Wire {
         match self.receive(deadline) {
             Ok(amount) => {
                 self.room.input_appended(amount);
+                if timeout.reason == Timeout::Await100 {
+                    // A final answer where `100 Continue` was expected: ureq leaves it where it
+                    // is and would then wait for more.
+                    self.room.look_again();
+                }
                 if amount > 0 {
                     self.watch.answered.store(true, Ordering::Relaxed);
                 }

@@ -62,6 +62,14 @@ fn sync_folder_of(target: &Path) -> io::Result<()> {
     File::open(target.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
+/// Whether `target` may be given a new version: nothing is there, or what [`swap`] put there.
+///
+/// # Errors
+/// [`ArchiveError::Io`] where something else is.
+pub fn replaceable(target: &Path) -> Result<(), ArchiveError> {
+    version(target).map(drop)
+}
+
 /// Where the next version of `target` is to be unpacked to: a path beside it at which
 /// nothing is; what a power cut left there is taken away.
 ///

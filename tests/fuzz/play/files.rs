@@ -12,6 +12,7 @@ use cwmp_agent::agent::watch;
 use cwmp_agent::agent::world::World;
 use cwmp_agent::cwmp::session::Post;
 use cwmp_agent::model::Model;
+use cwmp_agent::store::state::StateDir;
 use router::Router;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -89,6 +90,38 @@ impl FilesCpe {
     fn write(&self, path: &str, content: &str) {
         ROUTER.with(|router| router.write(path, content).expect("a router's file"));
     }
+}
+
+/// The agent ends and starts again with this, whole and sealed, or raw, in the state file of
+/// this name, and with nothing in the others; gives the state folder, and the names in it.
+pub fn start_with(
+    cpe: &mut FilesCpe,
+    name: &str,
+    body: &[u8],
+    raw: bool,
+) -> (StateDir, Vec<String>) {
+    cpe.world = None;
+    let dir = ROUTER.with(|router| router.path("/etc/cwmp-agent/state"));
+    let _ = std::fs::remove_dir_all(&dir);
+    let state = StateDir::open(&dir).expect("a folder");
+    match raw {
+        true => std::fs::write(state.path(name), body).expect("a file"),
+        false => drop(state.save_bytes(name, body).expect("a file")),
+    }
+    cpe.restart(true);
+    (state, names(&dir))
+}
+
+/// The agent ends and starts again; gives the names in its state folder.
+pub fn start_again(cpe: &mut FilesCpe) -> Vec<String> {
+    cpe.restart(false);
+    names(cpe.world().state.dir())
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).expect("a folder");
+    let name = |e: std::io::Result<std::fs::DirEntry>| e.ok()?.file_name().into_string().ok();
+    entries.filter_map(name).collect()
 }
 
 fn config(package: &str) -> String {

@@ -13,6 +13,9 @@ mod files;
 mod memory;
 mod oracle;
 mod requests;
+mod state;
+
+pub use state::state_files;
 
 use acs::{Acs, Debts, Pending, pending};
 use chance::Chance;

@@ -7,12 +7,14 @@
 //! `model` before `owed` and the queue of `files` where an answer makes a promise, and before
 //! `watch` where watched values are read; `keeping` before `watch`; and the queue before
 //! `owed`, so that records and events change together, and before whatever else `files` holds.
+//! So is the register of `modules`, after `model` and the queue.
 
 use super::clock;
 use super::control::client;
 use super::device::Devices;
 use super::discovery;
 use super::discovery::Discovery;
+use super::modules::Modules;
 use super::owed::Owed;
 use super::peer::Peers;
 use super::settings::Settings;
@@ -33,6 +35,7 @@ use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
 use crate::transfer::configuration::Secrets;
 use crate::transfer::queue::Queue;
+use crate::transfer::software::Registry;
 use crate::uci::file::Stamp as FileStamp;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -63,6 +66,8 @@ pub struct World {
     pub keeping: Mutex<()>,
     /// Transfers of files.
     pub files: Files,
+    /// Software modules.
+    pub modules: Modules,
     settings: Mutex<Current>,
     aborter: Mutex<Option<Aborter>>,
     /// What is known of the ACS.
@@ -135,6 +140,7 @@ impl World {
         let identity = Identity::find(&setup.root, &state);
         super::inform::publish(&identity, &runtime);
         super::first_use::load(&state, &runtime);
+        let modules = Modules::load(&setup, &state, &runtime);
         let model = setup.model(&state, &reloads, &runtime)?;
         let peers = Peers::load(&state, &identity.software_version);
         let world = World {
@@ -152,6 +158,7 @@ impl World {
                 setup.config.file_types(&setup.root),
                 Secrets::default(),
             ),
+            modules,
             settings: Mutex::new(Current {
                 settings: Arc::new(Settings::default()),
                 trouble: None,
@@ -213,6 +220,11 @@ impl World {
         lock(&self.files.queue)
     }
 
+    /// The register of software modules, for one look or change.
+    pub fn modules(&self) -> MutexGuard<'_, Registry> {
+        lock(&self.modules.registry)
+    }
+
     /// A journal for a change that is none of the model's; the caller holds the model.
     pub fn journal(&self) -> DiskJournal {
         DiskJournal::new(self.state.clone()).telling(self.reloads.clone())
@@ -224,6 +236,7 @@ impl World {
     pub fn check_url(&self, url: &str) {
         if self.owed().is_new_acs(url) {
             self.transfers().bootstrap_discards();
+            self.modules().bootstrap_discards();
             let mut owed = self.owed();
             owed.check_url(url);
             owed.save();
@@ -339,6 +352,7 @@ impl World {
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.files.stop();
+        self.modules.stop.stop();
         if let Some(aborter) = lock(&self.aborter).as_ref() {
             aborter.abort();
         }

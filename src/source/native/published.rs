@@ -28,7 +28,7 @@ const KNOWN: [Known; 3] = [
         table: ENVIRONMENTS,
         prefix: "software_environment_",
         fields: &[
-            "active", "disk", "enable", "memory", "status", "type", "vendor", "version",
+            "active", "disk", "enable", "status", "type", "vendor", "version",
         ],
         writable: &[("enable", true)],
     },
@@ -204,6 +204,11 @@ impl Published {
     /// What was set since this was asked last, in order.
     pub fn take_written(&self) -> Vec<Written> {
         std::mem::take(&mut self.lock().written)
+    }
+
+    /// Whether [`take_written`](Self::take_written) would give anything.
+    pub fn has_written(&self) -> bool {
+        !self.lock().written.is_empty()
     }
 
     /// A factory reset: everything that was set is forgotten.

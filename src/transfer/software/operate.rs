@@ -44,6 +44,9 @@ pub trait Carrier {
     /// The paths of the rows of a unit and its execution units. The register is not locked.
     fn paths(&self, unit: &Unit) -> Paths;
 
+    /// Lets a program act on the box, while nothing else does.
+    fn act(&self, act: &mut dyn FnMut());
+
     /// The register has changed: what it shows is to be published.
     fn changed(&self);
 }
@@ -226,9 +229,8 @@ impl<'a> Operator<'a> {
             executions: Vec::new(),
         };
         let unit = self.intend(job, unit, Some(found.clone())).map_err(known)?;
-        let stopped = || self.carrier.is_stopped();
-        let installed = environment.install(&file, &found, None, &stopped);
-        installed.map_err(known)?;
+        self.put_in_place(environment, &file, &found, None)
+            .map_err(known)?;
         Ok(self.settle(environment, unit, &found))
     }
 
@@ -236,6 +238,26 @@ impl<'a> Operator<'a> {
         let unit = self.registry().intend(job, unit, intent)?;
         self.carrier.changed();
         Ok(unit)
+    }
+
+    fn put_in_place(
+        &self,
+        environment: &Environment,
+        file: &Path,
+        found: &Intent,
+        old: Option<&Unit>,
+    ) -> Result<(), Failure> {
+        let stopped = || self.carrier.is_stopped();
+        let mut done = Err(failure(9001, "the operation was not carried out"));
+        self.carrier
+            .act(&mut || done = environment.install(file, found, old, &stopped));
+        done
+    }
+
+    fn take_away(&self, environment: &Environment, duid: &str) -> Result<(), Failure> {
+        let mut done = Err(failure(9001, "the operation was not carried out"));
+        self.carrier.act(&mut || done = environment.remove(duid));
+        done
     }
 
     /// Whether what was to be put in place is there.
@@ -389,8 +411,7 @@ impl<'a> Operator<'a> {
             marked.url.clone_from(given);
         }
         let marked = self.intend(job, marked, Some(found.clone()))?;
-        let stopped = || self.carrier.is_stopped();
-        match environment.install(&file, &found, Some(&unit), &stopped) {
+        match self.put_in_place(environment, &file, &found, Some(&unit)) {
             Ok(()) => self.replaced(environment, &marked, &found),
             Err(fault) => {
                 let gone = matches!(environment.held(&unit.duid), Ok(None));
@@ -412,7 +433,7 @@ impl<'a> Operator<'a> {
                     log::warn!("{}: {e}", execution.euid);
                 }
             }
-            environment.remove(&unit.duid)?;
+            self.take_away(environment, &unit.duid)?;
         }
         Ok(self.settle(environment, unit.clone(), found))
     }
@@ -459,7 +480,7 @@ impl<'a> Operator<'a> {
                 log::warn!("{}: {e}", execution.euid);
             }
         }
-        let Err(fault) = environment.remove(&unit.duid) else {
+        let Err(fault) = self.take_away(environment, &unit.duid) else {
             return Ok(Done::Uninstalled);
         };
         match environment.held(&unit.duid) {

@@ -155,7 +155,7 @@ pub enum Wish {
 
 impl Wish {
     /// What the ACS has sent; `target` tells what an ExecutionEnvRef names.
-    pub fn of(operation: &Operation, target: &dyn Fn(&str) -> Target) -> Wish {
+    pub fn of(operation: &Operation, target: &mut dyn FnMut(&str) -> Target) -> Wish {
         match operation.clone() {
             Operation::Install {
                 url,

@@ -141,7 +141,7 @@ impl Registry {
         &mut self,
         operations: &[Operation],
         command_key: &str,
-        target: &dyn Fn(&str) -> Target,
+        mut target: impl FnMut(&str) -> Target,
     ) -> Result<(), NotKept> {
         let waiting: usize = self.saved.requests.iter().map(|r| r.steps.len()).sum();
         if self.saved.requests.len() >= MAX_REQUESTS || waiting + operations.len() > MAX_OPERATIONS
@@ -150,7 +150,9 @@ impl Registry {
         }
         let before = self.saved.clone();
         let id = self.next();
-        let steps = operations.iter().map(|o| Step::new(Wish::of(o, target)));
+        let steps = operations
+            .iter()
+            .map(|o| Step::new(Wish::of(o, &mut target)));
         self.saved.requests.push(Request {
             id,
             command_key: command_key.to_owned(),
@@ -539,12 +541,12 @@ impl Registry {
         events
     }
 
-    /// What is to be told next, but for the requests in `except`, which the ACS has refused
-    /// in this session; `lookup` finds paths that are not known yet.
-    pub fn to_tell(&self, except: &[Option<u32>], lookup: &mut Lookup<'_>) -> Option<Told> {
-        let mut requests = self.saved.requests.iter();
-        let next = requests.find(|r| is_done(r) && !except.contains(&Some(r.id)));
-        if let Some(request) = next {
+    /// What the ACS is told of a request that is done, or of the changes that nobody asked for
+    /// (`None`); `lookup` finds paths that are not known yet.
+    pub fn to_tell(&self, id: Option<u32>, lookup: &mut Lookup<'_>) -> Option<Told> {
+        if let Some(id) = id {
+            let mut requests = self.saved.requests.iter();
+            let request = requests.find(|r| r.id == id && is_done(r))?;
             let results = request.steps.iter().filter_map(|step| {
                 let ended = step.ended.as_ref()?;
                 Some(result(ended, step.started, step.paths.as_ref(), lookup))
@@ -559,10 +561,10 @@ impl Registry {
                 changes: 0,
             });
         }
-        if self.saved.changes.is_empty() || except.contains(&None) {
+        if self.saved.changes.is_empty() {
             return None;
         }
-        let told = |change: &Change| -> (OperationPerformed, OperationResult) {
+        let mut told = |change: &Change| -> (OperationPerformed, OperationResult) {
             let paths = change.paths.as_ref();
             let result = result(&change.ended, change.started, paths, lookup);
             (change.performed.wire(), result)
@@ -571,7 +573,7 @@ impl Registry {
             id: None,
             command_key: String::new(),
             message: CpeRequest::AutonomousDuStateChangeComplete(
-                self.saved.changes.iter().map(told).collect(),
+                self.saved.changes.iter().map(&mut told).collect(),
             ),
             changes: self.saved.changes.len(),
         })
@@ -610,6 +612,13 @@ impl Registry {
         if let Err(e) = self.state.remove(FILE) {
             log::warn!("what is known of software modules cannot be wiped: {e}");
         }
+    }
+
+    /// The requests that can be told now.
+    pub fn done(&self) -> Vec<Option<u32>> {
+        let done = self.saved.requests.iter().filter(|r| is_done(r));
+        let changes = (!self.saved.changes.is_empty()).then_some(None);
+        done.map(|r| Some(r.id)).chain(changes).collect()
     }
 
     /// Requests that are not told yet: the number of their operations, and how many of these

@@ -21,12 +21,11 @@ pub struct Tables {
     pub execution_units: Vec<Row>,
 }
 
-/// What is to be shown. `memory`: KiB that programs may still use.
+/// What is to be shown.
 pub fn tables(
     units: &[Unit],
     environments: &Environments,
     condition: &dyn Fn(&str) -> Condition,
-    memory: Option<u64>,
 ) -> Tables {
     let mut tables = Tables::default();
     for environment in environments.iter() {
@@ -44,7 +43,6 @@ pub fn tables(
                 ("vendor", definition.vendor.clone()),
                 ("version", definition.version.clone()),
                 ("disk", number(environment.free_disk())),
-                ("memory", number(memory)),
                 ("active", list(running.map(|e| e.euid.as_str()))),
             ],
         });

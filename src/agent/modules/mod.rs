@@ -205,7 +205,9 @@ pub fn work(world: &World, device: Option<String>, look_too: bool, changed: &dyn
     if apply_written(world) {
         changed();
     }
-    let folder = match super::transfers::folder_for(world, FOLDER) {
+    let has_work = world.modules().has_work();
+    let folder = super::transfers::folder_for(world, FOLDER, has_work);
+    let folder = match folder {
         Ok(folder) => folder,
         Err(e) => {
             log::error!("no folder for files of software modules: {e}");
@@ -230,6 +232,10 @@ pub fn work(world: &World, device: Option<String>, look_too: bool, changed: &dyn
         look::look(&operator, &world.state, &firmware, &wanted);
     }
     while operator.next() {}
+    if let (true, Some(above)) = (has_work, folder.parent()) {
+        // Where nothing else is on its way.
+        let _ = std::fs::remove_dir(above);
+    }
     world.modules.supervise(|supervisor| supervisor.look());
     if world.modules.publish() {
         changed();

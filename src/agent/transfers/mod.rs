@@ -116,9 +116,13 @@ pub fn row_of(numbered: Numbered) -> String {
     }
 }
 
-/// Where other files on their way may lie, in the download folder; it need not be there yet.
-pub fn folder_for(world: &World, name: &str) -> std::io::Result<std::path::PathBuf> {
-    Ok(folder::make(world)?.join(name))
+/// Where other files on their way may lie, in the download folder, which is made if `make`.
+pub fn folder_for(world: &World, name: &str, make: bool) -> std::io::Result<std::path::PathBuf> {
+    let folder = match make {
+        true => folder::make(world)?,
+        false => folder::path(world)?,
+    };
+    Ok(folder.join(name))
 }
 
 /// The agent starts: what was under way is begun anew or concluded, what lies about is swept

@@ -6,6 +6,7 @@
 //! result before anything else. It carries nothing out itself ([`operate`](super::operate)
 //! does), reads no clock and opens no file but its own.
 
+use super::operate::short;
 use super::record::{
     Change, Ended, Intent, Paths, Request, Saved, State, Status, Step, Target, Unit, Wish,
 };
@@ -475,7 +476,7 @@ impl Registry {
                 if let Some(uuid) = fault.uuid {
                     ended.uuid = uuid;
                 }
-                (ended.code, ended.text) = (fault.code, fault.text);
+                (ended.code, ended.text) = (fault.code, short(&fault.text));
                 ended
             }
         };

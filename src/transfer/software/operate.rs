@@ -112,18 +112,23 @@ impl<'a> Operator<'a> {
             .ok_or_else(|| failure(9023, &format!("there is no execution environment {name}")))
     }
 
-    /// Fetches a file, to be looked at by these environments; the first that it is for.
+    /// Fetches a file, to be looked at by the named environment, or by all that are enabled;
+    /// the first that it is for.
     fn fetch(
         &self,
         url: &str,
         (username, password): (&str, &str),
-        environments: &[&'a Environment],
+        named: Option<&'a Environment>,
     ) -> Result<(PathBuf, &'a Environment, Intent), Failure> {
         let disk = |e: std::io::Error| failure(9027, &format!("{}: {e}", self.folder.display()));
         match fs::create_dir(self.folder) {
             Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(disk(e)),
             _ => {}
         }
+        let environments = match named {
+            Some(named) => vec![named],
+            None => self.enabled(),
+        };
         let mut file = self.folder.join("module");
         self.carrier.fetch(url, username, password, &file)?;
         let mut look = |environment: &'a Environment| -> Result<Option<Intent>, Failure> {
@@ -133,7 +138,7 @@ impl<'a> Operator<'a> {
             file = called;
             environment.inspect(&file, url)
         };
-        for environment in environments {
+        for environment in &environments {
             if let Some(found) = look(environment)? {
                 return Ok((file, environment, found));
             }
@@ -144,7 +149,7 @@ impl<'a> Operator<'a> {
             if let Ok(Some(_)) = look(other) {
                 let name = other.name();
                 return Err(match self.carrier.condition(name) {
-                    Condition::Disabled if environments.len() != 1 => {
+                    Condition::Disabled if named.is_none() => {
                         let what = "the execution environment for this file is disabled";
                         failure(9024, &format!("{what}: {name}"))
                     }
@@ -184,12 +189,12 @@ impl<'a> Operator<'a> {
                 return Ok(self.settle(environment, unit.clone(), intent));
             }
         }
-        let environments = match target {
-            Target::Named(name) => vec![self.environment(name)?],
-            _ => self.enabled(),
+        let named = match target {
+            Target::Named(name) => Some(self.environment(name)?),
+            _ => None,
         };
         let credentials = (username.as_str(), password.as_str());
-        let (file, environment, found) = self.fetch(url, credentials, &environments)?;
+        let (file, environment, found) = self.fetch(url, credentials, named)?;
         let uuid = match given.as_str() {
             "" => uuid::of_unit(&found.name, &found.vendor),
             given => given.to_owned(),
@@ -371,11 +376,11 @@ impl<'a> Operator<'a> {
                     let what = "the deployment unit was not installed from a URL; name one";
                     return Err(failure(9001, what));
                 }
-                let (file, environment, found) = self.fetch(url, credentials, &[environment])?;
+                let (file, environment, found) = self.fetch(url, credentials, Some(environment))?;
                 (unit.clone(), file, environment, found)
             }
             None => {
-                let (file, environment, found) = self.fetch(given, credentials, &self.enabled())?;
+                let (file, environment, found) = self.fetch(given, credentials, None)?;
                 let unit = self.unit_in(environment, &found, from)?;
                 (unit, file, environment, found)
             }

@@ -6,7 +6,7 @@ mod frail_cpe;
 
 use cwmp_agent::agent::control::{Answer, Question};
 use cwmp_agent::agent::world::World;
-use cwmp_agent::agent::{self, offline};
+use cwmp_agent::agent::{self, clock, offline};
 use cwmp_agent::cwmp::event::EventCode;
 use frail_cpe::acs::*;
 use frail_cpe::frail::Fate;
@@ -91,6 +91,7 @@ fn at_every_error<T: PartialEq + std::fmt::Debug>(
         disk.set_fate(Fate::Sound);
         world.model().begin();
         world.owed().save();
+        transfers_are_kept(&world);
         assert_eq!(&look(&world), expected, "{what}, well again");
         drop(world);
         let world = cpe.open(&disk);
@@ -108,6 +109,13 @@ fn at_every_error<T: PartialEq + std::fmt::Debug>(
         }
     }
     assert!(refused > 10 && done > 0, "{refused} refused, {done} done");
+}
+
+/// As the dispatcher has it: what could not be written is tried again a little later.
+fn transfers_are_kept(world: &World) {
+    let later = clock::unix_seconds() + 120;
+    let begun = world.transfers().begin(later, false);
+    assert_eq!(begun, None, "nothing is due");
 }
 
 fn values(world: &World) -> [String; 3] {
@@ -182,6 +190,86 @@ fn a_scheduled_inform_is_promised_only_if_it_is_kept() {
         "ScheduleInformResponse",
         |world| world.owed().next_schedule().is_some(),
     );
+}
+
+/// What is in the queue of transfers.
+fn queued(world: &World) -> Vec<String> {
+    let entries = world.transfers().entries();
+    entries.into_iter().map(|e| e.command_key).collect()
+}
+
+// T-DLD-009
+#[test]
+fn transfers_are_promised_only_if_they_are_kept() {
+    let cpe = Cpe::known();
+    let mut transfer = cpe.file("k", "/f");
+    transfer.delay = 9000;
+    let later = [(9000, 18_000, "2 Immediately", 0)];
+    let all: [(Rpc, &str); 3] = [
+        (download(&transfer), "DownloadResponse"),
+        (upload(&transfer), "UploadResponse"),
+        (
+            schedule_download(&transfer, &later),
+            "ScheduleDownloadResponse",
+        ),
+    ];
+    for (rpc, response) in all {
+        at_every_error(&cpe, || Script::of([rpc.clone()]), response, queued);
+    }
+}
+
+// T-CAN-001
+#[test]
+fn a_transfer_is_cancelled_for_good_or_goes_on() {
+    let cpe = Cpe::known();
+    let mut transfer = cpe.file("k", "/f");
+    transfer.delay = 9000;
+    cpe.boot();
+    cpe.script(Script::of([download(&transfer)]));
+    cpe.life();
+    let cancel = || Script::of([cancel_transfer("k")]);
+    at_every_error(&cpe, cancel, "CancelTransferResponse", queued);
+}
+
+// The whole of it, with a disk that refuses one step or all from one on, and is well again
+// before the next boot.
+#[test]
+fn a_download_on_a_disk_in_trouble_is_told_of_once_if_it_was_promised() {
+    let cpe = Cpe::known();
+    let start = cpe.image();
+    for (n, fate) in (0..45).flat_map(|n| fates(n).map(move |fate| (n, fate))) {
+        cpe.put_back(&start);
+        cpe.boot();
+        cpe.script(Script::of([download(&cpe.file("k", "/f"))]));
+        let before = cpe.sessions();
+        let disk = cpe.disk();
+        let world = cpe.open(&disk);
+        agent::begin(&world);
+        disk.set_fate(fate);
+        one_session(&world);
+        let promised = cpe.last_session().message("DownloadResponse").is_some();
+        transfer(&world);
+        if world.owed().wants_session() {
+            one_session(&world);
+        }
+        disk.set_fate(Fate::Sound);
+        // Well again before the next start: what was refused is taken back.
+        let _ = world.transfers().begin(clock::unix_seconds() + 120, false);
+        drop(world);
+        cpe.boot();
+        cpe.life();
+        let told = cpe.completed_since(before);
+        let what = format!("{fate:?} at {n}: {told:?}");
+        assert_eq!(promised, !told.is_empty(), "{what}");
+        assert!(told.iter().all(|(key, _, _)| key == "k"), "{what}");
+        // Twice only where the disk could not note that it was told.
+        assert!(told.len() <= 2, "{what}");
+        cpe.boot();
+        let before = cpe.sessions();
+        cpe.life();
+        assert!(cpe.completed_since(before).is_empty(), "{what}, and again");
+        assert!(cpe.ask_nothing_left(), "{what}");
+    }
 }
 
 // T-REB-001

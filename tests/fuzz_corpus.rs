@@ -82,6 +82,11 @@ fn dhcp_options_survive_any_octets() {
 }
 
 #[test]
+fn archives_survive_any_bytes_and_leave_nothing() {
+    replay("archive_read", targets::archive_read);
+}
+
+#[test]
 fn the_listener_survives_any_head() {
     replay("listener_head", targets::listener_head);
 }

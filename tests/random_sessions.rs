@@ -54,6 +54,16 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(cases(10))]
+    #[test]
+    fn random_bytes_in_a_state_file_keep_no_agent_from_starting(
+        data in bytes(400),
+    ) {
+        play::state_files(&data.0);
+    }
+}
+
 /// Messages of one kind that are validated; there are many of each.
 const SAMPLE: usize = 6;
 

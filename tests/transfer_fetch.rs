@@ -608,11 +608,11 @@ fn a_server_that_stalls_drips_or_never_answers_ends_in_time() {
     server.serve("/drip", served().always(Trick::Drip(1000, 20)));
     server.serve("/silence", served().always(Trick::Silence));
     let begun = Instant::now();
-    let ends = |path: &str, word: &str, tries: usize| {
+    let ends = |path: &str, word: &str, tries: usize, response: u64| {
         let mut wire = wire(&server.url(path));
         wire.resumes = 1;
         wire.timeouts = FileTimeouts {
-            response: Duration::from_millis(1000),
+            response: Duration::from_secs(response),
             stall: Duration::from_millis(1000),
             pace: Duration::from_millis(1500),
             pace_bytes: 5000,
@@ -626,9 +626,9 @@ fn a_server_that_stalls_drips_or_never_answers_ends_in_time() {
     };
     thread::scope(|scope| {
         // Worth another try, but for a server that has never answered.
-        scope.spawn(|| ends("/stall", "nothing came", 2));
-        scope.spawn(|| ends("/drip", "less than", 2));
-        scope.spawn(|| ends("/silence", "no answer", 1));
+        scope.spawn(|| ends("/stall", "nothing came", 2, 600));
+        scope.spawn(|| ends("/drip", "less than", 2, 600));
+        scope.spawn(|| ends("/silence", "no answer", 1, 1));
     });
     assert!(begun.elapsed() < Duration::from_secs(30));
 }

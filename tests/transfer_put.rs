@@ -139,6 +139,12 @@ fn a_server_that_does_not_know_expect_gets_the_body_all_the_same() {
         .map(|r| r.header("expect").is_some())
         .collect();
     assert_eq!(asked, [true, false, false]);
+
+    let server = FileServer::start();
+    server.serve("/up", Served::nothing().expect(Expect::Hasty));
+    sent(wire(&server.url("/up")), LARGE).expect("sent all the same");
+    assert_eq!(server.stored("/up"), Some(pattern(0, LARGE)));
+    assert_eq!(bodies(&server), [0, LARGE]);
 }
 
 #[test]

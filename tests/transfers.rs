@@ -1,5 +1,7 @@
 //! Download, from the request to TransferComplete.
 
+#[path = "net_support/pki.rs"]
+mod pki;
 mod transfer_rig;
 
 use cwmp_agent::net::auth::digest::Algorithm;
@@ -432,5 +434,99 @@ fn an_acs_of_cwmp_1_0_gets_the_codes_that_it_knows() {
     let missing = Served::nothing().always(Trick::Status(404));
     let transfer = rig.file("/gone", missing, "k");
     assert_eq!(rig.downloaded(&transfer), 9010);
+    rig.finish();
+}
+
+// T-DLD-017
+#[test]
+fn a_configuration_is_applied_reloaded_and_seen_in_its_table() {
+    let mut rig = Rig::new();
+    let text = rig.cpe.router.read("/etc/config/system").unwrap();
+    let changed = text.replacen("option hostname '", "option hostname 'brand-new-", 1);
+    assert_ne!(text, changed);
+    let names = rig.cpe.ok(&["get", "Device.DeviceInfo.VendorConfigFile."]);
+    let row = names.lines().find_map(|l| l.strip_suffix(".Name=system"));
+    let date = format!("{}.Date", row.expect("a row"));
+    let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_600_000_000);
+    let file = std::fs::File::options()
+        .append(true)
+        .open(rig.cpe.router.path("/etc/config/system"))
+        .unwrap();
+    file.set_modified(old).expect("its time");
+    drop(file);
+    assert!(rig.cpe.get(&date).starts_with("2020-09-13"));
+    let mut transfer = rig.file("/system.conf", Served::bytes(changed), "config");
+    transfer.file_type = CONFIGURATION.to_owned();
+    transfer.target_name = "system".to_owned();
+    assert_eq!(rig.downloaded(&transfer), 0);
+    let now = rig.cpe.router.read("/etc/config/system").unwrap();
+    assert!(now.contains("brand-new-"), "{now}");
+    assert!(rig.cpe.wait_file("/tmp/reloads").contains("system"));
+    assert!(!rig.cpe.get(&date).starts_with("2020-09-13"), "its Date");
+    let broken = Served::bytes("config system 'never closed\n");
+    let mut transfer = rig.file("/broken.conf", broken, "broken");
+    transfer.file_type = CONFIGURATION.to_owned();
+    transfer.target_name = "system".to_owned();
+    assert_eq!(rig.downloaded(&transfer), 9018);
+    assert_eq!(rig.cpe.router.read("/etc/config/system").unwrap(), now);
+    rig.finish();
+}
+
+// T-DLD-002
+#[test]
+fn a_file_over_https_is_taken_from_a_server_that_proves_who_it_is() {
+    let authority = pki::Authority::new("files");
+    let leaf = authority.leaf(&["127.0.0.1"], 2020, 2090);
+    let server = FileServer::start_tls(leaf.server(&[&rustls::version::TLS13]));
+    let mut rig = Rig::with("", server);
+    let transfer = rig.file("/f", Served::bytes("content"), "k");
+    assert_eq!(rig.downloaded(&transfer), 9015, "nobody vouches for it");
+    rig.cpe
+        .router
+        .write("/etc/ssl/files.pem", &authority.pem())
+        .unwrap();
+    rig.cpe.option("ca_file", "/etc/ssl/files.pem");
+    rig.cpe
+        .wait_text("/tmp/log", |log| log.contains("settings taken over"));
+    assert_eq!(rig.downloaded(&transfer), 0);
+    rig.finish();
+}
+
+// T-DLD-010
+#[test]
+fn a_delay_counts_from_the_response() {
+    let mut rig = Rig::new();
+    let mut transfer = rig.file("/f", Served::bytes("content"), "k");
+    transfer.delay = 2;
+    let begun = std::time::Instant::now();
+    assert_eq!(rig.downloaded(&transfer), 0);
+    // Whole seconds are counted.
+    assert!(begun.elapsed().as_millis() > 1000, "{:?}", begun.elapsed());
+    rig.finish();
+}
+
+// T-DLD-020
+#[test]
+fn what_never_began_has_no_time() {
+    let mut rig = Rig::new();
+    let transfer = rig.file("/f", Served::bytes("content"), "never");
+    let windows = [(0, 1, "3 When Idle", 0)];
+    let session = rig.transferred(schedule_download(&transfer, &windows));
+    let told = &told(&session)[0];
+    assert_eq!(told.code, 9020);
+    assert_eq!(told.start, UNKNOWN_TIME);
+    assert!(rig.files.requests().is_empty());
+    rig.finish();
+}
+
+// T-DLD-006 and DLD-018: what a limit in agent.toml is for.
+#[test]
+fn a_file_that_takes_too_long_has_failed() {
+    let limits = "[limits]\ntransfer_time = 1\n";
+    let mut rig = Rig::with(limits, FileServer::start());
+    let slow = Served::pattern(100_000).always(Trick::Drip(1000, 50));
+    let transfer = rig.file("/f", slow, "slow");
+    assert_eq!(rig.downloaded(&transfer), 9017);
+    rig.nothing_is_left();
     rig.finish();
 }

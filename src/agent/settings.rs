@@ -5,6 +5,7 @@
 //! about once. This module turns a parsed UCI package into [`Settings`]; it never opens
 //! the file and never shows a secret.
 
+use super::policy::Policies;
 use crate::net::http::{AllowBasic, Coding};
 use crate::uci::{Package, Section, Value};
 use crate::wake::dhcp;
@@ -100,6 +101,8 @@ pub struct Cpe {
     pub log_level: Option<log::LevelFilter>,
     /// DSCP of the packets to the ACS and of the listener, 0–63; absent: the kernel's.
     pub dscp: Option<u8>,
+    /// Of what else than its own requests the ACS wants to hear.
+    pub policies: Policies,
 }
 
 /// `config device 'device'`: overrides of the derived identity; empty ones are derived.
@@ -172,6 +175,7 @@ impl Default for Settings {
                 http_connection_request: true,
                 log_level: None,
                 dscp: None,
+                policies: Policies::default(),
             },
             device: Device::default(),
             url_by_dhcp: false,
@@ -267,7 +271,12 @@ fn text(value: &Value) -> String {
 }
 
 /// Tells what is wrong with an option, or reads it into its place.
-fn put<T>(place: &mut T, option: &str, value: Result<T, &'static str>, warnings: &mut Vec<String>) {
+pub(super) fn put<T>(
+    place: &mut T,
+    option: &str,
+    value: Result<T, &'static str>,
+    warnings: &mut Vec<String>,
+) {
     match value {
         Ok(v) => *place = v,
         Err(want) => warnings.push(format!(
@@ -276,7 +285,7 @@ fn put<T>(place: &mut T, option: &str, value: Result<T, &'static str>, warnings:
     }
 }
 
-fn boolean(v: &str) -> Result<bool, &'static str> {
+pub(super) fn boolean(v: &str) -> Result<bool, &'static str> {
     match v {
         "1" | "true" | "yes" | "on" | "enabled" => Ok(true),
         "0" | "false" | "no" | "off" | "disabled" => Ok(false),
@@ -296,7 +305,7 @@ fn some(v: String) -> Option<String> {
 }
 
 fn unknown(section: &str, option: &str, warnings: &mut Vec<String>) {
-    if !KNOWN_WITHOUT_EFFECT.contains(&option) && !option.starts_with("autonomous_") {
+    if !KNOWN_WITHOUT_EFFECT.contains(&option) {
         warnings.push(format!(
             "unknown option {section}.{option} in /etc/config/cwmp; it is kept"
         ));
@@ -413,6 +422,7 @@ impl Cpe {
                     let dscp = dscp.ok_or("a number from 0 to 63");
                     put(&mut self.dscp, option, dscp.map(Some), warnings);
                 }
+                _ if self.policies.read(option, value, warnings) => {}
                 _ => unknown("cpe", option, warnings),
             }
         }
@@ -587,6 +597,30 @@ mod tests {
         );
         assert_eq!(warnings.len(), 3, "{warnings:?}");
         assert_eq!(settings, Settings::default());
+    }
+
+    #[test]
+    fn what_the_acs_wants_to_hear_of_is_read_and_typos_are_told() {
+        let (settings, warnings) = read(
+            "config cpe cpe\n\toption autonomous_transfer_complete 1\n\
+             \toption autonomous_transfer_type Upload\n\toption autonomous_transfer_result Failure\n\
+             \tlist autonomous_transfer_file_types '2 Web Content'\n\
+             \toption autonomous_du_complete 1\n\tlist autonomous_du_operations Install\n\
+             \toption autonomous_du_result Success\n\tlist autonomous_du_fault_codes 9016\n\
+             \tlist autonomous_du_fault_codes 9018\n",
+        );
+        assert_eq!(warnings, Vec::<String>::new());
+        let policies = settings.cpe.policies;
+        assert!(policies.transfers.wanted(false, "2 Web Content", 9010));
+        assert!(!policies.transfers.wanted(true, "2 Web Content", 9010));
+        assert_eq!(policies.software.fault_codes, [9016, 9018]);
+        assert_eq!(policies.software.operations, ["Install"]);
+        let (settings, warnings) = read(
+            "config cpe cpe\n\toption autonomous_transfer_complet 1\n\
+             \toption autonomous_transfer_type Sideways\n\tlist autonomous_du_fault_codes many\n",
+        );
+        assert_eq!(warnings.len(), 3, "{warnings:?}");
+        assert_eq!(settings.cpe.policies, Policies::default());
     }
 
     #[test]

@@ -33,7 +33,6 @@ use crate::store::lock::{LockError, StateLock};
 use crate::store::reloads::Reloads;
 use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
-use crate::transfer::configuration::Secrets;
 use crate::transfer::queue::Queue;
 use crate::transfer::software::Registry;
 use crate::uci::file::Stamp as FileStamp;
@@ -153,11 +152,7 @@ impl World {
             watch: Mutex::new(Watch::load(&state, &run_dir)),
             discovery: Mutex::new(Discovery::load(&state)),
             keeping: Mutex::new(()),
-            files: Files::load(
-                &state,
-                setup.config.file_types(&setup.root),
-                Secrets::default(),
-            ),
+            files: Files::load(&state, setup.config.file_types(&setup.root)),
             modules,
             settings: Mutex::new(Current {
                 settings: Arc::new(Settings::default()),

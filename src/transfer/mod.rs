@@ -6,17 +6,17 @@
 //! happens, so that a power cut finds the stage before or the stage after:
 //!
 //! ```text
-//!            accept                begin              applying           finished, it reboots
-//! (request) ────────> waiting ────────────> fetching ──────────> applying ──────────> rebooting
-//!                     │  ^  ^                │  │  ^ │              │  │                   │
-//!              cancel │  │  │ next try,      │  │  │ │ cancel       │  │ finished          │
-//!                     v  │  │ next window    │  │  │ v              │  v                   │
-//!                  (gone)│  └────────────────┘  │ (gone)            │ completed <──────────┤
-//!                        │                      │ finished          │  │        a boot: done,
-//!                        └──────────────────────┼───────────────────┘  │        or the old
-//!                          a restart: anew,     v                      │        firmware: 9010
-//!                          a few times      completed ─────────────────┴──────> (gone)
-//!                                                            delivered
+//! (request) --accept------> waiting
+//! waiting   --begin-------> fetching
+//! waiting   --windows over> completed: 9020
+//! fetching  --applying----> applying
+//! fetching  --finished----> completed, or waiting for its next try or window
+//! fetching  --start-------> waiting: anew
+//! waiting, fetching --cancel--> (gone)
+//! applying  --finished----> completed, or rebooting where the box is to boot
+//! applying  --start-------> waiting: anew, or completed where the box was to boot and did
+//! rebooting --boot--------> completed: done, or the old firmware runs: 9010
+//! completed --delivered---> (gone)
 //! ```
 //!
 //! * A restart or a boot that finds a transfer *fetching*, or *applying* what does not

@@ -45,8 +45,6 @@ struct Saved {
 pub struct Queue {
     saved: Saved,
     state: StateDir,
-    /// There is, or may be, a state file.
-    on_disk: bool,
     /// The last write failed.
     unsaved: bool,
     /// Begun and not finished, though it may have been cancelled.
@@ -119,9 +117,7 @@ impl Queue {
     /// Reads the state file; without one (or with a damaged one) the queue is empty. What it
     /// finds under way stays as it is until [`started`](Self::started).
     pub fn load(state: &StateDir) -> Queue {
-        let found: Option<Saved> = state.load(FILE);
-        let on_disk = found.is_some();
-        let mut saved = found.unwrap_or_default();
+        let mut saved: Saved = state.load(FILE).unwrap_or_default();
         let all = saved.records.len();
         saved.records.truncate(MAX);
         saved.records.retain(Record::fits);
@@ -141,7 +137,6 @@ impl Queue {
             last_id: saved.records.iter().map(|r| r.id).max().unwrap_or(0),
             saved,
             state: state.clone(),
-            on_disk,
             unsaved: false,
             running: None,
             looked: i64::MIN,
@@ -153,7 +148,8 @@ impl Queue {
     /// The agent starts, after a boot of the box when `rebooted`: what was under way is begun
     /// anew or concluded. `firmware` is the identity of the firmware that runs; `flashed`
     /// tells, where it is known, whether the flash was written since a transfer that reboots
-    /// was applied. Tells whether all of this is on disk.
+    /// was applied. Tells whether all of this is on disk. A run that does no transfers does not
+    /// call it.
     pub fn started(
         &mut self,
         rebooted: bool,
@@ -619,11 +615,7 @@ impl Queue {
         if self.saved.records.is_empty() {
             // No time is left that it could be compared with.
             self.saved.at = 0;
-            if !self.on_disk {
-                return true;
-            }
         }
-        self.on_disk = true;
         let what = "the queue of transfers";
         let kept = self.state.save_or_warn(FILE, &self.saved, what);
         self.unsaved = !kept;

@@ -348,6 +348,37 @@ pub fn download(t: &Transfer) -> Rpc {
     Rpc::new("Download", args)
 }
 
+/// A window of a ScheduleDownload: start and end in seconds from the request, its mode,
+/// MaxRetries.
+pub type Window<'a> = (u32, u32, &'a str, i32);
+
+/// ScheduleDownload (A.4.1.8).
+pub fn schedule_download(t: &Transfer, windows: &[Window<'_>]) -> Rpc {
+    let window = |(start, end, mode, retries): &Window<'_>| {
+        Node::parent(
+            "TimeWindowStruct",
+            vec![
+                Node::text("WindowStart", &start.to_string()),
+                Node::text("WindowEnd", &end.to_string()),
+                Node::text("WindowMode", mode),
+                Node::text("UserMessage", "please"),
+                Node::text("MaxRetries", &retries.to_string()),
+            ],
+        )
+    };
+    let mut args = transfer_head(t);
+    args.extend([
+        Node::text("FileSize", &t.size.to_string()),
+        Node::text("TargetFileName", &t.target_name),
+        Node::array(
+            "TimeWindowList",
+            "TimeWindowStruct",
+            windows.iter().map(window),
+        ),
+    ]);
+    Rpc::new("ScheduleDownload", args)
+}
+
 /// Upload (A.4.1.5).
 pub fn upload(t: &Transfer) -> Rpc {
     let mut args = transfer_head(t);

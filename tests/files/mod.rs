@@ -81,6 +81,8 @@ pub enum Expect {
     Ignored,
     /// 417.
     Refused,
+    /// What went well is answered before the body has come.
+    Hasty,
 }
 
 /// Who may come in.

@@ -77,6 +77,10 @@ impl<S: Stream> Talk<'_, S> {
             self.short(417, &["Connection: close".to_owned()]);
             return None;
         }
+        if expects && place.expect == Expect::Hasty {
+            self.short(place.put_status, &[]);
+            return self.silence();
+        }
         if expects && place.expect == Expect::Known {
             // The final word before the body, or the word to send it.
             if !request.knows(&place.guard, b"") {

@@ -38,7 +38,7 @@ pub enum Node {
 pub type Image = BTreeMap<PathBuf, Node>;
 
 /// What lies directly in a folder and is never written: left out of every image.
-const FIXED: [&str; 5] = ["proc", "sys", "tmp", "usr", "bin"];
+const FIXED: [&str; 4] = ["proc", "sys", "tmp", "bin"];
 
 /// Reads all that is in a folder; sockets, links and pipes are left out.
 pub fn image_of(dir: &Path) -> Image {

@@ -9,6 +9,8 @@
 
 #[path = "../acs/mod.rs"]
 pub mod acs;
+#[path = "../files/mod.rs"]
+pub mod files;
 #[path = "../frail/mod.rs"]
 pub mod frail;
 #[path = "../router/mod.rs"]
@@ -16,12 +18,14 @@ pub mod router;
 #[path = "../scratch/mod.rs"]
 pub mod scratch;
 
-use acs::{Acs, AcsConfig, Record, Script, SessionRecord};
+use acs::{Acs, AcsConfig, Record, Script, SessionRecord, SoapStyle, Transfer};
 use cwmp_agent::agent::control::{Answer, Question, client};
 use cwmp_agent::agent::setup::Setup;
 use cwmp_agent::agent::status::Status;
+use cwmp_agent::agent::transfers::{Carried, carry_here};
 use cwmp_agent::agent::world::World;
 use cwmp_agent::agent::{self, session, worker};
+use files::{FileServer, Served};
 use frail::folder::{FrailFolder, Image, image_of, put_back, until_power_cut};
 use frail::{Fate, Survives};
 use router::Router;
@@ -33,6 +37,12 @@ use std::time::Duration;
 
 pub const STATE: &str = "/etc/cwmp-agent/state";
 pub const RUN: &str = "/var/run/cwmp-agent";
+/// What the box's commands leave.
+pub const MARKS: [&str; 5] = ["rebooted", "reset", "reloads", "applied", "flashed"];
+/// A type of Download and Upload.
+pub const FILE: &str = "X 00D09E File";
+/// One of Download that reboots the box.
+pub const FIRMWARE: &str = "1 Firmware Upgrade Image";
 
 /// How a life of the agent ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +57,8 @@ pub enum End {
 pub struct Cpe {
     pub router: Router,
     pub acs: Acs,
+    /// Serves `/f`, and takes `/put`.
+    pub files: FileServer,
     marks: Scratch,
     boots: Cell<u32>,
 }
@@ -61,7 +73,12 @@ impl Cpe {
         };
         let cpe = Cpe {
             router: router.expect("a copy of the sample router"),
-            acs: Acs::start(AcsConfig::default()).expect("an ACS"),
+            acs: Acs::start(AcsConfig::default().style(SoapStyle {
+                minor: 2,
+                ..SoapStyle::default()
+            }))
+            .expect("an ACS"),
+            files: FileServer::start(),
             marks: Scratch::new(),
             boots: Cell::new(0),
         };
@@ -84,12 +101,19 @@ impl Cpe {
         cpe.marks
             .file("model/small.toml", include_str!("model.toml"));
         let toml = format!(
-            "data_model = [{:?}]\n[limits]\nfirst_contact_spread = 0\n[platform]\nreboot = {}]\nfactory_reset = {}]\napply_config = {}, \"{{package}}\"]\n",
+            "data_model = [{:?}]\n[limits]\nfirst_contact_spread = 0\n[platform]\nreboot = {}]\nfactory_reset = {}]\napply_config = {}, \"{{package}}\"]\n\
+             [[download]]\nfile_type = {FILE:?}\napply = {}, \"{{file}}\"]\n\
+             [[download]]\nfile_type = {FIRMWARE:?}\napply = {}, \"{{file}}\"]\nreboots = true\n\
+             [[upload]]\nfile_type = {FILE:?}\nproduce = [\"/bin/cp\", \"/etc/hostname\", \"{{file}}\"]\n",
             cpe.marks.path("model"),
             mark("rebooted", "reboot"),
             mark("reset", "reset"),
             mark("reloads", "$1"),
+            mark("applied", "$(cat $1)"),
+            mark("flashed", "$(cat $1)"),
         );
+        cpe.files.serve("/f", Served::bytes("content"));
+        cpe.files.serve("/put", Served::nothing());
         cpe.write("/etc/cwmp-agent/agent.toml", toml.as_bytes());
         cpe.boot();
         cpe
@@ -139,12 +163,13 @@ impl Cpe {
     }
 
     pub fn forget_marks(&self) {
-        for name in ["rebooted", "reset", "reloads"] {
+        let _ = std::fs::remove_dir_all(self.router.path("/tmp/cwmp-agent"));
+        for name in MARKS {
             let _ = std::fs::remove_file(self.marks.path(name));
         }
     }
 
-    /// The lines that the box's commands left: `rebooted`, `reset` or `reloads`.
+    /// The lines that the box's commands left under one of [`MARKS`].
     pub fn marks(&self, name: &str) -> Vec<String> {
         let text = std::fs::read_to_string(self.marks.path(name)).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
@@ -217,6 +242,22 @@ impl Cpe {
         })
     }
 
+    /// CommandKeys and fault codes of all TransferCompletes after the first `before` sessions,
+    /// and whether the CPE had the answer.
+    pub fn completed_since(&self, before: usize) -> Vec<(String, u16, bool)> {
+        self.look(|record| completed(&record.sessions[before..]))
+    }
+
+    /// What a Download, an Upload or a ScheduleDownload is about.
+    pub fn file(&self, key: &str, target: &str) -> Transfer {
+        Transfer {
+            key: key.to_owned(),
+            file_type: FILE.to_owned(),
+            url: self.files.url(target),
+            ..Transfer::default()
+        }
+    }
+
     /// The faults answered in all sessions after the first `before`.
     pub fn faults_since(&self, before: usize) -> Vec<u16> {
         self.look(|record| {
@@ -253,6 +294,13 @@ impl Cpe {
             Ok(Some(Answer::Status(status))) => status,
             answer => panic!("{answer:?}"),
         }
+    }
+
+    /// Whether no transfer and no event of one is left.
+    pub fn ask_nothing_left(&self) -> bool {
+        let world = self.open(&self.disk());
+        let owed = world.owed().pending();
+        world.transfers().entries().is_empty() && owed.is_empty()
     }
 
     /// Nothing that a change needed for itself is left.
@@ -305,7 +353,7 @@ impl Cpe {
             let ended = until_power_cut(|| story(&disk, &|| disk.set_fate(Fate::CutAfter(n))));
             let log = disk.log();
             let cut = log.len() > n as usize;
-            let marks = ["rebooted", "reset", "reloads"].map(|m| self.marks(m));
+            let marks = MARKS.map(|m| self.marks(m));
             let sessions = self.look(|record| record.sessions[before..].to_vec());
             let mut seen: Vec<Image> = Vec::new();
             for survives in survivals(n) {
@@ -343,6 +391,28 @@ impl Cpe {
     }
 }
 
+/// The TransferCompletes of these sessions: CommandKey, fault code, and whether the CPE went on
+/// after it, having its answer.
+pub fn completed(sessions: &[SessionRecord]) -> Vec<(String, u16, bool)> {
+    let mut all = Vec::new();
+    for session in sessions {
+        for (n, message) in session.messages.iter().enumerate() {
+            if message.name != "TransferComplete" {
+                continue;
+            }
+            let document = roxmltree::Document::parse(&message.raw).expect("XML");
+            let text = |name: &str| {
+                let found = document.descendants().find(|n| n.has_tag_name(name));
+                found.and_then(|n| n.text()).unwrap_or_default().to_owned()
+            };
+            let went_on = session.messages.len() > n + 1;
+            let code = text("FaultCode").parse().expect("a code");
+            all.push((text("CommandKey"), code, went_on));
+        }
+    }
+    all
+}
+
 /// What [`Cpe::at_every_cut`] found.
 pub struct Cut<'a, T> {
     /// What the story gave, where its end was reached.
@@ -351,8 +421,8 @@ pub struct Cut<'a, T> {
     pub session: Option<&'a SessionRecord>,
     /// And all of them.
     pub sessions: &'a [SessionRecord],
-    /// `rebooted`, `reset`, `reloads` before the cut.
-    pub marks: &'a [Vec<String>; 3],
+    /// Those of [`MARKS`] before the cut.
+    pub marks: &'a [Vec<String>; 5],
     pub what: &'a str,
 }
 
@@ -394,7 +464,10 @@ pub fn live(world: &World) -> End {
     if (start.reboot_now || start.reset.is_some()) && worker::act(world) {
         return End::GoingDown;
     }
-    for _ in 0..3 {
+    for _ in 0..6 {
+        if transfer(world) == End::GoingDown {
+            return End::GoingDown;
+        }
         if !world.owed().wants_session() {
             return End::Idle;
         }
@@ -403,6 +476,19 @@ pub fn live(world: &World) -> End {
         }
     }
     panic!("sessions without end: {:?}", world.owed().pending());
+}
+
+/// The transfers that are due.
+pub fn transfer(world: &World) -> End {
+    loop {
+        let now = cwmp_agent::agent::clock::unix_seconds();
+        let Some(job) = world.transfers().begin(now, true) else {
+            return End::Idle;
+        };
+        if carry_here(world, &job) == Carried::GoingDown {
+            return End::GoingDown;
+        }
+    }
 }
 
 /// One session and what follows it.

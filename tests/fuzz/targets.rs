@@ -17,9 +17,13 @@ use cwmp_agent::net::auth::challenge;
 use cwmp_agent::net::auth::server::{Credentials, Gate, Verdict};
 use cwmp_agent::net::cookies::{Jar, Moment};
 use cwmp_agent::net::url::Url;
+use cwmp_agent::transfer::archive;
+use cwmp_agent::transfer::configuration::Restore;
 use cwmp_agent::uci::{Package, Value};
 use cwmp_agent::wake::dhcp;
 use cwmp_agent::wake::http::{Limits, Listener, ListenerConfig};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::cell::RefCell;
 use std::io::Write;
@@ -304,6 +308,101 @@ pub fn dhcp_options(data: &[u8]) {
     let fits = !octets.is_empty() && octets.len() <= dhcp::MAX_OPTION;
     assert_eq!(read.as_deref(), fits.then_some(octets));
     let _ = dhcp::octets(&String::from_utf8_lossy(octets));
+}
+
+/// Any bytes as an archive: what is read keeps to its promises and limits, what is unpacked
+/// lies in its folder, and what is refused leaves nothing. The first byte says whether
+/// checksums are made right before (no search finds them) and whether it is gzipped; what
+/// is unpacked is also read as a configuration.
+pub fn archive_read(data: &[u8]) {
+    let Some((&how, bytes)) = data.split_first() else {
+        return;
+    };
+    let mut bytes = bytes.to_vec();
+    if how & 1 != 0 {
+        for block in bytes.as_chunks_mut::<512>().0 {
+            if block[0] != 0 {
+                block[148..156].fill(b' ');
+                let sum: u32 = block.iter().map(|b| u32::from(*b)).sum();
+                block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+            }
+        }
+    }
+    if how & 2 != 0 {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(&bytes).expect("memory");
+        bytes = gzip.finish().expect("memory");
+    }
+    let limits = archive::Limits {
+        entries: 32,
+        total: 256 << 10,
+        name: 300,
+        depth: 8,
+        ratio: 50,
+    };
+    read_archive(&bytes, limits);
+
+    let dir = std::env::temp_dir().join(format!("cwmp-fuzz-archive-{}", std::process::id()));
+    let (file, into) = (dir.join("file"), dir.join("into"));
+    std::fs::create_dir_all(&dir).expect("a folder of its own");
+    std::fs::write(&file, &bytes).expect("room for a small file");
+    match archive::unpack(&file, &into, &limits, 0, &|| false) {
+        Ok(found) => {
+            assert!(found.entries <= limits.entries && found.bytes <= limits.total);
+            assert!(archive::survey(&file, &limits).is_ok());
+        }
+        Err(e) => {
+            assert!(!e.to_string().is_empty());
+            assert!(!into.exists(), "{e}");
+        }
+    }
+    let beside = std::fs::read_dir(&dir).expect("it is there").count();
+    assert!(beside <= 2, "something lies outside");
+    if let Err(fault) = Restore::read(&file, "network") {
+        assert!(matches!(fault.code, 9010 | 9018), "{}", fault.text);
+    }
+    std::fs::remove_dir_all(&dir).expect("it is ours");
+}
+
+fn read_archive(bytes: &[u8], limits: archive::Limits) {
+    let Ok(mut reader) = archive::Reader::new(bytes, limits) else {
+        return;
+    };
+    let (mut entries, mut total) = (0, 0);
+    while let Ok(Some(entry)) = reader.next() {
+        let name = &entry.name;
+        let parts: Vec<&str> = name.split('/').collect();
+        assert!(
+            !parts.iter().any(|p| matches!(*p, "" | "." | "..")),
+            "{name:?}"
+        );
+        assert!(
+            parts.len() <= limits.depth && name.len() <= limits.name,
+            "{name:?}"
+        );
+        assert!(!name.contains(char::is_control), "{name:?}");
+        assert!(entry.mode <= 0o777);
+        entries += 1;
+        total += entry.size;
+        assert!(entries <= limits.entries && total <= limits.total);
+        // Every other entry is passed over.
+        if entries % 2 == 0 {
+            match reader.content(1 << 20) {
+                Ok(content) => assert_eq!(content.len() as u64, entry.size),
+                Err(_) => {
+                    assert!(
+                        matches!(reader.next(), Ok(None)),
+                        "it goes on after an error"
+                    );
+                    return;
+                }
+            }
+        }
+    }
+    assert!(
+        matches!(reader.next(), Ok(None)),
+        "it goes on after its end"
+    );
 }
 
 /// A stranger's bytes at the connection request listener, on a real loopback socket and

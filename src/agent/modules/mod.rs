@@ -16,6 +16,7 @@ pub mod tell;
 pub use carry::Agent;
 
 use super::clock;
+use super::policy::Operation;
 use super::setup::Setup;
 use super::world::{World, lock};
 use crate::model::Model;
@@ -26,7 +27,7 @@ use crate::transfer::progress::Stop;
 use crate::transfer::software::environment::Surroundings;
 use crate::transfer::software::executions::Supervisor;
 use crate::transfer::software::operate::Operator;
-use crate::transfer::software::record::{Change, Paths, Target, Unit};
+use crate::transfer::software::record::{Change, Paths, Performed, Target, Unit};
 use crate::transfer::software::registry::{Condition, Lookup, Table};
 use crate::transfer::software::rows::{self, Row};
 use crate::transfer::software::{Environments, Registry, look};
@@ -243,8 +244,14 @@ pub fn work(world: &World, device: Option<String>, look_too: bool, changed: &dyn
 }
 
 /// Whether the ACS wants to be told of a change that it has not asked for.
-fn is_wanted(_world: &World, _change: &Change) -> bool {
-    false
+fn is_wanted(world: &World, change: &Change) -> bool {
+    let operation = match change.performed {
+        Performed::Install => Operation::Install,
+        Performed::Update => Operation::Update,
+        Performed::Uninstall => Operation::Uninstall,
+    };
+    let policy = &world.settings().cpe.policies.software;
+    policy.wanted(operation, change.ended.code)
 }
 
 /// A factory reset.

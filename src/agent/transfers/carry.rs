@@ -9,6 +9,7 @@
 
 use super::under_way::{Stage, UnderWay};
 use super::{flash, folder};
+use crate::agent::secret_options::secrets;
 use crate::agent::world::World;
 use crate::cwmp::fault;
 use crate::cwmp::message::TransferFault;
@@ -182,6 +183,7 @@ impl Carrying<'_> {
         let fetched = fetched.map_err(|fault| self.late_or(fault))?;
         verify(&wire, &kind.verify, &file, &fetched, &self.under_way.stop)
             .map_err(|fault| self.late_or(fault))?;
+        let secrets = secrets(world.model().schema());
         let is_stopped = || self.under_way.stop.is_stopped();
         let with = Applying {
             root: &world.setup.root,
@@ -191,7 +193,7 @@ impl Carrying<'_> {
             },
             keep_free: limits.keep_free.into(),
             unpacked: limits.transfer_size.into(),
-            secrets: &world.files.secrets,
+            secrets: &secrets,
             stopped: &is_stopped,
         };
         let checking = Applying {
@@ -279,11 +281,12 @@ impl Carrying<'_> {
         let file = folder::place(&folder, job.id);
         // What an attempt before has left.
         crate::transfer::fetch::discard(&file);
+        let secrets = secrets(world.model().schema());
         let with = Producing {
             root: &world.setup.root,
             timeout: limits.transfer_command,
             most: limits.transfer_size.into(),
-            secrets: &world.files.secrets,
+            secrets: &secrets,
         };
         produce(kind, &what, &file, &with)?;
         put(

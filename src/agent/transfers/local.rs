@@ -9,7 +9,7 @@ use crate::agent::world::World;
 use crate::cwmp::event::EventCode;
 use crate::cwmp::message::{CpeRequest, RequestDownload, TransferFault};
 use crate::net::url::Url;
-use crate::transfer::queue::{CancelRefused, Entry, Id, Local, NotKept};
+use crate::transfer::queue::{CancelRefused, Entry, Id, Kind, Local, NotKept};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -181,6 +181,9 @@ fn request(world: &World, file_type: &str, arguments: &[(String, String)]) -> An
 }
 
 /// Whether the ACS wants to be told of this local transfer.
-pub fn is_wanted(_world: &World, _entry: &Entry) -> bool {
-    false
+pub fn is_wanted(world: &World, entry: &Entry) -> bool {
+    let settings = world.settings();
+    let code = entry.result.as_ref().map_or(0, |result| result.code);
+    let policy = &settings.cpe.policies.transfers;
+    policy.wanted(entry.kind != Kind::Upload, &entry.file_type, code)
 }

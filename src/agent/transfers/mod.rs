@@ -29,7 +29,6 @@ use super::clock;
 use super::world::{World, lock};
 use crate::cwmp::message::{RequestDownload, TransferFault};
 use crate::store::state::StateDir;
-use crate::transfer::configuration::Secrets;
 use crate::transfer::file_types::{FileTypes, Numbered};
 use crate::transfer::queue::{Entry, Id, Job, Queue};
 use std::collections::VecDeque;
@@ -42,8 +41,6 @@ const MAX_ENDS: usize = 16;
 pub struct Files {
     pub queue: Mutex<Queue>,
     pub types: FileTypes,
-    /// Which options of the configuration are secrets.
-    pub secrets: Secrets,
     under_way: Mutex<Option<Arc<UnderWay>>>,
     /// How the last local transfers ended.
     ends: Mutex<VecDeque<(Id, TransferFault)>>,
@@ -53,11 +50,10 @@ pub struct Files {
 
 impl Files {
     /// The queue as the state folder holds it, for files of these types.
-    pub fn load(state: &StateDir, types: FileTypes, secrets: Secrets) -> Files {
+    pub fn load(state: &StateDir, types: FileTypes) -> Files {
         Files {
             queue: Mutex::new(Queue::load(state)),
             types,
-            secrets,
             under_way: Mutex::new(None),
             ends: Mutex::new(VecDeque::new()),
             request: Mutex::new(None),

@@ -8,7 +8,7 @@
 //! ```text
 //! get/put ──► send ──► 401 ──► answer the challenge, at the URL's own server ──► send again
 //!              │  ──► 301/302/307/308, 303 for get ──► next URL, at most 5 ──► send again
-//!              │  ──► 417 ──► send again without Expect
+//!              │  ──► 417, or success before the body ──► send again without Expect
 //!              └────► anything else: success, or a FileError
 //! ```
 
@@ -71,6 +71,8 @@ pub struct FileClient {
     authorizer: Authorizer,
     /// The server does not know `Expect`.
     unexpecting: bool,
+    /// The latest body went out as a whole.
+    body_sent: bool,
 }
 
 impl fmt::Debug for FileClient {
@@ -113,6 +115,7 @@ impl FileClient {
             link: Arc::new(link),
             config,
             unexpecting: false,
+            body_sent: false,
         })
     }
 
@@ -185,6 +188,11 @@ impl FileClient {
                     false
                 }
                 417 if asks_first => {
+                    self.unexpecting = true;
+                    false
+                }
+                // Whatever went well, it was not the file.
+                status if asks_first && PUT_WELL.contains(&status) && !self.body_sent => {
                     self.unexpecting = true;
                     false
                 }
@@ -294,6 +302,7 @@ impl FileClient {
                 let mut body =
                     Outgoing::new(file, *length, *sent, &self.link).map_err(FileError::File)?;
                 let answer = request.send(SendBody::from_reader(&mut body));
+                self.body_sent = body.is_whole();
                 match body.failed() {
                     Some(e) => Err(FileError::File(e)),
                     None => Ok(answer),

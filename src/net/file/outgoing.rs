@@ -35,6 +35,11 @@ impl<'a> Outgoing<'a> {
         })
     }
 
+    /// Whether all of it was asked for.
+    pub(super) fn is_whole(&self) -> bool {
+        self.read == self.length
+    }
+
     /// Why the file could not be read to its end, if so.
     pub(super) fn failed(self) -> Option<io::Error> {
         self.failed

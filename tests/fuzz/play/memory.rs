@@ -15,7 +15,6 @@ use cwmp_agent::cwmp::session::{Options, Session, Step};
 use cwmp_agent::cwmp::version::CwmpVersion;
 use cwmp_agent::model::{Limits, Model};
 use cwmp_agent::store::state::StateDir;
-use cwmp_agent::transfer::configuration::Secrets;
 use cwmp_agent::transfer::file_types::FileTypes;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -114,7 +113,7 @@ fn owed(disk: &Arc<MemoryDisk>) -> Owed {
 
 fn files(disk: &Arc<MemoryDisk>) -> Files {
     let state = StateDir::open_on(disk.clone(), Path::new("/state")).expect("memory");
-    Files::load(&state, FileTypes::default(), Secrets::default())
+    Files::load(&state, FileTypes::default())
 }
 
 impl Cpe for MemoryCpe {

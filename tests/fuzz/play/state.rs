@@ -2,11 +2,14 @@
 //! something that it reads again.
 
 use super::cpe::Cpe;
+use super::disk::MemoryDisk;
 use super::files::{FilesCpe, start_again, start_with};
 use cwmp_agent::cwmp::message::TransferFault;
 use cwmp_agent::store::state::StateDir;
 use cwmp_agent::transfer::queue::{MAX, Queue};
 use std::cell::RefCell;
+use std::path::Path;
+use std::sync::Arc;
 
 /// Each file that the agent reads from its state folder when it starts.
 const NAMES: [&str; 14] = [
@@ -38,6 +41,15 @@ pub fn state_files(data: &[u8]) {
         return;
     };
     let name = NAMES[usize::from(which.to_ascii_lowercase().wrapping_sub(b'a')) % NAMES.len()];
+    if name == "transfers" {
+        // The queue by itself first: a thousand times as fast.
+        let state = StateDir::at(Arc::new(MemoryDisk::default()), Path::new("/state"));
+        state.save_bytes(name, body).expect("a file");
+        transfers(&state);
+        if body.len() % 8 != 0 {
+            return;
+        }
+    }
     CPE.with_borrow_mut(|cpe| {
         let cpe = cpe.get_or_insert_with(FilesCpe::new);
         let (state, _) = start_with(cpe, name, body, which.is_ascii_uppercase());

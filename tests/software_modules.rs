@@ -5,6 +5,7 @@ mod software_rig;
 mod transfer_rig;
 
 use software_rig::*;
+use transfer_rig::Rig;
 use transfer_rig::acs::*;
 use transfer_rig::files::{Guard, Served, Trick};
 
@@ -413,5 +414,114 @@ fn what_a_power_cut_interrupts_is_done_after_the_boot_and_told_of_once() {
     rig.nothing_is_left();
     rig.reboot();
     assert_eq!(rig.next().events(), ["1 BOOT"]);
+    rig.finish();
+}
+
+// T-DUS-008
+#[test]
+fn what_a_person_does_with_opkg_is_told_where_the_policy_wants_it() {
+    let mut rig = opkg_rig();
+    rig.cpe.edit("cpe", "autonomous_du_complete", "1");
+    let package = rig.cpe.router.path("/tmp/hand.ipk");
+    let by_hand = |rig: &Rig, arguments: &[&str]| {
+        let opkg = rig.cpe.router.path("/bin/opkg");
+        let ran = std::process::Command::new(opkg)
+            .args(arguments)
+            .env("CWMP_ROOT", rig.cpe.router.path("/"))
+            .status();
+        assert!(ran.expect("opkg").success());
+        // Somebody else wakes the loop up sooner than its own tick.
+        rig.cpe.status();
+    };
+    let file = package.display().to_string();
+    std::fs::write(&package, ipk("hand", "1", "libc")).expect("a package");
+    by_hand(&rig, &["install", &file]);
+    let session = autonomous(&mut rig);
+    let told = &results(&session)[0];
+    assert_eq!(
+        (told.performed.as_str(), told.code, told.version.as_str()),
+        ("Install", 0, "1")
+    );
+    assert_eq!(told.unit, format!("{UNITS}1"));
+    assert_eq!(rig.cpe.get(&format!("{UNITS}1.Name")), "hand");
+    assert_eq!(rig.cpe.get(&format!("{UNITS}1.URL")), "");
+    std::fs::write(&package, ipk("hand", "2", "libc")).expect("a package");
+    by_hand(&rig, &["install", &file]);
+    let told = &results(&autonomous(&mut rig))[0];
+    assert_eq!(
+        (told.performed.as_str(), told.version.as_str()),
+        ("Update", "2")
+    );
+    by_hand(&rig, &["remove", "hand"]);
+    let told = &results(&autonomous(&mut rig))[0];
+    assert_eq!(
+        (told.performed.as_str(), told.state.as_str()),
+        ("Uninstall", "Uninstalled")
+    );
+    assert_eq!(told.unit, format!("{UNITS}1"));
+    assert_eq!(
+        rig.cpe
+            .get("Device.SoftwareModules.DeploymentUnitNumberOfEntries"),
+        "0"
+    );
+    rig.nothing_is_left();
+    // What the policy does not want is a unit all the same.
+    rig.cpe.edit("cpe", "autonomous_du_operations", "Update");
+    rig.cpe.ok(&["status"]);
+    by_hand(&rig, &["install", &file]);
+    wait_for(|| {
+        rig.cpe
+            .get("Device.SoftwareModules.DeploymentUnitNumberOfEntries")
+            == "1"
+    });
+    rig.nothing_is_left();
+    rig.finish();
+}
+
+/// The next session that tells of changes nobody asked for.
+fn autonomous(rig: &mut Rig) -> SessionRecord {
+    loop {
+        let session = rig.next();
+        if session
+            .events()
+            .contains(&"12 AUTONOMOUS DU STATE CHANGE COMPLETE")
+        {
+            return session;
+        }
+        assert_eq!(session.events(), ["4 VALUE CHANGE"]);
+    }
+}
+
+// The example of docs/software-modules.md.
+#[test]
+fn a_vendor_adds_an_environment_of_programs() {
+    let mut rig = vendor_rig();
+    let url = serve(&rig, "/app", b"APP clock 3.1\n");
+    let other = serve(&rig, "/other", b"something else");
+    let results = changed(
+        &mut rig,
+        &[install(&url, "", ""), install(&other, "", "")],
+        "",
+    );
+    assert_eq!(codes(&results), [0, 9018], "{results:#?}");
+    assert_eq!(rig.cpe.get(&format!("{UNITS}1.Version")), "3.1");
+    assert_eq!(rig.cpe.get(&format!("{RUNS}1.Status")), "Active");
+    assert_eq!(
+        rig.cpe.get("Device.SoftwareModules.ExecEnv.1.Type"),
+        "example-apps"
+    );
+    let newer = serve(&rig, "/app", b"APP clock 3.2\n");
+    let uuid = results[0].uuid.clone();
+    assert_eq!(
+        codes(&changed(&mut rig, &[update(&uuid, "", &newer)], "")),
+        [0]
+    );
+    assert_eq!(rig.cpe.get(&format!("{UNITS}1.Version")), "3.2");
+    assert_eq!(
+        codes(&changed(&mut rig, &[uninstall(&uuid, "", "")], "")),
+        [0]
+    );
+    assert!(!rig.cpe.exists("/apps/clock"));
+    rig.nothing_is_left();
     rig.finish();
 }

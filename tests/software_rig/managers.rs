@@ -180,3 +180,31 @@ pub fn apk(name: &str, version: &str, depends: &str) -> Vec<u8> {
     };
     format!("ADB.\nP:{name}\nV:{version}\n{depends}END\n").into_bytes()
 }
+
+/// A router with the vendor's program of docs/software-modules.md.
+pub fn vendor_rig() -> Rig {
+    let page = include_str!("../../docs/software-modules.md");
+    let block = |after: &str| {
+        let (_, rest) = page.split_once(after).expect("the example");
+        rest.split_once("```").expect("its end").0.to_owned()
+    };
+    let script = block("```sh\n# /usr/libexec/example-apps\n");
+    let table = block("```toml\n# agent.toml: a vendor's environment\n");
+    let mut config = super::config();
+    for method in ["DUStateChangeComplete", "AutonomousDUStateChangeComplete"] {
+        config.methods.push(method.to_owned());
+    }
+    let mut rig = Rig::stopped(config, "", super::FileServer::start());
+    rig.cpe.script("example-apps", &script);
+    let program = rig
+        .cpe
+        .router
+        .path("/bin/example-apps")
+        .display()
+        .to_string();
+    rig.cpe
+        .agent_toml(&table.replace("/usr/libexec/example-apps", &program));
+    rig.cpe.start();
+    assert_eq!(rig.next().events(), ["0 BOOTSTRAP", "1 BOOT"]);
+    rig
+}

@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-pub use managers::{apk, apk_rig, ipk, opkg_rig};
+pub use managers::{apk, apk_rig, ipk, opkg_rig, vendor_rig};
 
 pub const UUID: &str = "01234567-89ab-5cde-8f01-23456789abcd";
 pub const OTHER: &str = "11234567-89ab-5cde-8f01-23456789abcd";

@@ -10,8 +10,6 @@ use std::time::{Duration, Instant};
 
 /// Enough for TLS and for reading an archive.
 const STACK: usize = 256 << 10;
-/// How often what package managers write is looked at.
-const LOOK: Duration = Duration::from_secs(30);
 
 /// What the dispatcher keeps for it.
 #[derive(Default)]
@@ -44,14 +42,14 @@ impl Daemon {
         let world = &self.world;
         let now = Instant::now();
         let is_over = |at: Option<Instant>, wait: Duration| at.is_none_or(|at| now >= at + wait);
+        let interval = world.setup.config.limits.watch_interval;
         let mut look = false;
-        if is_over(self.working.looked, LOOK) {
+        if is_over(self.working.looked, interval) {
             self.working.looked = Some(now);
             let stamps = world.modules.stamps(&world.setup);
             look = stamps != self.working.stamps;
             self.working.stamps = stamps;
         }
-        let interval = world.setup.config.limits.watch_interval;
         let supervise =
             is_over(self.working.supervised, interval) && world.modules.has_executions();
         let has_work = world.modules().has_work();

@@ -175,6 +175,7 @@ fn start_units(world: &World) -> bool {
     let Some(rebooted) = lock(&world.modules.begins).take() else {
         return false;
     };
+    world.modules.environments.sweep();
     world.modules.supervise(|s| s.begin(rebooted));
     world.modules.publish()
 }

@@ -110,9 +110,13 @@ impl Archive {
             let _ = take_away(&part);
             return Err(failure(9018, &what));
         }
-        archive::swap(&part, &target).map_err(|e| {
+        // A version is put in place once: what lies there belongs to no unit.
+        let placed = take_away(&target)
+            .and_then(|()| fs::rename(&part, &target))
+            .and_then(|()| RealDisk.sync_dir(above));
+        placed.map_err(|e| {
             let _ = take_away(&part);
-            fault(e)
+            disk(format!("{}: {e}", target.display()))
         })
     }
 
@@ -134,7 +138,21 @@ impl Archive {
         taken.map_err(|e| disk(format!("{}: {e}", target.display())))
     }
 
-    /// Takes away what power cuts left, and tells what is whole.
+    /// Takes away what power cuts left.
+    pub fn sweep(&self) {
+        let dir = self.runner.real(&self.dir);
+        let entries = dir.map(|dir| fs::read_dir(dir).into_iter().flatten().flatten());
+        for entry in entries.into_iter().flatten().take(MOST) {
+            let name = entry.file_name();
+            if name.to_string_lossy().ends_with(PART)
+                && let Err(e) = take_away(&entry.path())
+            {
+                log::warn!("{}: {e}", entry.path().display());
+            }
+        }
+    }
+
+    /// What is whole.
     pub fn list(&self) -> Result<Vec<Held>, String> {
         let dir = self.runner.real(&self.dir)?;
         let entries = match fs::read_dir(&dir) {

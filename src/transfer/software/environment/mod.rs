@@ -181,6 +181,15 @@ impl Environments {
         self.all.iter()
     }
 
+    /// The agent starts: takes away what a power cut has left half done.
+    pub fn sweep(&self) {
+        for environment in &self.all {
+            if let Place::Archive(archive) = &environment.place {
+                archive.sweep();
+            }
+        }
+    }
+
     /// The one of this name.
     pub fn get(&self, name: &str) -> Option<&Environment> {
         self.all.iter().find(|e| e.definition.name == name)

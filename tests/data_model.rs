@@ -182,7 +182,9 @@ fn every_parameter_has_one_source_and_what_is_written_can_be_kept() {
         if text(&parameter, "access") == Some("rw") {
             // A constant is set to what it is, and nothing else.
             let kept = match sources[0] {
-                "constant" => strings(parameter.get("enum")).len() == 1,
+                "constant" => {
+                    strings(parameter.get("enum")).len() == 1 || parameter.contains_key("reference")
+                }
                 // Published by the agent, which keeps what is set.
                 "native" => text(&parameter, "native").is_some_and(|n| n.starts_with("software_")),
                 source => matches!(source, "uci" | "alias"),

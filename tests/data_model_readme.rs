@@ -44,7 +44,7 @@ fn files() -> Vec<(String, String)> {
 #[test]
 fn the_examples_load_over_the_shipped_files() {
     let examples = blocks("toml", "data-model");
-    assert_eq!(examples.len(), 4, "{:?}", examples.keys());
+    assert_eq!(examples.len(), 5, "{:?}", examples.keys());
     if let Err(errors) = Schema::load(&files()) {
         let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
         panic!("{}", all.join("\n"));
@@ -165,4 +165,66 @@ fn a_later_file_overrides_an_earlier_one() {
     model.begin();
     assert!(model.get(&["Device.DeviceInfo.HostName"]).is_err());
     assert_eq!(read(&mut model, "Device.DeviceInfo.UpTime"), "351735");
+}
+
+// T-FWB-001
+#[test]
+fn a_board_with_two_banks_boots_the_image_that_the_acs_chose_and_no_other() {
+    let router = router();
+    let mut model = router_model::model(&router, &files());
+    let image = |n: u32| format!("Device.DeviceInfo.FirmwareImage.{n}");
+    let boot = "Device.DeviceInfo.BootFirmwareImage";
+    let active = "Device.DeviceInfo.ActiveFirmwareImage";
+    let count = "Device.DeviceInfo.FirmwareImageNumberOfEntries";
+    assert_eq!(read(&mut model, count), "2");
+    assert_eq!(read(&mut model, &format!("{}.Version", image(2))), "2.0.3");
+    assert_eq!(read(&mut model, active), image(1));
+    assert_eq!(read(&mut model, boot), image(1));
+    assert_eq!(
+        set(&mut model, boot, &image(2)).expect("it is there"),
+        ["firmware"]
+    );
+    let config = router
+        .read("/etc/config/firmware")
+        .expect("the configuration");
+    assert!(config.contains("option bank 'b'"), "{config}");
+    assert_eq!(read(&mut model, boot), image(2));
+    // After the reboot.
+    let now = "ACTIVE=b\nNEXT=b\n";
+    router.write("/var/run/firmware/boot", now).expect("a boot");
+    assert_eq!(read(&mut model, active), image(2));
+
+    std::fs::remove_file(router.path("/var/run/firmware/bank/a/info")).expect("an image");
+    for gone in [image(1), image(3)] {
+        match set(&mut model, boot, &gone) {
+            Err(SetError::Parameters(faults)) => assert_eq!(faults[0].code, 9007),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(read(&mut model, boot), image(2));
+}
+
+// T-FWB-001
+#[test]
+fn a_board_with_one_bank_boots_what_runs() {
+    let router = router();
+    let shipped: Vec<_> = files()
+        .into_iter()
+        .filter(|(name, _)| !name.contains("example"))
+        .collect();
+    let mut model = router_model::model(&router, &shipped);
+    let boot = "Device.DeviceInfo.BootFirmwareImage";
+    let running = "Device.DeviceInfo.FirmwareImage.1";
+    assert_eq!(read(&mut model, boot), running);
+    set(&mut model, boot, running).expect("it boots this one anyhow");
+    for other in [
+        "Device.DeviceInfo.FirmwareImage.2",
+        "Device.IP.Interface.1",
+        "",
+    ] {
+        match set(&mut model, boot, other) {
+            Err(SetError::Parameters(faults)) => assert_eq!(faults[0].code, 9007),
+            other => panic!("{other:?}"),
+        }
+    }
 }

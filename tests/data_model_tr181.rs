@@ -53,11 +53,6 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "OpenWrt runs one NTP server; its row is always there",
     ),
     (
-        "Device.DeviceInfo.BootFirmwareImage",
-        "access",
-        "there is one bank to boot",
-    ),
-    (
         "Device.DeviceInfo.ProcessStatus.CPU.{i}.Enable",
         "enum",
         "the kernel always counts",

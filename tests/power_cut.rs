@@ -430,7 +430,7 @@ fn an_agent_that_is_killed_in_a_factory_reset_finishes_it_and_reboots() {
                 return;
             }
             let before = cpe.sessions();
-            let [rebooted, reset, _] = cut.marks;
+            let [rebooted, reset, ..] = cut.marks;
             // The last thing is written when the reboot is under way; then it is a boot.
             let end = cpe.life().0;
             if rebooted.is_empty() {

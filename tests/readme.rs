@@ -156,5 +156,41 @@ fn the_table_of_settings_has_every_option_with_its_default() {
     }
     // Only the data model reads it.
     of_program.insert(("cpe".to_owned(), "provisioning_code".to_owned()));
+    // One field, eight options.
+    assert!(of_program.remove(&("cpe".to_owned(), "policies".to_owned())));
+    let policies = [
+        "transfer_complete",
+        "transfer_type",
+        "transfer_result",
+        "transfer_file_types",
+        "du_complete",
+        "du_operations",
+        "du_result",
+        "du_fault_codes",
+    ];
+    of_program.extend(policies.map(|o| ("cpe".to_owned(), format!("autonomous_{o}"))));
     assert_eq!(named, of_program);
+}
+
+#[test]
+fn the_page_on_files_names_every_key_and_its_example_is_taken() {
+    let page = include_str!("../docs/file-transfers.md");
+    let block = page.split("```toml\n").nth(1).expect("an example");
+    let block = block.split("```").next().expect("its end");
+    let config = Config::parse("agent.toml", block).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((config.download.len(), config.upload.len()), (3, 2));
+    let mut rows = page
+        .lines()
+        .skip_while(|l| *l != "| key | meaning |")
+        .skip(2);
+    let rows = rows.by_ref().take_while(|l| l.starts_with('|'));
+    let named: BTreeSet<String> = rows
+        .map(|row| code(row.split('|').nth(1).expect("a cell").trim()).to_owned())
+        .collect();
+    let mut keys = fields(&config.download[0]);
+    keys.extend(fields(&config.upload[0]));
+    assert_eq!(named, keys);
+    for built_in in ["4096", "200 bytes", "/www", "/sbin/logread"] {
+        assert!(page.contains(built_in));
+    }
 }

@@ -1,5 +1,6 @@
 //! Download, from the request to TransferComplete.
 
+#[allow(dead_code)] // Others use more of it.
 #[path = "net_support/pki.rs"]
 mod pki;
 mod transfer_rig;
@@ -8,8 +9,6 @@ use cwmp_agent::net::auth::digest::Algorithm;
 use transfer_rig::acs::*;
 use transfer_rig::files::{FileServer, Guard, Served, Trick};
 use transfer_rig::*;
-
-const VERSION: &str = "/etc/openwrt_release";
 
 #[test]
 fn a_file_is_fetched_after_the_session_applied_and_told_of_once() {
@@ -43,11 +42,12 @@ fn a_file_is_fetched_after_the_session_applied_and_told_of_once() {
 
 /// What the image brings with it.
 fn flash(rig: &Rig, version: &str) {
-    let text = rig.cpe.router.read(VERSION).expect("the release");
-    rig.cpe
-        .router
-        .write(VERSION, &format!("{text}DISTRIB_BUILD='{version}'\n"))
-        .expect("a file");
+    for path in ["/etc/openwrt_release", "/etc/os-release"] {
+        let text = rig.cpe.router.read(path).expect("the release");
+        let new = text.replace("23.05.5", version);
+        assert_ne!(text, new);
+        rig.cpe.router.write(path, &new).expect("a file");
+    }
     let _ = std::fs::remove_file(rig.cpe.router.path("/usr/lib/cwmp-agent.flashing"));
 }
 
@@ -63,13 +63,22 @@ fn firmware_is_told_of_after_the_boot_that_shows_it() {
         .cpe
         .wait_status(|s| s["transfers"][0]["stage"] == "rebooting");
     assert_eq!(status["transfers"][0]["file_type"], FIRMWARE);
-    flash(&rig, "r2");
+    flash(&rig, "24.10.0");
     rig.reboot();
     let session = rig.next();
     assert_eq!(
         session.events(),
-        ["1 BOOT", "7 TRANSFER COMPLETE", "M Download"]
+        [
+            "1 BOOT",
+            "4 VALUE CHANGE",
+            "7 TRANSFER COMPLETE",
+            "M Download"
+        ]
     );
+    let version = session.inform.values.iter();
+    let mut version = version.filter(|v| v.name == "Device.DeviceInfo.SoftwareVersion");
+    let version = version.next().expect("SoftwareVersion");
+    assert!(version.value.contains("24.10.0"), "{}", version.value);
     let told = &told(&session)[0];
     assert_eq!((told.key.as_str(), told.code), ("fw", 0));
     assert!(told.start.starts_with("20") && told.complete.starts_with("20"));
@@ -527,6 +536,92 @@ fn a_file_that_takes_too_long_has_failed() {
     let slow = Served::pattern(100_000).always(Trick::Drip(1000, 50));
     let transfer = rig.file("/f", slow, "slow");
     assert_eq!(rig.downloaded(&transfer), 9017);
+    rig.nothing_is_left();
+    rig.finish();
+}
+
+/// A Download whose file is being applied, and goes on when /tmp/hold is gone.
+fn held(rig: &mut Rig, file_type: &str) {
+    rig.cpe.router.write("/tmp/hold", "").unwrap();
+    let mut transfer = rig.file("/f", Served::bytes("content"), "held");
+    transfer.file_type = file_type.to_owned();
+    rig.ask(Script::of([download(&transfer)]));
+    rig.cpe
+        .wait_status(|s| s["transfers"][0]["stage"] == "applying");
+}
+
+fn let_go(rig: &Rig) {
+    std::fs::remove_file(rig.cpe.router.path("/tmp/hold")).expect("it was held");
+}
+
+// T-DLD-013 and T-REB-001: nothing else acts on the box meanwhile.
+#[test]
+fn no_session_begins_while_a_file_is_applied() {
+    let mut rig = Rig::new();
+    held(&mut rig, FILE);
+    rig.cpe.ok(&["inform"]);
+    let status = rig.cpe.status();
+    assert_eq!(status["running_since"], serde_json::Value::Null);
+    let_go(&rig);
+    // One session for both.
+    assert_eq!(
+        rig.next().events(),
+        ["6 CONNECTION REQUEST", "7 TRANSFER COMPLETE", "M Download"]
+    );
+    rig.finish();
+}
+
+#[test]
+fn a_file_that_is_being_applied_is_applied_before_the_agent_ends() {
+    let mut rig = Rig::new();
+    held(&mut rig, FILE);
+    rig.cpe.signal(nix::sys::signal::Signal::SIGTERM);
+    let_go(&rig);
+    assert!(rig.cpe.stop().success());
+    assert_eq!(rig.cpe.router.read("/tmp/applied").unwrap(), "content");
+    rig.cpe.start();
+    assert_eq!(told(&rig.next())[0].code, 0);
+    assert_eq!(
+        rig.cpe.router.read("/tmp/all-applied").unwrap(),
+        "content",
+        "once"
+    );
+    rig.finish();
+}
+
+#[test]
+fn the_agent_ends_at_once_while_an_image_is_flashed_and_never_ends_that() {
+    let mut rig = Rig::new();
+    held(&mut rig, FIRMWARE);
+    let begun = std::time::Instant::now();
+    assert!(rig.cpe.stop().success());
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    assert!(!rig.cpe.exists("/tmp/applied"));
+    let_go(&rig);
+    assert_eq!(rig.cpe.wait_file("/tmp/applied"), "content");
+    // The box boots.
+    flash(&rig, "24.10.0");
+    rig.cpe.new_boot();
+    rig.cpe.start();
+    assert_eq!(told(&rig.next())[0].code, 0);
+    rig.finish();
+}
+
+#[test]
+fn a_reboot_comes_before_what_the_same_session_asked_to_download() {
+    let mut rig = Rig::new();
+    let transfer = rig.file("/f", Served::bytes("content"), "after");
+    rig.ask(Script::of([download(&transfer), reboot("now")]));
+    rig.cpe.wait_file("/tmp/rebooted");
+    rig.reboot();
+    let boot = rig.next();
+    assert!(boot.events().contains(&"M Reboot"), "{:?}", boot.events());
+    let session = if boot.events().contains(&"M Download") {
+        boot
+    } else {
+        rig.next()
+    };
+    assert_eq!(told(&session)[0].code, 0);
     rig.nothing_is_left();
     rig.finish();
 }

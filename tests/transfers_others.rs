@@ -354,7 +354,7 @@ fn a_person_downloads_and_uploads_without_a_daemon() {
 
 #[test]
 fn the_acs_is_asked_for_a_download_where_it_takes_that() {
-    let mut rig = Rig::new();
+    let rig = Rig::new();
     let out = rig.cpe.cli(&["request-download", FIRMWARE, "Version=2"]);
     assert_eq!(out.status.code(), Some(1), "it lists no RequestDownload");
     assert!(String::from_utf8_lossy(&out.stderr).contains("does not take"));

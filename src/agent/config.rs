@@ -119,8 +119,8 @@ pub struct Limits {
     /// How long one file may take to come or go (1 h).
     #[serde(deserialize_with = "seconds")]
     pub transfer_time: Duration,
-    /// How long the box may take to reboot after a file was applied that makes it (300 s). One
-    /// that is still there then has failed.
+    /// How long the box may take to reboot, once it was told to or a file was applied that makes
+    /// it (300 s). Then that transfer has failed, and sessions go on.
     #[serde(deserialize_with = "seconds")]
     pub reboot_wait: Duration,
     /// How long a command that checks, applies or produces a file may run (10 min).

@@ -74,7 +74,7 @@ pub fn begin(world: &World) -> Start {
 
 fn start(world: &World, boot: bool) -> Start {
     let url = world.settings().acs.url.clone();
-    forget_old_acs(world, &url);
+    clear_the_way(world, &url);
     let mut start = world
         .owed()
         .start(boot, &url, clock::unix_seconds(), clock::random());
@@ -82,13 +82,13 @@ fn start(world: &World, boot: bool) -> Start {
     start
 }
 
-/// What another ACS was to be told of transfers goes before 0 BOOTSTRAP is raised.
-fn forget_old_acs(world: &World, url: &str) {
+/// What another ACS was to be told of transfers goes before 0 BOOTSTRAP is raised, and so does
+/// what a person has asked the agent for that ran before.
+fn clear_the_way(world: &World, url: &str) {
     if world.owed().is_new_acs(url) {
         world.transfers().bootstrap_discards();
         world.modules().bootstrap_discards();
     }
-    // What was asked for went with the process that was asked.
     world
         .owed()
         .withdraw(&cwmp::event::EventCode::RequestDownload);
@@ -182,7 +182,7 @@ pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
     // A reboot, reset or transfer that was accepted and has not happened stays for `run`.
     let concluded = transfers::conclude(&world, boot.is_boot);
     modules::begin(&world, boot.is_boot);
-    forget_old_acs(&world, &settings.acs.url);
+    clear_the_way(&world, &settings.acs.url);
     let start = world.owed().start_once(
         boot.is_boot,
         &settings.acs.url,

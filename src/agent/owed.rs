@@ -16,7 +16,9 @@
 //! the middle: the next start runs it again, but only once, should it be the command that
 //! takes the box down; then the rest is done.
 
-use crate::cwmp::event::{Delivered, DeliveredBy, EventCode, EventQueue, EventSnapshot};
+mod transfer_events;
+
+use crate::cwmp::event::{Delivered, EventCode, EventQueue, EventSnapshot};
 use crate::cwmp::message::Event;
 use crate::cwmp::schedule::{DelayedInforms, Full};
 use crate::cwmp::version::CwmpVersion;
@@ -173,77 +175,6 @@ impl Owed {
             self.queue.bootstrap();
         }
         new
-    }
-
-    /// Makes exactly these events of transfers pending, each with its CommandKey: their
-    /// records say what there is to tell. Written when that changes anything; tells whether
-    /// all of it is on disk.
-    pub fn set_transfer_events(&mut self, due: &[(EventCode, String)]) -> bool {
-        self.set_events(
-            due,
-            DeliveredBy::TransferCompleteResponse,
-            EventCode::TransferComplete,
-            EventCode::AutonomousTransferComplete,
-        )
-    }
-
-    /// The same of what became of software modules.
-    pub fn set_module_events(&mut self, due: &[(EventCode, String)]) -> bool {
-        self.set_events(
-            due,
-            DeliveredBy::DuStateChangeCompleteResponse,
-            EventCode::DuStateChangeComplete,
-            EventCode::AutonomousDuStateChangeComplete,
-        )
-    }
-
-    /// The events of methods that `by` delivers, with `complete` beside them, and
-    /// `autonomous`.
-    fn set_events(
-        &mut self,
-        due: &[(EventCode, String)],
-        by: DeliveredBy,
-        complete: EventCode,
-        autonomous: EventCode,
-    ) -> bool {
-        let is_method = |code: &EventCode| {
-            let rule = code.rule();
-            rule.multiple && rule.delivered_by == by
-        };
-        let mut missing: Vec<&(EventCode, String)> =
-            due.iter().filter(|(code, _)| is_method(code)).collect();
-        for event in self.pending() {
-            if !is_method(&event.code) {
-                continue;
-            }
-            let known = missing
-                .iter()
-                .position(|(code, key)| *code == event.code && *key == event.command_key);
-            match known {
-                Some(at) => drop(missing.swap_remove(at)),
-                None if event.code == EventCode::MChangeDuState => {
-                    self.queue.delivered(Delivered::DuStateChange {
-                        command_key: &event.command_key,
-                    });
-                }
-                None => self.queue.delivered(Delivered::Transfer {
-                    code: &event.code,
-                    command_key: &event.command_key,
-                }),
-            }
-        }
-        for (code, key) in missing {
-            self.queue.raise(code.clone(), key);
-        }
-        match due.iter().any(|(code, _)| is_method(code)) {
-            true => drop(self.queue.raise(complete, "")),
-            false => self.queue.withdraw(&complete),
-        }
-        match due.iter().any(|(code, _)| *code == autonomous) {
-            true => drop(self.queue.raise(autonomous, "")),
-            false => self.queue.withdraw(&autonomous),
-        }
-        self.save()
     }
 
     /// Writes what differs from the disk. A failure is logged; what is in memory goes on
@@ -739,49 +670,6 @@ mod tests {
         owed.raise(EventCode::Periodic, "");
         assert_eq!(session(&mut owed), ["2 PERIODIC"]);
         assert_eq!(folder.stamp(), before);
-    }
-
-    // T-EVT-018
-    #[test]
-    fn events_of_transfers_are_those_that_their_records_call_for() {
-        let folder = Folder::new("transfers");
-        let mut owed = folder.load();
-        start(&mut owed, true);
-        session(&mut owed);
-        let m = |code: EventCode, key: &str| (code, key.to_owned());
-        owed.set_transfer_events(&[
-            m(EventCode::MDownload, "a"),
-            m(EventCode::MDownload, "a"),
-            m(EventCode::MUpload, "b"),
-        ]);
-        let mut owed = folder.load();
-        let all = [
-            "7 TRANSFER COMPLETE",
-            "M Download a",
-            "M Download a",
-            "M Upload b",
-        ];
-        assert_eq!(codes(&mut owed), all);
-        owed.session_failed();
-        // One is delivered, and one is of another kind.
-        owed.set_transfer_events(&[
-            m(EventCode::MDownload, "a"),
-            m(EventCode::AutonomousTransferComplete, ""),
-        ]);
-        let left = [
-            "7 TRANSFER COMPLETE",
-            "10 AUTONOMOUS TRANSFER COMPLETE",
-            "M Download a",
-        ];
-        assert_eq!(codes(&mut owed), left);
-        let before = folder.stamp();
-        owed.set_transfer_events(&[
-            m(EventCode::AutonomousTransferComplete, ""),
-            m(EventCode::MDownload, "a"),
-        ]);
-        assert_eq!(folder.stamp(), before, "nothing has changed");
-        owed.set_transfer_events(&[]);
-        assert_eq!(codes(&mut owed), [""; 0]);
     }
 
     #[test]

@@ -40,6 +40,7 @@ impl Source for ConstantSource {
             (Binding::Constant(text), Some(Raw::Text(new))) if expand(text, at.rows) == new => {
                 Ok(())
             }
+            (Binding::Constant(_), _) => Err(Refusal::Value("it has one value only".to_owned())),
             _ => Err(read_only("constant", "a value of the data model itself")),
         }
     }

@@ -103,8 +103,8 @@ fn with(
 
 /// The last line with anything in it, for a fault's text.
 fn last_line(tail: &[u8]) -> String {
-    let line = tail.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
-    let line = line.filter(|line| !line.is_empty()).next_back();
+    let mut lines = tail.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
+    let line = lines.rfind(|line| !line.is_empty());
     let line = String::from_utf8_lossy(line.unwrap_or_default());
     let shown = line.chars().take(TOLD);
     shown

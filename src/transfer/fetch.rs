@@ -96,12 +96,12 @@ enum Off {
     /// No other answer would.
     Fault(TransferFault),
     /// The server or the way to it.
-    Wire(FileError),
+    Wire(Box<FileError>),
 }
 
 impl From<FileError> for Off {
     fn from(error: FileError) -> Off {
-        Off::Wire(error)
+        Off::Wire(Box::new(error))
     }
 }
 
@@ -151,13 +151,15 @@ impl Fetch<'_> {
                 Ok(()) => return Ok(()),
                 Err(Off::Fault(fault)) => return Err(fault),
                 // The part is longer than the file is by now.
-                Err(Off::Wire(FileError::NoSuchPart)) if from.is_some() => {
+                Err(Off::Wire(error))
+                    if from.is_some() && matches!(*error, FileError::NoSuchPart) =>
+                {
                     self.restart(part)?;
                     continue;
                 }
                 Err(Off::Wire(error)) => error,
             };
-            if matches!(error, FileError::WrongPart) {
+            if matches!(*error, FileError::WrongPart) {
                 // It would be the same the next time.
                 self.restart(part)?;
             }
@@ -209,7 +211,7 @@ impl Fetch<'_> {
         match expected {
             // Its own length, if the server told one, was held against it on the way.
             Some(expected) if part.size() < expected => match known {
-                Some(_) => Err(Off::Wire(FileError::Truncated)),
+                Some(_) => Err(FileError::Truncated.into()),
                 None => Err(Off::Fault(self.wrong_size(part.size()))),
             },
             _ => Ok(()),
@@ -226,7 +228,7 @@ impl Fetch<'_> {
         let mut looked = part.size();
         loop {
             if self.stop.is_stopped() {
-                return Err(Off::Wire(FileError::Aborted));
+                return Err(FileError::Aborted.into());
             }
             let count = incoming.read(&mut buffer)?;
             let piece = buffer.get(..count).unwrap_or_default();

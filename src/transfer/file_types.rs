@@ -280,9 +280,10 @@ mod tests {
             produce: Produce::Command(argv(&["/bin/report"])),
             secrets: false,
         };
-        let types = FileTypes::new(&[own.clone()], &[upload.clone()], true);
-        assert_eq!(types.download(FIRMWARE), Some(&own));
-        assert_eq!(types.upload("X 00D09E Report"), Some(&upload));
+        let (own, upload) = ([own], [upload]);
+        let types = FileTypes::new(&own, &upload, true);
+        assert_eq!(types.download(FIRMWARE), own.first());
+        assert_eq!(types.upload("X 00D09E Report"), upload.first());
         assert!(types.download(WEB_CONTENT).is_some());
     }
 }

@@ -4,6 +4,9 @@
 use super::parse::{ParseError, error_at};
 use super::token::{Keyword, Reader};
 
+/// A package's name, if the text says one, and its text.
+pub type Exported = (Option<String>, Vec<u8>);
+
 /// Cuts a text at its `package` lines: name and text of each package, in order. What stands
 /// before the first such line belongs to a package without a name (`None`); it is left out
 /// where it is white space or comments. One that comes again continues the earlier one, as
@@ -11,8 +14,8 @@ use super::token::{Keyword, Reader};
 ///
 /// # Errors
 /// Where the text cannot be read up to the next line of that kind.
-pub fn split_export(text: &[u8]) -> Result<Vec<(Option<String>, Vec<u8>)>, ParseError> {
-    let mut packages: Vec<(Option<String>, Vec<u8>)> = Vec::new();
+pub fn split_export(text: &[u8]) -> Result<Vec<Exported>, ParseError> {
+    let mut packages: Vec<Exported> = Vec::new();
     let mut reader = Reader::new(text);
     let mut name: Option<String> = None;
     let mut says_something = false;

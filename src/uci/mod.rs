@@ -37,7 +37,7 @@ mod table;
 mod token;
 
 pub use edit::EditError;
-pub use export::{split_export, without_comments};
+pub use export::{Exported, split_export, without_comments};
 pub use package::{Options, Package, Section, Value};
 pub use parse::ParseError;
 

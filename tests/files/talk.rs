@@ -204,9 +204,10 @@ impl<S: Stream> Talk<'_, S> {
         let wanted = request.range().filter(|_| {
             let same = match request.header("if-range") {
                 None => true,
-                Some(known) => [place.value("etag"), place.value("last-modified")]
-                    .iter()
-                    .any(|own| *own == Some(known)),
+                Some(known) => {
+                    let own = [place.value("etag"), place.value("last-modified")];
+                    own.contains(&Some(known))
+                }
             };
             same && *trick != Trick::IgnoreRange
         });

@@ -49,6 +49,8 @@ const FORMS: &[&str] = &[
     "01234567-89ab-cdef-0123-456789abcdef",
     "1",
     "65535",
+    "2 Web Content",
+    "X 02005E Ring Tone",
 ];
 
 /// Values beside the one that there is: what must fit a network that the router has.

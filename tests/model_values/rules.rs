@@ -8,6 +8,11 @@ pub type Is = fn(&str) -> bool;
 /// parameter, which values, and why. A row that never meets a refusal fails the test.
 pub const REFUSED: &[(&str, Is, &str)] = &[
     (
+        "Device.DeviceInfo.BootFirmwareImage",
+        str::is_empty,
+        "it has one value only",
+    ),
+    (
         "Device.ManagementServer.InformParameter.{i}.ParameterName",
         |v| !v.is_empty(),
         "no name of a parameter",

@@ -62,7 +62,8 @@ impl Rig {
         cpe.without_listener();
         cpe.without_ticks();
         // What is applied, in order; the file itself; how the program ends.
-        let apply = "cp \"$1\" \"$CWMP_ROOT/tmp/applied\" && cat \"$1\" >>\"$CWMP_ROOT/tmp/all-applied\"\nexit $(cat \"$CWMP_ROOT/tmp/apply-exit\" 2>/dev/null || echo 0)";
+        // Nothing moves while /tmp/hold is there.
+        let apply = "while [ -e \"$CWMP_ROOT/tmp/hold\" ]; do sleep 0.02; done\ncp \"$1\" \"$CWMP_ROOT/tmp/applied\" && cat \"$1\" >>\"$CWMP_ROOT/tmp/all-applied\"\nexit $(cat \"$CWMP_ROOT/tmp/apply-exit\" 2>/dev/null || echo 0)";
         cpe.script("use-file", apply);
         cpe.script(
             "flash",

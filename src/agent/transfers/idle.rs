@@ -62,11 +62,13 @@ mod tests {
     fn a_minute_without_traffic_is_idle_and_traffic_ends_it() {
         let mut idle = Idle::default();
         assert!(idle.wants_look(at(0)) && !idle.is_idle(at(1000)));
-        for n in 0..=12 {
+        for n in 0..12 {
             assert!(!idle.is_idle(at(n * 5)), "{n}");
             idle.look(at(n * 5), Some(1_000_000 + n * 500));
             assert!(!idle.wants_look(at(n * 5 + 4)));
         }
+        assert!(idle.is_idle(at(60)));
+        idle.look(at(60), Some(1_006_000));
         assert!(idle.is_idle(at(60)));
         idle.look(at(65), Some(2_000_000));
         assert!(!idle.is_idle(at(65)));

@@ -36,9 +36,11 @@ pub(super) struct Options {
 impl Options {
     /// Those of this command.
     pub fn takes(command: Option<&str>, option: &str) -> bool {
-        match (command, option) {
-            (Some("download" | "upload"), "type" | "user" | "password-file" | "wait") => true,
-            (Some("download"), "target") => true,
+        match command {
+            Some("download") if option == "target" => true,
+            Some("download" | "upload") => {
+                matches!(option, "type" | "user" | "password-file" | "wait")
+            }
             _ => false,
         }
     }

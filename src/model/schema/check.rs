@@ -456,7 +456,7 @@ impl Builder<'_> {
             RawSource::At(binding) => {
                 self.check_placeholders(about, &texts_of(&binding), depth, at);
                 if raw.writable
-                    && let Some(why) = unwritable(&binding, facets)
+                    && let Some(why) = unwritable(&binding, facets, !more.references.is_empty())
                 {
                     self.error(at, format!("{about}: access = \"rw\", but {why}"));
                 }
@@ -649,12 +649,13 @@ fn split_last(path: &str) -> (&str, &str) {
 }
 
 /// Why a place cannot be written, if so.
-fn unwritable(binding: &Binding, facets: &Facets) -> Option<&'static str> {
+fn unwritable(binding: &Binding, facets: &Facets, refers: bool) -> Option<&'static str> {
     match binding {
         // A Set of the one value there can be changes nothing.
         Binding::Constant(text) => {
             let only = facets.enumeration.len() == 1 && facets.check(text).is_ok();
-            (!only).then_some(
+            // Of a reference it is the key of the one row.
+            (!only && !refers).then_some(
                 "a constant cannot be written; use memory or uci, or add an enum of this one value",
             )
         }

@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
         }
         let found = self.entry().and_then(|entry| match entry {
             Some(entry) => Ok(Some(entry)),
-            None => self.to_the_end().map(|()| None),
+            None => self.finish().map(|()| None),
         });
         self.ended = !matches!(found, Ok(Some(_)));
         found
@@ -379,7 +379,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads what stands after the last entry: nothing but zeros.
-    fn to_the_end(&mut self) -> Result<(), ArchiveError> {
+    fn finish(&mut self) -> Result<(), ArchiveError> {
         let mut piece = [0; 4096];
         loop {
             let n = self.some(&mut piece)?;

@@ -9,6 +9,7 @@ use super::requests;
 use cwmp_agent::agent::session::Wire;
 use cwmp_agent::cwmp::event::{DeliveredBy, EventCode, Retry};
 use cwmp_agent::cwmp::session::{Post, PostKind};
+use cwmp_agent::cwmp::version::CwmpVersion;
 use std::collections::BTreeSet;
 
 /// Requests of one session; then the ACS has nothing more to say.
@@ -34,6 +35,8 @@ pub struct Debts {
     /// Keys of accepted Reboot and ScheduleInform requests.
     pub reboots: Vec<String>,
     pub schedules: Vec<String>,
+    /// Those of transfers that wait.
+    pub transfers: Vec<String>,
     /// Parameters that were changed on the box, which the ACS wants to hear of.
     pub changed: BTreeSet<String>,
 }
@@ -192,6 +195,7 @@ impl<'p, 'd> Acs<'p, 'd> {
                 if !fault {
                     self.promised(&rpc, answer);
                 }
+                assert_eq!(self.cpe.transfers(), self.debts.transfers, "{rpc:?}");
             }
             (Said::Bad(codes, id), Some(answer)) => {
                 let code = match answer.name.as_str() {
@@ -209,6 +213,7 @@ impl<'p, 'd> Acs<'p, 'd> {
                 self.oracle.look(&mut self.cpe.model());
                 let owed = self.cpe.owed();
                 // What a garbled request made it promise is not known here.
+                self.debts.transfers = self.cpe.transfers();
                 self.debts.reboots = owed.reboot().map(|r| r.keys.clone()).unwrap_or_default();
             }
         }
@@ -220,8 +225,16 @@ impl<'p, 'd> Acs<'p, 'd> {
         match rpc {
             Rpc::Methods => {
                 let methods = cwmp_agent::agent::answer::METHODS;
-                let due: Vec<&str> = methods.iter().map(|m| m.name()).collect();
-                assert_eq!(answer.methods, due);
+                let known = |version: CwmpVersion| -> Vec<&str> {
+                    let methods = methods.iter().filter(|m| m.since() <= version);
+                    methods.map(|m| m.name()).collect()
+                };
+                let mut versions = CwmpVersion::ALL.into_iter();
+                assert!(
+                    versions.any(|version| known(version) == answer.methods),
+                    "{:?}",
+                    answer.methods
+                );
             }
             Rpc::Reboot(key) => {
                 self.debts.reboots.push(key.clone());
@@ -234,6 +247,11 @@ impl<'p, 'd> Acs<'p, 'd> {
                 assert!(owed.next_schedule().is_some());
                 self.debts.schedules.push(key.clone());
             }
+            Rpc::Download(asked) | Rpc::Upload(asked) | Rpc::ScheduleDownload(asked) => {
+                self.debts.transfers.push(asked.key.clone());
+            }
+            Rpc::Cancel(key) => self.debts.transfers.retain(|k| k != key),
+            Rpc::Queued | Rpc::AllQueued => assert_eq!(answer.queued, self.debts.transfers),
             _ => {}
         }
     }

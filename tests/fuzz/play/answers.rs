@@ -24,6 +24,8 @@ pub struct Answer {
     /// Code and key of each event.
     pub events: Vec<(String, String)>,
     pub methods: Vec<String>,
+    /// The keys of the transfers listed.
+    pub queued: Vec<String>,
     pub retry_count: u32,
     pub instance: u32,
     /// The code; 0 where the message is no CWMP fault.
@@ -144,10 +146,51 @@ fn arguments(content: Node<'_, '_>, answer: &mut Answer) -> Checked<()> {
                     .push((sized(name, 256)?, level as u8, entities));
             }
         }
+        "DownloadResponse" | "UploadResponse" => {
+            let [status, start, complete] =
+                parts(content, ["Status", "StartTime", "CompleteTime"])?;
+            one_of(status, &["1"])?;
+            for time in [start, complete] {
+                is_value("dateTime", &text(time)?)?;
+            }
+        }
+        "GetQueuedTransfersResponse" => {
+            let [list] = parts(content, ["TransferList"])?;
+            for item in array(list, "cwmp:QueuedTransferStruct", "QueuedTransferStruct")? {
+                let [key, state] = parts(item, ["CommandKey", "State"])?;
+                one_of(state, &["1"])?;
+                answer.queued.push(sized(key, 32)?);
+            }
+        }
+        "GetAllQueuedTransfersResponse" => {
+            let [list] = parts(content, ["TransferList"])?;
+            let of = "cwmp:AllQueuedTransferStruct";
+            for item in array(list, of, "AllQueuedTransferStruct")? {
+                let [key, state, download, file_type, size, name] = parts(
+                    item,
+                    [
+                        "CommandKey",
+                        "State",
+                        "IsDownload",
+                        "FileType",
+                        "FileSize",
+                        "TargetFileName",
+                    ],
+                )?;
+                one_of(state, &["1"])?;
+                one_of(download, &["0", "1", "false", "true"])?;
+                sized(file_type, 64)?;
+                number(size)?;
+                sized(name, 256)?;
+                answer.queued.push(sized(key, 32)?);
+            }
+        }
         "GetRPCMethods"
         | "SetParameterAttributesResponse"
         | "RebootResponse"
         | "FactoryResetResponse"
+        | "ScheduleDownloadResponse"
+        | "CancelTransferResponse"
         | "ScheduleInformResponse" => {
             let [] = parts(content, [])?;
         }

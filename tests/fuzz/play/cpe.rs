@@ -10,6 +10,12 @@ pub trait Cpe {
     fn model(&self) -> MutexGuard<'_, Model>;
     fn owed(&self) -> MutexGuard<'_, Owed>;
 
+    /// The keys of all transfers in the queue.
+    fn transfers(&self) -> Vec<String>;
+
+    /// A factory reset forgets them.
+    fn forget_transfers(&self);
+
     /// One session over this wire; why it failed.
     fn session(&self, wire: &mut dyn Wire) -> Result<(), String>;
 

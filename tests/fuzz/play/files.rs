@@ -137,6 +137,15 @@ impl Cpe for FilesCpe {
         self.world().owed()
     }
 
+    fn transfers(&self) -> Vec<String> {
+        let list = self.world().transfers().list();
+        list.into_iter().map(|t| t.command_key).collect()
+    }
+
+    fn forget_transfers(&self) {
+        self.world().transfers().clear();
+    }
+
     fn session(&self, wire: &mut dyn Wire) -> Result<(), String> {
         let world = self.world();
         world.read_settings();

@@ -16,6 +16,7 @@ use cwmp_agent::cwmp::version::CwmpVersion;
 use cwmp_agent::model::{Limits, Model};
 use cwmp_agent::store::state::StateDir;
 use cwmp_agent::transfer::file_types::FileTypes;
+use cwmp_agent::transfer::queue::Queue;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -113,7 +114,11 @@ fn owed(disk: &Arc<MemoryDisk>) -> Owed {
 
 fn files(disk: &Arc<MemoryDisk>) -> Files {
     let state = StateDir::open_on(disk.clone(), Path::new("/state")).expect("memory");
-    Files::load(&state, FileTypes::default())
+    Files::load(&state, FileTypes::new(&[], &[], false))
+}
+
+fn queue(files: &Files) -> MutexGuard<'_, Queue> {
+    files.queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Cpe for MemoryCpe {
@@ -123,6 +128,15 @@ impl Cpe for MemoryCpe {
 
     fn owed(&self) -> MutexGuard<'_, Owed> {
         self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn transfers(&self) -> Vec<String> {
+        let list = queue(&self.files).list();
+        list.into_iter().map(|t| t.command_key).collect()
+    }
+
+    fn forget_transfers(&self) {
+        queue(&self.files).clear();
     }
 
     fn session(&self, wire: &mut dyn Wire) -> Result<(), String> {
@@ -177,6 +191,7 @@ impl Cpe for MemoryCpe {
                 Step::OwnRequest => session.request(None),
                 Step::RequestDone { .. } => session.proceed(),
                 Step::Done => {
+                    queue(&self.files).session_ended();
                     self.owed().session_ended();
                     return Ok(());
                 }

@@ -66,6 +66,7 @@ fn act(cpe: &mut dyn Cpe, oracle: &mut Oracle, debts: &mut Debts) {
     if cpe.owed().reset().is_some() {
         // All of it is forgotten, or, with a disk that fails, the request is still there.
         if cpe.model().factory_reset().is_ok() {
+            cpe.forget_transfers();
             cpe.owed().reset_done();
             cpe.begin_anew();
             *debts = Debts::default();
@@ -113,6 +114,8 @@ fn resume(cpe: &dyn Cpe, debts: &mut Debts, kept: bool) {
         debts.reboots = owed.reboot().map(|r| r.keys.clone()).unwrap_or_default();
         debts.schedules.clear();
     }
+    // A disk that fails refuses them, and forgets none.
+    assert_eq!(cpe.transfers(), debts.transfers, "after a restart");
 }
 
 fn still_there(durable: Option<Pending>, now: &Pending, kinds: &[Retry]) {

@@ -24,6 +24,23 @@ pub enum Rpc {
     Reboot(String),
     FactoryReset,
     Schedule(u32, String),
+    Download(Asked),
+    Upload(Asked),
+    /// With one window, from `delay` on.
+    ScheduleDownload(Asked),
+    Cancel(String),
+    Queued,
+    AllQueued,
+}
+
+/// What a transfer is about.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub key: String,
+    pub file_type: String,
+    pub url: String,
+    pub size: u32,
+    pub delay: u32,
 }
 
 impl Rpc {
@@ -40,6 +57,12 @@ impl Rpc {
             Rpc::Reboot(_) => "Reboot",
             Rpc::FactoryReset => "FactoryReset",
             Rpc::Schedule(..) => "ScheduleInform",
+            Rpc::Download(_) => "Download",
+            Rpc::Upload(_) => "Upload",
+            Rpc::ScheduleDownload(_) => "ScheduleDownload",
+            Rpc::Cancel(_) => "CancelTransfer",
+            Rpc::Queued => "GetQueuedTransfers",
+            Rpc::AllQueued => "GetAllQueuedTransfers",
         }
     }
 
@@ -53,6 +76,12 @@ impl Rpc {
             Rpc::SetAttributes(_) => &[9002, 9003, 9004, 9005, 9009],
             Rpc::Add(..) | Rpc::Delete(..) => &[9001, 9002, 9003, 9004, 9005],
             Rpc::Reboot(_) | Rpc::FactoryReset | Rpc::Schedule(..) => &[9002, 9004],
+            Rpc::Download(_) | Rpc::Upload(_) => &[9002, 9003, 9004, 9013],
+            // 9000: before CWMP 1.1 and 1.2.
+            Rpc::ScheduleDownload(_) => &[9000, 9002, 9003, 9004, 9013],
+            Rpc::Cancel(_) => &[9000, 9002],
+            Rpc::Queued => &[],
+            Rpc::AllQueued => &[9000],
         }
     }
 }
@@ -326,7 +355,16 @@ impl Oracle {
                 assert_eq!(got, due, "{rpc:?}");
                 self.unchanged(&before, &after, rpc);
             }
-            Rpc::Methods | Rpc::Reboot(_) | Rpc::FactoryReset | Rpc::Schedule(..) => {
+            Rpc::Methods
+            | Rpc::Reboot(_)
+            | Rpc::FactoryReset
+            | Rpc::Schedule(..)
+            | Rpc::Download(_)
+            | Rpc::Upload(_)
+            | Rpc::ScheduleDownload(_)
+            | Rpc::Cancel(_)
+            | Rpc::Queued
+            | Rpc::AllQueued => {
                 self.unchanged(&before, &after, rpc);
             }
         }

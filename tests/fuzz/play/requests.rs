@@ -2,12 +2,12 @@
 
 use super::chance::Chance;
 use super::envelope::Style;
-use super::oracle::{Oracle, Rpc};
+use super::oracle::{Asked, Oracle, Rpc};
 use cwmp_agent::model::ValueType;
 
 /// Any request whose form is right.
 pub fn any(chance: &mut Chance<'_>, oracle: &Oracle) -> Rpc {
-    match chance.byte() % 24 {
+    match chance.byte() % 28 {
         0..=5 => set(chance, oracle),
         6..=8 => Rpc::Get(paths(chance, oracle)),
         9 | 10 => Rpc::Names(path(chance, oracle), chance.one_in(2)),
@@ -22,6 +22,14 @@ pub fn any(chance: &mut Chance<'_>, oracle: &Oracle) -> Rpc {
             let delays = [1, 60, 86_400, u32::MAX];
             Rpc::Schedule(chance.pick(&delays), key(chance))
         }
+        23 => match chance.byte() % 3 {
+            0 => Rpc::Download(asked(chance)),
+            1 => Rpc::Upload(asked(chance)),
+            _ => Rpc::ScheduleDownload(asked(chance)),
+        },
+        24 => Rpc::Cancel(key(chance)),
+        25 => Rpc::Queued,
+        26 => Rpc::AllQueued,
         // Two bytes and the whole tree is read: what a change did is seen at once.
         _ => Rpc::Get(vec!["Device.".to_owned()]),
     }
@@ -35,6 +43,32 @@ fn key(chance: &mut Chance<'_>) -> String {
         3 => "<&>\"' ]]>".to_owned(),
         4 => chance.text(),
         n => format!("key {n}"),
+    }
+}
+
+fn asked(chance: &mut Chance<'_>) -> Asked {
+    let types = [
+        "2 Web Content",
+        "3 Vendor Configuration File",
+        "1 Vendor Configuration File",
+        "3 Vendor Configuration File 1",
+        "4 Vendor Log File 99",
+        "1 Firmware Upgrade Image",
+        "",
+    ];
+    let urls = [
+        "http://files.example/f",
+        "https://files.example/f?a=1&b=2",
+        "foo://files.example/f",
+        "http://u:p@files.example/f",
+        "",
+    ];
+    Asked {
+        key: key(chance),
+        file_type: chance.pick(&types).to_owned(),
+        url: chance.pick(&urls).to_owned(),
+        size: chance.pick(&[0, 1, u32::MAX]),
+        delay: chance.pick(&[0, 60, 4_000_000]),
     }
 }
 
@@ -270,6 +304,15 @@ pub fn body(rpc: &Rpc, style: &Style) -> String {
     let array = |name: &str, of: &str, count: usize, items: String| {
         format!("<{name} soapenc:arrayType=\"{of}[{count}]\">{items}</{name}>")
     };
+    let head = |asked: &Asked| {
+        [
+            text("CommandKey", &asked.key),
+            text("FileType", &asked.file_type),
+            text("URL", &asked.url),
+            "<Username/><Password/>".to_owned(),
+        ]
+        .concat()
+    };
     let content = match rpc {
         Rpc::Methods | Rpc::FactoryReset => String::new(),
         Rpc::Set(items, key) => {
@@ -324,6 +367,31 @@ pub fn body(rpc: &Rpc, style: &Style) -> String {
                 text("CommandKey", key)
             )
         }
+        Rpc::Download(asked) => {
+            head(asked)
+                + &format!(
+                    "<FileSize>{}</FileSize><TargetFileName/><DelaySeconds>{}</DelaySeconds>\
+                     <SuccessURL/><FailureURL/>",
+                    asked.size, asked.delay
+                )
+        }
+        Rpc::Upload(asked) => {
+            head(asked) + &format!("<DelaySeconds>{}</DelaySeconds>", asked.delay)
+        }
+        Rpc::ScheduleDownload(asked) => {
+            let window = format!(
+                "<TimeWindowStruct><WindowStart>{}</WindowStart><WindowEnd>{}</WindowEnd>\
+                 <WindowMode>2 Immediately</WindowMode><UserMessage/><MaxRetries>0</MaxRetries>\
+                 </TimeWindowStruct>",
+                asked.delay,
+                asked.delay.saturating_add(60)
+            );
+            let list = array("TimeWindowList", "c:TimeWindowStruct", 1, window);
+            let size = format!("<FileSize>{}</FileSize><TargetFileName/>", asked.size);
+            head(asked) + &size + &list
+        }
+        Rpc::Cancel(key) => text("CommandKey", key),
+        Rpc::Queued | Rpc::AllQueued => String::new(),
     };
     style.message(rpc.name(), &content)
 }
@@ -332,8 +400,8 @@ pub fn body(rpc: &Rpc, style: &Style) -> String {
 pub fn bad(chance: &mut Chance<'_>, style: &Style) -> (&'static [u16], String) {
     let long = "x".repeat(33);
     match chance.byte() % 18 {
-        0 => (&[9000], style.message("Download", "")),
-        1 => (&[9000], style.message("GetQueuedTransfers", "")),
+        0 => (&[9003], style.message("Download", "")),
+        1 => (&[9003], style.message("Upload", "<CommandKey/>")),
         2 => (&[9000], style.message("X_Vendor_Do", "<a/>")),
         3 => (&[9000], style.message("ChangeDUState", "")),
         4 => (&[9000], "<Other xmlns=\"urn:other\"/>".to_owned()),

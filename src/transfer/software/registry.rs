@@ -311,8 +311,8 @@ impl Registry {
                     return Ok(Vec::new());
                 }
                 let mut places = BTreeSet::new();
-                let names = some.iter().map(|u| u.environment.as_str());
-                let each_once = names.map(|name| places.insert(name)).all(|new| new);
+                let mut names = some.iter().map(|u| u.environment.as_str());
+                let each_once = names.all(|name| places.insert(name));
                 if !given.is_empty() && !each_once {
                     let what = "several versions of the unit are installed; name the one to update";
                     return Err(failure(9031, what));

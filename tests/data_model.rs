@@ -185,6 +185,8 @@ fn every_parameter_has_one_source_and_what_is_written_can_be_kept() {
                 "constant" => {
                     strings(parameter.get("enum")).len() == 1 || parameter.contains_key("reference")
                 }
+                // Published by the agent, which keeps what is set.
+                "native" => text(&parameter, "native").is_some_and(|n| n.starts_with("software_")),
                 source => matches!(source, "uci" | "alias"),
             };
             assert!(kept, "{path}: {} outlives no reboot", sources[0]);

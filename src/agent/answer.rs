@@ -13,11 +13,13 @@ use super::owed::{NotKept, Owed};
 use super::world::{World, lock};
 use crate::cwmp::fault::{self, Fault};
 use crate::cwmp::message::{
-    AcsRequest, ApplyStatus, CpeResponse, Method, ParameterAttributes, SetValue, ValueType, XsdType,
+    AcsRequest, ApplyStatus, CpeResponse, Method, Operation, ParameterAttributes, SetValue,
+    ValueType, XsdType,
 };
 use crate::cwmp::session::{Answer, Session};
 use crate::cwmp::version::CwmpVersion;
 use crate::model::{self, AttributeItem, Model, SetError, SetItem};
+use crate::transfer::software::{Registry, registry};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
@@ -40,6 +42,7 @@ pub const METHODS: &[Method] = &[
     Method::GetAllQueuedTransfers,
     Method::ScheduleDownload,
     Method::CancelTransfer,
+    Method::ChangeDuState,
 ];
 
 /// The package whose reload is the agent's own business.
@@ -62,6 +65,7 @@ pub struct Afterwards {
 pub struct Promises<'a> {
     pub owed: &'a Mutex<Owed>,
     pub transfers: Transfers<'a>,
+    pub modules: &'a Mutex<Registry>,
 }
 
 impl Promises<'_> {
@@ -74,6 +78,7 @@ impl Promises<'_> {
                 largest: world.setup.config.limits.transfer_size,
                 random: clock::random_u32,
             },
+            modules: &world.modules.registry,
         }
     }
 }
@@ -87,7 +92,11 @@ pub fn answer(
     now: i64,
     afterwards: &mut Afterwards,
 ) -> Answer {
-    let Promises { owed, transfers } = promises;
+    let Promises {
+        owed,
+        transfers,
+        modules,
+    } = promises;
     if asks_model(&request) {
         model.begin();
     }
@@ -172,6 +181,10 @@ pub fn answer(
         AcsRequest::CancelTransfer { command_key } => transfers.cancel(&command_key),
         AcsRequest::GetQueuedTransfers => Ok(transfers.requested()),
         AcsRequest::GetAllQueuedTransfers => Ok(transfers.all()),
+        AcsRequest::ChangeDuState {
+            operations,
+            command_key,
+        } => change_units(modules, model, &operations, &command_key),
         // The session machine answers what METHODS does not hold before it comes here.
         other => Err(Fault::method_not_supported(other.name())),
     };
@@ -209,6 +222,27 @@ fn with(
         NotKept::Full => Fault::new(fault::RESOURCES_EXCEEDED, "too many of these wait already"),
         NotKept::Disk => Fault::new(fault::INTERNAL_ERROR, "the request cannot be stored"),
     })
+}
+
+fn change_units(
+    modules: &Mutex<Registry>,
+    model: &mut Model,
+    operations: &[Operation],
+    command_key: &str,
+) -> Result<CpeResponse, Fault> {
+    let target = |reference: &str| super::modules::target(model, reference);
+    let accepted = lock(modules).accept(operations, command_key, target);
+    match accepted {
+        Ok(()) => Ok(CpeResponse::ChangeDuState),
+        Err(registry::NotKept::Full) => Err(Fault::new(
+            fault::RESOURCES_EXCEEDED,
+            "too many operations wait already",
+        )),
+        Err(registry::NotKept::Disk) => Err(Fault::new(
+            fault::INTERNAL_ERROR,
+            "the request cannot be stored",
+        )),
+    }
 }
 
 fn schedule(

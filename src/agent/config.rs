@@ -5,8 +5,10 @@
 //! This module reads text and never opens a file itself.
 
 mod files;
+mod software;
 
 pub use files::{Download, Upload, Verify};
+pub use software::SoftwareModules;
 
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
@@ -86,12 +88,6 @@ impl Apply {
         packages.filter(|_| self.confirm_within.is_some()).collect()
     }
 }
-
-/// An execution environment. No key is defined yet: software modules are not offered by
-/// this version, and a file that counts on them must not be half obeyed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SoftwareModules {}
 
 /// A vendor program that serves parameters. No key is defined yet: programs are not
 /// offered as sources by this version.
@@ -253,6 +249,16 @@ impl Config {
         files::check(&self.download, &self.upload).map_err(|(table, nth, what)| {
             let heads = text.lines().enumerate();
             let mut heads = heads.filter(|(_, l)| l.trim_start().starts_with(table));
+            ConfigError {
+                file: file.to_owned(),
+                line: heads.nth(nth).map_or(1, |(i, _)| i + 1),
+                what,
+            }
+        })?;
+        software::check(&self.software_modules).map_err(|(nth, what)| {
+            let heads = text.lines().enumerate();
+            let mut heads =
+                heads.filter(|(_, l)| l.trim_start().starts_with("[[software_modules]]"));
             ConfigError {
                 file: file.to_owned(),
                 line: heads.nth(nth).map_or(1, |(i, _)| i + 1),

@@ -18,6 +18,7 @@
 
 mod commands;
 mod discovering;
+mod modules;
 mod retrying;
 mod transferring;
 mod trying;
@@ -39,6 +40,7 @@ use super::world::World;
 use crate::cwmp::event::EventCode;
 use crate::wake::http::Counters;
 use discovering::Unreached;
+use modules::Working;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -87,6 +89,10 @@ pub enum Message {
     /// A file was fetched and found good; it is applied when no session runs.
     FileIsGood,
     TransferEnded(Carried),
+    /// The rows of software modules, or their events, may be others.
+    ModulesChanged,
+    /// Nothing is to be done with software modules any more.
+    ModulesDone,
     /// A control question was answered; the tree may have changed.
     Asked {
         changed: bool,
@@ -125,6 +131,7 @@ pub struct Daemon {
     timers: Timers,
     watching: Watching,
     transferring: Transferring,
+    working: Working,
     unreached: Unreached,
     trying: Trying,
     /// A session or action is under way since then.
@@ -155,6 +162,7 @@ impl Daemon {
             timers: Timers::new(&settings, clock::random_u32()),
             watching: Watching::new(world.setup.config.limits.watch_interval),
             transferring: Transferring::default(),
+            working: Working::default(),
             unreached: Unreached::new(world.setup.config.limits.rediscovery),
             trying: Trying::default(),
             mailbox: Mailbox {
@@ -201,6 +209,7 @@ impl Daemon {
             self.try_change(&orders);
             self.start_session(&orders);
             self.start_transfer();
+            self.start_modules();
             self.start_scan(&orders);
             self.wait()?;
             while let Ok(message) = self.inbox.try_recv() {
@@ -230,8 +239,8 @@ impl Daemon {
 
     fn may_end(&self) -> bool {
         let read = !self.watching.plan.is_scanning() || self.timers.asked_to_end_for() > LAST_SCAN;
-        let transfer = !self.transferring.holds_the_end();
-        self.terminate && self.busy.is_none() && self.control_threads == 0 && read && transfer
+        let work = self.transferring.holds_the_end() || self.working.is_busy();
+        self.terminate && self.busy.is_none() && self.control_threads == 0 && read && !work
     }
 
     /// Events of the start; an accepted reset or reboot comes before anything else.
@@ -453,6 +462,8 @@ impl Daemon {
             Message::Scanned => self.scanned(),
             Message::FileIsGood => self.file_is_good(),
             Message::TransferEnded(carried) => self.transfer_ended(carried),
+            Message::ModulesChanged => self.look_again(),
+            Message::ModulesDone => self.modules_done(),
             Message::Acted { going_down } => {
                 self.busy = None;
                 self.going_down = going_down.then(Instant::now);
@@ -589,6 +600,9 @@ impl Daemon {
             wait = wait.min(Duration::from_millis(u64::try_from(millis).unwrap_or(0)));
         }
         if let Some(due) = self.transfer_due_in() {
+            wait = wait.min(due);
+        }
+        if let Some(due) = self.modules_due_in() {
             wait = wait.min(due);
         }
         if let Some(at) = self

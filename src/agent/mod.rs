@@ -22,6 +22,7 @@ mod event_names;
 mod first_use;
 mod inform;
 mod knock;
+pub mod modules;
 pub mod offline;
 mod operate;
 pub mod owed;
@@ -65,6 +66,7 @@ pub enum RunOutcome {
 pub fn begin(world: &World) -> Start {
     let boot = world.boot();
     let concluded = transfers::conclude(world, boot.is_boot);
+    modules::begin(world, boot.is_boot);
     let mut start = start(world, boot.is_boot);
     start.kept &= concluded;
     world.note_boot(boot, start.kept);
@@ -77,7 +79,7 @@ fn start(world: &World, boot: bool) -> Start {
     let mut start = world
         .owed()
         .start(boot, &url, clock::unix_seconds(), clock::random());
-    start.kept &= transfers::sync_events(world);
+    start.kept &= transfers::sync_events(world) & modules::sync_events(world);
     start
 }
 
@@ -86,6 +88,7 @@ fn start(world: &World, boot: bool) -> Start {
 fn clear_the_way(world: &World, url: &str) {
     if world.owed().is_new_acs(url) {
         world.transfers().bootstrap_discards();
+        world.modules().bootstrap_discards();
     }
     world
         .owed()
@@ -179,6 +182,7 @@ pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
     let settings = world.settings();
     // A reboot, reset or transfer that was accepted and has not happened stays for `run`.
     let concluded = transfers::conclude(&world, boot.is_boot);
+    modules::begin(&world, boot.is_boot);
     clear_the_way(&world, &settings.acs.url);
     let start = world.owed().start_once(
         boot.is_boot,
@@ -186,7 +190,8 @@ pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
         clock::unix_seconds(),
         clock::random(),
     );
-    let kept = concluded & start.kept & transfers::sync_events(&world);
+    let events = transfers::sync_events(&world) & modules::sync_events(&world);
+    let kept = concluded & start.kept & events;
     world.note_boot(boot, kept);
     if !settings.cpe.enable || settings.acs.url.is_empty() {
         log::error!(
@@ -209,6 +214,7 @@ pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
             // There is an event to tell: it counts as a boot.
             let report = session::run(&worker_world, device.as_deref())?;
             worker_world.reload_waiting(report.afterwards.reload.clone());
+            modules::apply_written(&worker_world);
             report.told().keep(&worker_world.run_dir);
             Some(report)
         })

@@ -3,6 +3,7 @@
 
 use super::control::{Answer, Question, client};
 use super::discovery;
+use super::modules;
 use super::operate;
 use super::setup::{Setup, SetupError};
 use super::status;
@@ -91,6 +92,7 @@ pub fn answer(world: &World, question: &Question) -> Answer {
         Some((answer, effect)) => {
             watch::changed_by_hand(world, &effect.changed);
             world.reload(&effect.reload);
+            modules::apply_written(world);
             answer
         }
         None => Answer::Failed("not a question about the tree".to_owned()),

@@ -2,6 +2,7 @@
 //! with the HTTP client, the model and what is owed. Runs on the session worker's thread.
 
 use super::answer::{self, Afterwards, METHODS, Promises};
+use super::modules;
 use super::status::LastSession;
 use super::transfers::tell::Telling;
 use super::world::World;
@@ -119,15 +120,27 @@ pub fn run_over<W: Wire>(
     watch::scan(world);
     let active = world.watch().wants_session();
     let heartbeat = world.owed().take_heartbeat(version, active);
-    let (events, changed, telling) = match heartbeat {
+    let (events, changed, telling, of_modules) = match heartbeat {
         // It is told alone: what has changed goes with the next Inform.
-        Some(heartbeat) => (heartbeat, Vec::new(), Telling::default()),
+        Some(heartbeat) => (
+            heartbeat,
+            Vec::new(),
+            Telling::default(),
+            modules::tell::Telling::default(),
+        ),
         None => {
             let changed = world.watch().take();
             // What is completed from now on has a session of its own.
             let queue = world.transfers();
+            let registry = world.modules();
             let events = world.owed().take_for_inform(version, !changed.is_empty());
-            (events, changed, Telling::new(&queue, &world.files))
+            let of_modules = modules::tell::Telling::new(&registry);
+            (
+                events,
+                changed,
+                Telling::new(&queue, &world.files),
+                of_modules,
+            )
         }
     };
     if events.is_empty() && world.owed().retry_count() == 0 {
@@ -149,6 +162,7 @@ pub fn run_over<W: Wire>(
             changed: &changed,
             afterwards: &mut afterwards,
             telling,
+            of_modules,
         };
         let result = talk.offer(version, events);
         if result.is_err() {
@@ -158,6 +172,7 @@ pub fn run_over<W: Wire>(
     });
     world.set_aborter(None);
     world.transfers().session_ended();
+    world.modules().session_ended();
     let mut owed = world.owed();
     match &result {
         Ok(()) => {
@@ -217,6 +232,7 @@ struct Talk<'a> {
     changed: &'a [String],
     afterwards: &'a mut Afterwards,
     telling: Telling,
+    of_modules: modules::tell::Telling,
 }
 
 impl Talk<'_> {
@@ -268,6 +284,7 @@ impl Talk<'_> {
             changed,
             afterwards,
             telling,
+            of_modules,
         } = self;
         let url = settings.acs.url.as_str();
         let version = offer.version;
@@ -346,11 +363,17 @@ impl Talk<'_> {
                 }
                 Step::OwnRequest => {
                     let question = || world.peers().question(url);
-                    let own = telling.required(world).or_else(question);
-                    session.request(own.or_else(|| telling.optional(world, url)))
+                    let own = telling
+                        .required(world)
+                        .or_else(|| of_modules.required(world))
+                        .or_else(question)
+                        .or_else(|| telling.optional(world, url))
+                        .or_else(|| of_modules.optional(world, url));
+                    session.request(own)
                 }
                 Step::RequestDone { request, outcome } => {
                     telling.done(world, &request, &outcome);
+                    of_modules.done(world, &request, &outcome);
                     request_done(world, url, &request, outcome);
                     session.proceed()
                 }

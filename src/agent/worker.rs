@@ -185,5 +185,6 @@ fn forget(world: &World) {
     world.transfers().clear();
     world.files.stop_cancelled();
     world.files.set_request(None);
+    super::modules::forget(world);
     world.owed().reset_done();
 }

@@ -7,12 +7,14 @@
 //! `model` before `owed` and the queue of `files` where an answer makes a promise, and before
 //! `watch` where watched values are read; `keeping` before `watch`; and the queue before
 //! `owed`, so that records and events change together, and before whatever else `files` holds.
+//! So is the register of `modules`, after `model` and the queue.
 
 use super::clock;
 use super::control::client;
 use super::device::Devices;
 use super::discovery;
 use super::discovery::Discovery;
+use super::modules::Modules;
 use super::owed::Owed;
 use super::peer::Peers;
 use super::settings::Settings;
@@ -33,6 +35,7 @@ use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
 use crate::store::trial::Trials;
 use crate::transfer::queue::Queue;
+use crate::transfer::software::Registry;
 use crate::uci::file::Stamp as FileStamp;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -63,6 +66,8 @@ pub struct World {
     pub keeping: Mutex<()>,
     /// Transfers of files.
     pub files: Files,
+    /// Software modules.
+    pub modules: Modules,
     settings: Mutex<Current>,
     aborter: Mutex<Option<Aborter>>,
     /// What is known of the ACS.
@@ -138,6 +143,7 @@ impl World {
         super::inform::publish(&identity, &runtime);
         super::first_use::load(&state, &runtime);
         let trials = Trials::load(&state, setup.config.apply.on_trial());
+        let modules = Modules::load(&setup, &state, &runtime);
         let model = setup.model(&state, &reloads, &trials, &runtime)?;
         let peers = Peers::load(&state, &identity.software_version);
         let world = World {
@@ -151,6 +157,7 @@ impl World {
             discovery: Mutex::new(Discovery::load(&state)),
             keeping: Mutex::new(()),
             files: Files::load(&state, setup.config.file_types(&setup.root)),
+            modules,
             settings: Mutex::new(Current {
                 settings: Arc::new(Settings::default()),
                 trouble: None,
@@ -213,6 +220,11 @@ impl World {
         lock(&self.files.queue)
     }
 
+    /// The register of software modules, for one look or change.
+    pub fn modules(&self) -> MutexGuard<'_, Registry> {
+        lock(&self.modules.registry)
+    }
+
     /// A journal for a change that is none of the model's; the caller holds the model.
     pub fn journal(&self) -> DiskJournal {
         DiskJournal::new(self.state.clone()).telling(self.reloads.clone())
@@ -224,9 +236,11 @@ impl World {
     pub fn check_url(&self, url: &str) {
         // Nothing may end in between: it would be left without its events.
         let mut queue = self.transfers();
+        let mut modules = self.modules();
         let mut owed = self.owed();
         if owed.is_new_acs(url) {
             queue.bootstrap_discards();
+            modules.bootstrap_discards();
             owed.check_url(url);
             owed.save();
         }
@@ -341,6 +355,7 @@ impl World {
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.files.stop();
+        self.modules.stop.stop();
         if let Some(aborter) = lock(&self.aborter).as_ref() {
             aborter.abort();
         }

@@ -48,6 +48,19 @@ impl Model {
         }
     }
 
+    /// The path of the row that a source calls `key`, with the dot at its end; `table` is the
+    /// path of a table that is in no other, with the dot at its end. `None`: there is no such
+    /// row, or its source is in trouble.
+    pub fn row_path(&mut self, table: &str, key: &str) -> Option<String> {
+        let Ok(Target::Object(place)) = self.target(table) else {
+            return None;
+        };
+        let rows = self.rows_of(&place).ok()?;
+        let number = rows.number_of(key)?;
+        self.save_numbers();
+        Some(format!("{table}{number}."))
+    }
+
     /// GetParameterValues, entry by entry, without holding them all.
     ///
     /// All names are checked before the first entry is handed over (9005); a source in

@@ -44,6 +44,10 @@ pub const FILES: &[(&str, &str)] = &[
         "routing.toml",
         include_str!("../../data-model/routing.toml"),
     ),
+    (
+        "software-modules.toml",
+        include_str!("../../data-model/software-modules.toml"),
+    ),
     ("ssh.toml", include_str!("../../data-model/ssh.toml")),
     ("syslog.toml", include_str!("../../data-model/syslog.toml")),
     ("time.toml", include_str!("../../data-model/time.toml")),

@@ -45,6 +45,7 @@ pub mod progress;
 pub mod put;
 pub mod queue;
 mod record;
+pub mod software;
 mod sums;
 mod usign;
 pub mod verify;

@@ -71,13 +71,14 @@ impl Cpe {
             true => Router::new_in(memory),
             false => Router::new(),
         };
+        let mut config = AcsConfig::default().style(SoapStyle {
+            minor: 2,
+            ..SoapStyle::default()
+        });
+        config.methods.push("DUStateChangeComplete".to_owned());
         let cpe = Cpe {
             router: router.expect("a copy of the sample router"),
-            acs: Acs::start(AcsConfig::default().style(SoapStyle {
-                minor: 2,
-                ..SoapStyle::default()
-            }))
-            .expect("an ACS"),
+            acs: Acs::start(config).expect("an ACS"),
             files: FileServer::start(),
             marks: Scratch::new(),
             boots: Cell::new(0),
@@ -207,7 +208,7 @@ impl Cpe {
     }
 
     /// The ACS's record, not copied: it grows with every boot.
-    fn look<T>(&self, look: impl Fn(&Record) -> T) -> T {
+    pub fn look<T>(&self, look: impl Fn(&Record) -> T) -> T {
         let all = self
             .acs
             .wait_until(Duration::from_secs(1), |r| Some(look(r)));

@@ -1,4 +1,4 @@
-//! Which events of transfers are pending: their records say it.
+//! Which events of transfers and of software modules are pending: their records say it.
 
 use super::Owed;
 use crate::cwmp::event::{Delivered, DeliveredBy, EventCode};
@@ -8,9 +8,36 @@ impl Owed {
     /// records say what there is to tell. Written when that changes anything; tells whether
     /// all of it is on disk.
     pub fn set_transfer_events(&mut self, due: &[(EventCode, String)]) -> bool {
+        self.set_events(
+            due,
+            DeliveredBy::TransferCompleteResponse,
+            EventCode::TransferComplete,
+            EventCode::AutonomousTransferComplete,
+        )
+    }
+
+    /// The same of what became of software modules.
+    pub fn set_module_events(&mut self, due: &[(EventCode, String)]) -> bool {
+        self.set_events(
+            due,
+            DeliveredBy::DuStateChangeCompleteResponse,
+            EventCode::DuStateChangeComplete,
+            EventCode::AutonomousDuStateChangeComplete,
+        )
+    }
+
+    /// The events of methods that `by` delivers, with `complete` beside them, and
+    /// `autonomous`.
+    fn set_events(
+        &mut self,
+        due: &[(EventCode, String)],
+        by: DeliveredBy,
+        complete: EventCode,
+        autonomous: EventCode,
+    ) -> bool {
         let is_method = |code: &EventCode| {
             let rule = code.rule();
-            rule.multiple && rule.delivered_by == DeliveredBy::TransferCompleteResponse
+            rule.multiple && rule.delivered_by == by
         };
         let mut missing: Vec<&(EventCode, String)> =
             due.iter().filter(|(code, _)| is_method(code)).collect();
@@ -23,6 +50,11 @@ impl Owed {
                 .position(|(code, key)| *code == event.code && *key == event.command_key);
             match known {
                 Some(at) => drop(missing.swap_remove(at)),
+                None if event.code == EventCode::MChangeDuState => {
+                    self.queue.delivered(Delivered::DuStateChange {
+                        command_key: &event.command_key,
+                    });
+                }
                 None => self.queue.delivered(Delivered::Transfer {
                     code: &event.code,
                     command_key: &event.command_key,
@@ -32,10 +64,9 @@ impl Owed {
         for (code, key) in missing {
             self.queue.raise(code.clone(), key);
         }
-        let autonomous = EventCode::AutonomousTransferComplete;
         match due.iter().any(|(code, _)| is_method(code)) {
-            true => drop(self.queue.raise(EventCode::TransferComplete, "")),
-            false => self.queue.withdraw(&EventCode::TransferComplete),
+            true => drop(self.queue.raise(complete, "")),
+            false => self.queue.withdraw(&complete),
         }
         match due.iter().any(|(code, _)| *code == autonomous) {
             true => drop(self.queue.raise(autonomous, "")),

@@ -126,6 +126,30 @@ impl From<TransferFault> for Stopped {
     }
 }
 
+/// The way to a file server, without credentials. `device`: traffic keeps to it.
+pub fn wire(world: &World, url: Url, device: Option<&str>) -> Result<FileConfig, String> {
+    let settings = world.settings();
+    let limits = &world.setup.config.limits;
+    let floor = world.clock_floor();
+    Ok(FileConfig {
+        // Who names credentials for this one URL has chosen it; over http, too.
+        allow_basic: match settings.acs.allow_basic {
+            AllowBasic::Never => AllowBasic::Never,
+            _ => AllowBasic::Always,
+        },
+        tls: Some(world.tls(&settings, floor)?),
+        timeouts: FileTimeouts {
+            connect: limits.connect_wait,
+            response: limits.response_wait,
+            stall: limits.transfer_stall,
+            ..FileTimeouts::default()
+        },
+        device: device.map(str::to_owned),
+        dscp: settings.cpe.dscp,
+        ..FileConfig::new(url)
+    })
+}
+
 struct Carrying<'a> {
     world: &'a World,
     job: &'a Job,
@@ -322,30 +346,13 @@ impl Carrying<'_> {
 
     /// The way to the file server.
     fn wire(&self) -> Result<FileConfig, TransferFault> {
-        let (world, job) = (self.world, self.job);
-        let settings = world.settings();
-        let limits = &world.setup.config.limits;
+        let job = self.job;
         let url = Url::parse(&job.url).map_err(|e| self.failed(&e.to_string()))?;
-        let floor = world.clock_floor();
-        let tls = world.tls(&settings, floor).map_err(|e| self.failed(&e))?;
+        let wire = wire(self.world, url, self.device).map_err(|e| self.failed(&e))?;
         Ok(FileConfig {
             username: job.username.clone(),
             password: job.password.clone(),
-            // Who names credentials for this one URL has chosen it; over http, too.
-            allow_basic: match settings.acs.allow_basic {
-                AllowBasic::Never => AllowBasic::Never,
-                _ => AllowBasic::Always,
-            },
-            tls: Some(tls),
-            timeouts: FileTimeouts {
-                connect: limits.connect_wait,
-                response: limits.response_wait,
-                stall: limits.transfer_stall,
-                ..FileTimeouts::default()
-            },
-            device: self.device.map(str::to_owned),
-            dscp: settings.cpe.dscp,
-            ..FileConfig::new(url)
+            ..wire
         })
     }
 

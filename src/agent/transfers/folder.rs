@@ -17,7 +17,8 @@ const NAME: &str = "cwmp-agent";
 /// The most entries that are looked at.
 const MAX_ENTRIES: usize = 1024;
 
-fn path(world: &World) -> io::Result<PathBuf> {
+/// Where it is, or would be.
+pub fn path(world: &World) -> io::Result<PathBuf> {
     let parent = world.setup.root.path(PARENT).map_err(io::Error::other)?;
     Ok(parent.join(NAME))
 }

@@ -20,8 +20,8 @@ pub mod local;
 pub mod tell;
 mod under_way;
 
-pub use carry::{Carried, carry, shown, word};
-pub use flash::MARKER;
+pub use carry::{Carried, carry, shown, wire, word};
+pub use flash::{MARKER, firmware};
 pub use idle::Idle;
 pub use under_way::{Stage, UnderWay};
 
@@ -110,6 +110,15 @@ pub fn row_of(numbered: Numbered) -> String {
         Numbered::Configuration(i) => format!("Device.DeviceInfo.VendorConfigFile.{i}."),
         Numbered::Log(i) => format!("Device.DeviceInfo.VendorLogFile.{i}."),
     }
+}
+
+/// Where other files on their way may lie, in the download folder, which is made if `make`.
+pub fn folder_for(world: &World, name: &str, make: bool) -> std::io::Result<std::path::PathBuf> {
+    let folder = match make {
+        true => folder::make(world)?,
+        false => folder::path(world)?,
+    };
+    Ok(folder.join(name))
 }
 
 /// The agent starts: what was under way is begun anew or concluded, what lies about is swept

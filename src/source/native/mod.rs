@@ -1,5 +1,5 @@
 //! Values computed by compiled-in code, and values that the agent hands in while it
-//! runs. Read-only.
+//! runs. Read-only, but for fields of tables that the agent publishes.
 
 mod accounts;
 mod counters;
@@ -9,6 +9,7 @@ mod names;
 mod network;
 mod processes;
 mod processors;
+pub mod published;
 mod sensors;
 mod system;
 mod timezone;
@@ -25,6 +26,7 @@ use hostapd::Modes;
 use names::Value;
 use processes::Processes;
 use processors::{Processors, Share};
+use published::{Published, Tables};
 use sensors::Sensors;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -47,17 +49,18 @@ const TABLES: [&str; 6] = [
 
 /// Names that `native = ` may give for a parameter; `check` refuses others.
 pub fn is_value(name: &str) -> bool {
-    names::value(name).is_some()
+    names::value(name).is_some() || published::is_value(name)
 }
 
 /// Whether a value changes without the agent's doing, and nobody tells.
 pub fn changes_by_itself(name: &str) -> bool {
-    names::value(name) != Some(Value::Given)
+    // Of published tables the agent tells.
+    names::value(name) != Some(Value::Given) && !published::is_value(name)
 }
 
 /// Names that `rows = { native = }` may give.
 pub fn is_table(name: &str) -> bool {
-    TABLES.contains(&name) || network::TABLES.contains(&name)
+    TABLES.contains(&name) || network::TABLES.contains(&name) || published::is_table(name)
 }
 
 /// Values that the agent itself knows and the data model shows
@@ -68,6 +71,8 @@ pub struct Runtime {
     map: Arc<Mutex<BTreeMap<String, String>>>,
     zone: Arc<Mutex<ZoneText>>,
     packages: Packages,
+    /// Tables that the agent hands in.
+    pub published: Published,
 }
 
 /// Shows the names only: the URL of the connection request is a secret.
@@ -131,6 +136,7 @@ pub struct NativeSource {
     /// The time of this request, where a value asked for it.
     now: Option<String>,
     networks: network::Networks,
+    tables: Tables,
 }
 
 impl NativeSource {
@@ -143,6 +149,7 @@ impl NativeSource {
     pub fn below(folders: Folders, runtime: Runtime) -> NativeSource {
         let wifi = Wifi::new(runtime.packages.clone());
         let networks = network::Networks::new(runtime.packages.clone());
+        let tables = Tables::new(runtime.published.clone());
         NativeSource {
             root: folders,
             runtime,
@@ -157,6 +164,7 @@ impl NativeSource {
             text: String::new(),
             now: None,
             networks,
+            tables,
         }
     }
 
@@ -165,7 +173,11 @@ impl NativeSource {
         text.clear();
         let put = match names::value(name) {
             Some(value) => self.put(value, name, rows, &mut text),
-            None => Err("there is no native value of this name".to_owned()),
+            None => {
+                let row = rows.last().map(String::as_str).unwrap_or_default();
+                let put = self.tables.put(name, row, &mut text);
+                put.ok_or_else(|| "there is no native value of this name".to_owned())
+            }
         };
         self.text = text;
         match put {
@@ -290,7 +302,10 @@ impl NativeSource {
             ("processors", _) => self.processors.names(root),
             ("sensors", _) => self.sensors.keys(root),
             ("users", _) => self.accounts.names(root),
-            _ => Err("there is no native table of this name".to_owned()),
+            (name, _) => self
+                .tables
+                .keys(name)
+                .ok_or_else(|| "there is no native table of this name".to_owned()),
         }
     }
 
@@ -309,6 +324,7 @@ impl NativeSource {
             "users" => self.accounts.version(root)?,
             "ipv4_addresses" => return Ok(None),
             name if network::TABLES.contains(&name) => self.networks.version(root, name),
+            name if published::is_table(name) => self.tables.version(),
             _ => return Ok(None),
         }))
     }
@@ -364,8 +380,14 @@ impl Source for NativeSource {
         }
     }
 
-    fn stage(&mut self, _at: Ask<'_>, _value: Option<Raw>) -> Result<(), Refusal> {
-        Err(read_only("native", "a computed value"))
+    fn stage(&mut self, at: Ask<'_>, value: Option<Raw>) -> Result<(), Refusal> {
+        match at.binding {
+            Binding::Native(name) => {
+                let row = at.rows.last().map(String::as_str).unwrap_or_default();
+                self.tables.stage(name, row, value)
+            }
+            _ => Err(read_only("native", "what is bound elsewhere")),
+        }
     }
 
     fn add_row(&mut self, _rows: &Rows, _parents: &[String]) -> Result<Row, Refusal> {
@@ -377,10 +399,12 @@ impl Source for NativeSource {
     }
 
     fn prepare(&mut self) -> Result<Prepared, Trouble> {
-        Ok(Prepared::default())
+        self.tables.prepare()
     }
 
-    fn finish(&mut self, _committed: bool) {}
+    fn finish(&mut self, committed: bool) {
+        self.tables.finish(committed);
+    }
 }
 
 /// Appends a number in decimal digits.

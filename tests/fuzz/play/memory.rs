@@ -17,6 +17,7 @@ use cwmp_agent::model::{Limits, Model};
 use cwmp_agent::store::state::StateDir;
 use cwmp_agent::transfer::file_types::FileTypes;
 use cwmp_agent::transfer::queue::Queue;
+use cwmp_agent::transfer::software::Registry;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,7 @@ pub struct MemoryCpe {
     model: Mutex<Model>,
     owed: Mutex<Owed>,
     files: Files,
+    modules: Mutex<Registry>,
     /// In place of the watch, which needs real files.
     changed: Mutex<BTreeSet<String>>,
     version: CwmpVersion,
@@ -45,6 +47,7 @@ impl MemoryCpe {
             model: Mutex::new(model(&world)),
             owed: Mutex::new(owed(&disk)),
             files: files(&disk),
+            modules: Mutex::new(registry(&disk)),
             changed: Mutex::default(),
             world,
             disk,
@@ -117,6 +120,11 @@ fn files(disk: &Arc<MemoryDisk>) -> Files {
     Files::load(&state, FileTypes::new(&[], &[], false))
 }
 
+fn registry(disk: &Arc<MemoryDisk>) -> Registry {
+    let state = StateDir::open_on(disk.clone(), Path::new("/state")).expect("memory");
+    Registry::load(&state)
+}
+
 fn queue(files: &Files) -> MutexGuard<'_, Queue> {
     files.queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -175,6 +183,7 @@ impl Cpe for MemoryCpe {
                                 largest: 1 << 20,
                                 random: || 7,
                             },
+                            modules: &self.modules,
                         };
                         let after = &mut afterwards;
                         answer::answer(&session, &mut model, &promises, request, self.now, after)
@@ -212,6 +221,7 @@ impl Cpe for MemoryCpe {
         self.model = Mutex::new(model(&self.world));
         self.owed = Mutex::new(owed(&self.disk));
         self.files = files(&self.disk);
+        self.modules = Mutex::new(registry(&self.disk));
         self.begin(boot);
     }
 

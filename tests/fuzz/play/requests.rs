@@ -403,7 +403,7 @@ pub fn bad(chance: &mut Chance<'_>, style: &Style) -> (&'static [u16], String) {
         0 => (&[9003], style.message("Download", "")),
         1 => (&[9003], style.message("Upload", "<CommandKey/>")),
         2 => (&[9000], style.message("X_Vendor_Do", "<a/>")),
-        3 => (&[9000], style.message("ChangeDUState", "")),
+        3 => (&[9000, 9003], style.message("ChangeDUState", "")),
         4 => (&[9000], "<Other xmlns=\"urn:other\"/>".to_owned()),
         5 => (&[9003], style.message("GetParameterValues", "")),
         6 => (&[9003], style.message("GetParameterValues", "<ParameterNames/>")),

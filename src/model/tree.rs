@@ -1,20 +1,20 @@
 //! The instantiated tree: resolving paths, the rows of tables.
 //!
-//! Rows of a table are asked of its source once a request and kept in a cache that every
-//! change clears; [`Model::begin`] leaves in it what the source can tell to have stayed as
+//! Rows of a table are asked of its source once a request and kept in a cache of which every
+//! change clears what it may concern; [`Model::begin`] leaves in it what the source can tell to have stayed as
 //! it was ([`Source::rows_version`]). Finding a row by number or by key is a
 //! binary search.
 
 use super::api::{Fault, INTERNAL_ERROR, INVALID_NAME, Limits, RESOURCES_EXCEEDED};
 use super::attributes::{self, Attributes};
-use super::binding::SourceKind;
+use super::binding::{Rows, SourceKind};
 use super::instances::{self, Numbers};
 use super::path::{Path, Segment};
 use super::schema::{ObjectId, ParamId, Schema};
 use super::source::{Journal, Source, Trouble};
 use super::transaction::{KEY_FILE, load_key};
 use super::troubles::Troubles;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -304,6 +304,22 @@ impl Model {
             });
             tables.shrink_to_fit();
         }
+        let cached = self.cache.values().flatten();
+        self.kept = cached.map(Cached::weight).sum();
+    }
+
+    /// Sections of these packages may have other names or numbers now. What other tables
+    /// show stands as long as their sources say so.
+    pub(super) fn forget_rows_of(&mut self, packages: &BTreeSet<String>) {
+        let schema = &self.schema;
+        self.cache.retain(|table, _| {
+            let table = schema.object(*table).table.as_deref();
+            !match table.map(|table| &table.rows) {
+                Some(Rows::Uci(at)) => at.within.is_some() || packages.contains(&*at.package),
+                Some(Rows::Items(at)) => packages.contains(&*at.package),
+                _ => false,
+            }
+        });
         let cached = self.cache.values().flatten();
         self.kept = cached.map(Cached::weight).sum();
     }

@@ -19,6 +19,11 @@ impl<T: Clone> Shared<T> {
     pub fn is(&self, other: &Arc<T>) -> bool {
         Arc::ptr_eq(&self.0, other)
     }
+
+    /// What is shared.
+    pub fn into_inner(self) -> Arc<T> {
+        self.0
+    }
 }
 
 impl<T: Clone> Deref for Shared<T> {

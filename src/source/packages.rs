@@ -138,6 +138,15 @@ mod tests {
         write("config d\n", 0);
         let fourth = load(&all);
         assert_eq!(fourth.sections().first().map(|s| s.kind()), Some("d"));
+        // What was written is not parsed again, if it is what the file says.
+        let fifth = Arc::new(Package::parse(b"config e\n").expect("a package"));
+        all.written(&path, all.print(b"config e\n"), &fifth);
+        assert!(!Arc::ptr_eq(&fifth, &load(&all)));
+        all.written(&path, all.print(b"config e\n"), &fifth);
+        write("config e\n", 0);
+        assert!(Arc::ptr_eq(&fifth, &load(&all)));
+        write("config e\n", 10);
+        assert!(Arc::ptr_eq(&fifth, &load(&all)));
         std::fs::remove_file(&path).expect("gone");
         assert!(matches!(all.load(&path), Err(FileError::Missing { .. })));
     }

@@ -8,6 +8,7 @@
 
 pub mod atomic;
 pub mod disk;
+pub mod index;
 pub mod journal;
 pub mod lock;
 pub mod reloads;
@@ -16,4 +17,5 @@ pub mod run_dir;
 pub mod state;
 
 pub use disk::{Disk, RealDisk};
+pub use index::Index;
 pub use rooted::{Folders, Root};

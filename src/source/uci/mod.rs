@@ -161,7 +161,7 @@ impl UciSource {
             return Err(trouble(package, "not the name of a package"));
         }
         self.folders
-            .path(&format!("{CONFIG}/{package}"))
+            .path(&[CONFIG, "/", package].concat())
             .map_err(|e| trouble(package, e))
     }
 
@@ -367,7 +367,7 @@ impl Source for UciSource {
     }
 
     fn rest(&mut self) {
-        self.folders.forget();
+        self.folders.release();
         self.children = Vec::new();
     }
 

@@ -6,6 +6,9 @@ use std::hash::{BuildHasher, RandomState};
 
 /// Texts whose room is kept when they are forgotten.
 const MAX_KEPT: usize = 256;
+/// The same where nothing is asked for a while: as few as are met when only what is watched is
+/// read.
+const MAX_AT_REST: usize = 32;
 
 /// See the module.
 #[derive(Debug)]
@@ -71,20 +74,24 @@ impl Index {
 
     /// Forgets all texts.
     pub fn clear(&mut self) {
-        if self.ends.len() > MAX_KEPT {
-            return self.release();
+        self.clear_beyond(MAX_KEPT);
+    }
+
+    /// The same, and gives the room back that more than a few took.
+    pub fn release(&mut self) {
+        self.clear_beyond(MAX_AT_REST);
+    }
+
+    fn clear_beyond(&mut self, most: usize) {
+        // There are at least twice as many slots as texts ever were.
+        if self.slots.len() > (4 * most).max(64) {
+            self.text = Vec::new();
+            self.ends = Vec::new();
+            self.slots = Vec::new();
         }
         self.text.clear();
         self.ends.clear();
         self.slots.fill(0);
-        self.last = 0;
-    }
-
-    /// The same, and the room they took.
-    pub fn release(&mut self) {
-        self.text = Vec::new();
-        self.ends = Vec::new();
-        self.slots = Vec::new();
         self.last = 0;
     }
 

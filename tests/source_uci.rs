@@ -584,6 +584,41 @@ fn anonymous_rows_get_names_when_their_file_is_written_and_the_model_is_told() {
 }
 
 #[test]
+fn what_is_kept_of_a_change_is_what_the_file_says() {
+    let mut b = router();
+    let ifaces = table("wireless", "wifi-iface");
+    let systems = table("system", "system");
+    let fresh = |b: &Box_, rows: &UciRows| {
+        let mut s = UciSource::new(Root::new(b.t.dir()).unwrap(), Limits::default());
+        s.rows(&Rows::Uci(Arc::new(rows.clone())), &[]).unwrap()
+    };
+    for (n, name) in ["one", "two"].into_iter().enumerate() {
+        let keys = b.keys(&ifaces, &[]);
+        b.stage(at("wireless.{row}.ssid"), &[&keys[0]], text(name))
+            .unwrap();
+        // No table shows this section: it has no name afterwards either, but another content.
+        b.stage(at("system.@system[0].hostname"), &[], text(name))
+            .unwrap();
+        assert_eq!(b.commit().files.len(), 2);
+        assert_eq!(b.rows(&ifaces, &[]), fresh(&b, &ifaces), "{name}");
+        assert_eq!(b.read("wireless.@wifi-iface[0].ssid", &[]), text(name));
+        assert_eq!(b.read("system.@system[0].hostname", &[]), text(name));
+        // Written at once by somebody else: seen in the next request.
+        let by_hand = format!("hand{n}");
+        let edited = b.file("system").replace(name, &by_hand);
+        b.t.file("etc/config/system", &edited);
+        b.s.begin();
+        assert_eq!(b.read("system.@system[0].hostname", &[]), text(&by_hand));
+    }
+    // Only now is the section a row, known by what it says.
+    b.stage(at("system.@system[0].hostname"), &[], text("last"))
+        .unwrap();
+    b.commit();
+    assert_eq!(b.rows(&systems, &[]), fresh(&b, &systems));
+    assert!(b.keys(&systems, &[])[0].starts_with('#'));
+}
+
+#[test]
 fn an_edit_by_somebody_else_meanwhile_is_kept() {
     let mut b = router();
     b.s.begin();

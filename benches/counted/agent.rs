@@ -135,6 +135,15 @@ impl Agent {
         session
     }
 
+    /// Waits until so many reloads ran: those that follow a session are begun one by one.
+    pub fn wait_reloads(&self, count: usize) {
+        let until = Instant::now() + PATIENCE;
+        while self.reloads() < count && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(AFTERMATH);
+    }
+
     /// How many reloads ran.
     pub fn reloads(&self) -> usize {
         let marks = self.router.read("/tmp/reloads").unwrap_or_default();

@@ -196,6 +196,7 @@ fn no_process(program: &Path, out: &Path) {
     let mut agent = Agent::new(program, vec![whole(1), whole(2)], &as_it_is);
     agent.start(&wrapper);
     agent.session();
+    agent.wait_reloads(4);
     let reloads = agent.reloads();
     agent.stop();
     let processes = fs::read_dir(&folder).expect("the folder").count();

@@ -265,7 +265,7 @@ fn values(session: &Session, model: &mut Model, paths: &[String]) -> Answer {
     let mut writer = session.values_writer();
     let result = model.visit(&paths, &mut |entry| {
         writer
-            .push(entry.path, xsd_type(entry.ty), entry.value)
+            .push_in(entry.object, entry.name, xsd_type(entry.ty), entry.value)
             .map_err(|e| too_large(e.cap))
     });
     match result {
@@ -276,8 +276,9 @@ fn values(session: &Session, model: &mut Model, paths: &[String]) -> Answer {
 
 fn names(session: &Session, model: &mut Model, path: &str, next_level: bool) -> Answer {
     let mut writer = session.names_writer();
-    let result = model.visit_names(path, next_level, &mut |name, writable| {
-        writer.push(name, writable).map_err(|e| too_large(e.cap))
+    let result = model.visit_names(path, next_level, &mut |object, name, writable| {
+        let pushed = writer.push(object, name, writable);
+        pushed.map_err(|e| too_large(e.cap))
     });
     match result {
         Ok(()) => Answer::Names(writer),

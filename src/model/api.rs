@@ -123,7 +123,10 @@ pub struct Entry {
 /// As [`Entry`], borrowed: what the streaming reader hands over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntryRef<'a> {
-    pub path: &'a str,
+    /// The path of the object, with a dot at the end.
+    pub object: &'a str,
+    /// The last part of the parameter's path.
+    pub name: &'a str,
     pub ty: ValueType,
     pub value: &'a str,
 }

@@ -7,8 +7,8 @@
 //! parameter is in trouble.
 
 use super::binding::Binding;
-use super::facets::{Facets, join_list, split_list};
-use super::schema::{Extra, Param, ParamSource};
+use super::facets::{Facets, is_joined, join_list, split_list};
+use super::schema::{Extra, Param, ParamSource, Shown};
 use super::source::{Raw, Said};
 use super::value::{self, ValueType};
 use std::borrow::Cow;
@@ -85,6 +85,17 @@ pub(super) fn from_said<'s>(
         };
         return item_from(param, facets, extra, text, path_of_key);
     }
+    if let Said::Text(text) = &said
+        && facets.named.base == ValueType::String
+        && !no_spaces(facets)
+        && extra.is_none_or(Extra::leaves_values_alone)
+        && is_joined(text)
+    {
+        return Ok(match said {
+            Said::Text(text) => Reading::exact(text),
+            Said::List(_) => Reading::exact(""),
+        });
+    }
     let items: Cow<'_, [String]> = match said {
         Said::List(items) => items,
         // OpenWrt's scripts part an option at white space wherever a list may stand.
@@ -116,24 +127,40 @@ pub(super) fn from_said<'s>(
     })
 }
 
-/// The value that a text of the schema itself stands for, where it is that text.
-pub(super) fn from_constant<'s>(
+/// The value that what a source says plainly stands for, or what it says where that takes a
+/// further look: see [`from_said`].
+#[inline(always)]
+pub(super) fn from_plain<'s>(
     param: &'s Param,
-    facets: &Facets,
-    text: &'s str,
-) -> Option<Reading<'s>> {
-    let extra = param.extra.as_deref();
-    let alone = extra.is_none_or(|extra| extra.none.is_empty());
-    let as_it_is = alone && facets.list.is_none() && is_shown_as_it_is(facets, extra, text);
-    (as_it_is && !text.contains('{')).then(|| Reading::exact(text))
+    said: Option<Said<'s>>,
+    facets: impl Fn() -> &'s Facets,
+) -> Result<Reading<'s>, Option<Said<'s>>> {
+    match said {
+        Some(Said::Text(text)) if param.shown.takes(&text) => Ok(Reading::exact(text)),
+        Some(Said::Text(text)) if param.shown == Shown::Boolean => match &*text {
+            "1" | "true" => Ok(Reading::exact("true")),
+            "0" | "false" => Ok(Reading::exact("false")),
+            _ => Err(Some(Said::Text(text))),
+        },
+        None => Ok(Reading::exact(match &param.default {
+            Some(default) => default,
+            None => facets().empty_value(),
+        })),
+        said => Err(said),
+    }
 }
 
 /// Whether a single text is shown as its source keeps it.
 fn is_shown_as_it_is(facets: &Facets, extra: Option<&Extra>, text: &str) -> bool {
     let base = facets.named.base;
     // A number that the type holds, in its one form.
-    (base == ValueType::String || base.is_number() && value::is_plain_number(base, text))
+    (base == ValueType::String || is_plain_number(base, text))
         && extra.is_none_or(Extra::leaves_values_alone)
+}
+
+/// Whether it is a number that its type surely holds, in its one form.
+fn is_plain_number(base: ValueType, text: &str) -> bool {
+    base.is_number() && value::is_plain_number(value::sure_digits(base), text)
 }
 
 /// Whether the type's own form tells items from other text (`MACAddress`).
@@ -213,7 +240,7 @@ fn item_from<'v, 's: 'v>(
         (_, Some((top, bottom))) => scaled(text, top, bottom)
             .and_then(|n| value::canonical(base, &fit(facets, n)))
             .map(Cow::Owned),
-        _ if base.is_number() && value::is_plain_number(base, text) => Ok(text.to_owned().into()),
+        _ if is_plain_number(base, text) => Ok(text.to_owned().into()),
         _ if base.is_number() => match value::decimal(text) {
             // Only integers wrap; a decimal keeps its fraction.
             Some(n) if !n.contains('.') => match n.parse::<i128>() {
@@ -226,7 +253,7 @@ fn item_from<'v, 's: 'v>(
     };
     match read {
         Ok(value) => done(value, true),
-        Err(what) if param.hidden => Err(format!("what it holds {what}")),
+        Err(what) if param.shown == Shown::Hidden => Err(format!("what it holds {what}")),
         Err(what) => {
             let shown: String = text.chars().take(40).collect();
             Err(format!("what it holds, {shown:?}, {what}"))

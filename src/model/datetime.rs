@@ -10,6 +10,47 @@ pub fn canonical(text: &str) -> Result<String, String> {
     parse(text).ok_or_else(|| "is no dateTime; write it in UTC as 2026-01-31T23:59:59Z".to_owned())
 }
 
+/// Whether a text surely is the canonical form of a time in whole seconds. Most are, and need no
+/// further look.
+pub fn is_plain(text: &str) -> bool {
+    let [
+        y0,
+        y1,
+        y2,
+        y3,
+        b'-',
+        m0,
+        m1,
+        b'-',
+        d0,
+        d1,
+        b'T',
+        h0,
+        h1,
+        b':',
+        i0,
+        i1,
+        b':',
+        s0,
+        s1,
+        b'Z',
+    ] = text.as_bytes()
+    else {
+        return false;
+    };
+    let pair = |a: &u8, b: &u8, range: std::ops::RangeInclusive<u8>| {
+        a.is_ascii_digit() && b.is_ascii_digit() && range.contains(&((a - b'0') * 10 + (b - b'0')))
+    };
+    pair(y0, y1, 1..=99)
+        && pair(y2, y3, 0..=99)
+        && pair(m0, m1, 1..=12)
+        // Days that every month has.
+        && pair(d0, d1, 1..=28)
+        && pair(h0, h1, 0..=23)
+        && pair(i0, i1, 0..=59)
+        && pair(s0, s1, 0..=59)
+}
+
 fn parse(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     // Everything up to the seconds has one width: YYYY-MM-DDThh:mm:ss.
@@ -150,6 +191,33 @@ mod tests {
             ("0001-01-01T05:00:00", "0001-01-01T05:00:00"),
         ] {
             assert_eq!(canonical(text).as_deref(), Ok(want), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_plain_time_is_its_own_form() {
+        let plain = "2026-11-22T10:59:09Z";
+        assert!(is_plain(plain));
+        let mut found = 0;
+        for at in 0..plain.len() {
+            for byte in b"0123456789-:TZ. x" {
+                let mut text = plain.as_bytes().to_vec();
+                text[at] = *byte;
+                let text = String::from_utf8(text).expect("ASCII");
+                if is_plain(&text) {
+                    found += 1;
+                    assert_eq!(canonical(&text).as_deref(), Ok(&*text));
+                }
+            }
+        }
+        assert!(found > plain.len());
+        for text in [
+            "",
+            "0001-01-01T00:00:00Z",
+            "2026-11-22T10:59:09Zx",
+            "2026-11-22T10:59:09",
+        ] {
+            assert!(!is_plain(text), "{text}");
         }
     }
 

@@ -186,6 +186,18 @@ pub fn split_list(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Whether a text is what [`join_list`] makes of the items that [`split_list`] finds in it, as
+/// most lists are: without white space, escapes and empty items.
+pub fn is_joined(text: &str) -> bool {
+    let mut before = b',';
+    let as_it_is = text.bytes().all(|b| {
+        let empty = (before, b) == (b',', b',');
+        before = b;
+        !empty && !matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b'%')
+    });
+    as_it_is && (text.is_empty() || before != b',')
+}
+
 /// Items as a comma-separated list; what an item must not hold is escaped.
 pub fn join_list<'a>(items: impl Iterator<Item = &'a str>) -> String {
     let mut out = String::new();
@@ -311,6 +323,18 @@ mod tests {
             let text = join_list(items.iter().map(String::as_str));
             prop_assert!(!text.contains([' ', '\n']));
             prop_assert_eq!(split_list(&text), items);
+        }
+
+        #[test]
+        fn a_joined_list_is_its_own_form(text in "[a%,20C \n]{0,8}") {
+            let again = join_list(split_list(&text).iter().map(String::as_str));
+            let empty = split_list(&text).iter().any(String::is_empty);
+            if is_joined(&text) {
+                prop_assert!(!empty);
+                prop_assert_eq!(&again, &text);
+            } else {
+                prop_assert!(empty || again != text || text.contains('%'));
+            }
         }
     }
 }

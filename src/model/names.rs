@@ -7,16 +7,17 @@ use super::tree::{Model, Place, Target, internal, parse};
 use super::walk::Walk;
 use std::sync::Arc;
 
-/// Takes one name and whether it is writable; may stop with a fault of its own.
-type Visit<'v> = &'v mut dyn FnMut(&str, bool) -> Result<(), Fault>;
+/// Takes the path of an object, the name of a parameter in it (none: the object itself), and
+/// whether it is writable; may stop with a fault of its own.
+type Visit<'v> = &'v mut dyn FnMut(&str, &str, bool) -> Result<(), Fault>;
 
 impl Model {
     /// GetParameterNames (TR-069 A.3.2.3), all at once.
     pub fn names(&mut self, path: &str, next_level: bool) -> Result<Vec<NameEntry>, Fault> {
         let mut entries = Vec::new();
-        self.visit_names(path, next_level, &mut |path, writable| {
+        self.visit_names(path, next_level, &mut |object, name, writable| {
             entries.push(NameEntry {
-                path: path.to_owned(),
+                path: [object, name].concat(),
                 writable,
             });
             Ok(())
@@ -24,15 +25,16 @@ impl Model {
         Ok(entries)
     }
 
-    /// GetParameterNames, name by name, without holding them all: the name (objects end
-    /// in a dot) and whether it is writable, as [`NameEntry`] has it. 9005 for an unknown
-    /// path, 9003 for a parameter with `next_level`, 9002 for the next level of a table in
-    /// trouble, each before the first name. `visit` may stop with a fault of its own.
+    /// GetParameterNames, name by name, without holding them all: the path of an object (with a
+    /// dot at the end), the name of a parameter in it or nothing, and whether it is writable, as
+    /// [`NameEntry`] has it. 9005 for an unknown path, 9003 for a parameter with `next_level`,
+    /// 9002 for the next level of a table in trouble, each before the first name. `visit` may
+    /// stop with a fault of its own.
     pub fn visit_names(
         &mut self,
         path: &str,
         next_level: bool,
-        visit: &mut dyn FnMut(&str, bool) -> Result<(), Fault>,
+        visit: &mut dyn FnMut(&str, &str, bool) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let parsed = parse(path).map_err(|fault| fault.about(path))?;
         let target = self.resolve(&parsed).map_err(|fault| fault.about(path))?;
@@ -57,7 +59,7 @@ impl Model {
         while let Some(here) = self.step(&mut walk) {
             object_name(schema, here.object, &walk.path, visit)?;
             if !here.is_table {
-                params_of(schema, here.object, &mut walk.path, visit)?;
+                params_of(schema, here.object, &walk.path, visit)?;
             }
         }
         Ok(())
@@ -67,7 +69,7 @@ impl Model {
         &mut self,
         schema: &Schema,
         path: &Path<'_>,
-        mut place: Place,
+        place: Place,
         visit: Visit<'_>,
     ) -> Result<(), Fault> {
         if path.is_root() {
@@ -77,7 +79,7 @@ impl Model {
             self.rows_of(&place)
                 .map_err(|t| internal(&place.path, &t))?;
         } else {
-            params_of(schema, place.object, &mut place.path, visit)?;
+            params_of(schema, place.object, &place.path, visit)?;
         }
         let mut walk = Walk::from(place);
         // The place itself comes first and is not listed.
@@ -89,19 +91,10 @@ impl Model {
     }
 }
 
-/// The parameters of the object or row at `path`, whose text is the buffer for their names.
-fn params_of(
-    schema: &Schema,
-    object: ObjectId,
-    path: &mut String,
-    visit: Visit<'_>,
-) -> Result<(), Fault> {
-    let end = path.len();
-    for param in schema.params_of(object) {
-        let param = schema.param(param);
-        path.push_str(&param.name);
-        visit(path, param.writable)?;
-        path.truncate(end);
+/// The parameters of the object or row at `path`.
+fn params_of(schema: &Schema, object: ObjectId, path: &str, visit: Visit<'_>) -> Result<(), Fault> {
+    for (_, param) in schema.described_params_of(object) {
+        visit(path, &param.name, param.writable)?;
     }
     Ok(())
 }
@@ -113,7 +106,7 @@ fn param_name(
     visit: Visit<'_>,
 ) -> Result<(), Fault> {
     let param = schema.param(param);
-    visit(&format!("{}{}", place.path, param.name), param.writable)
+    visit(&place.path, &param.name, param.writable)
 }
 
 fn object_name(
@@ -123,5 +116,5 @@ fn object_name(
     visit: Visit<'_>,
 ) -> Result<(), Fault> {
     let table = &schema.object(object).table;
-    visit(path, table.as_ref().is_some_and(|t| t.writable))
+    visit(path, "", table.as_ref().is_some_and(|t| t.writable))
 }

@@ -7,7 +7,7 @@ use super::api::{
 };
 use super::attributes::{SUBSCRIBER, default_level};
 use super::binding::{Binding, Rows, expand};
-use super::schema::{Notify, ParamId, ParamSource, Schema};
+use super::schema::{Notify, ParamId, ParamSource, Schema, Shown};
 use super::tree::{Leaf, Model, Target, parse};
 use super::walk::Walk;
 use std::collections::BTreeSet;
@@ -263,7 +263,7 @@ impl Origins {
 
     fn note(&mut self, schema: &Schema, leaf: &Leaf) {
         let param = schema.param(leaf.param);
-        if param.hidden || param.extra.as_ref().is_some_and(|e| e.reads.is_some()) {
+        if param.shown == Shown::Hidden || param.extra.as_ref().is_some_and(|e| e.reads.is_some()) {
             return;
         }
         match &param.source {

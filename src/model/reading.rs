@@ -5,10 +5,10 @@
 use super::api::{Entry, EntryRef, Fault};
 use super::binding::Binding;
 use super::convert::{self, Reading};
-use super::schema::{ObjectId, ParamId, ParamSource, Schema};
+use super::schema::{ObjectId, Param, ParamId, ParamSource, Schema, Shown};
 use super::source::{Ask, Raw, Said, Trouble};
 use super::tree::{
-    At, Leaf, Model, Place, RowSet, Target, default_alias, internal, push_number, push_row,
+    At, Leaf, Model, Place, RowSet, Target, internal, push_default_alias, push_number, push_row,
 };
 use super::walk::Walk;
 use std::borrow::Cow;
@@ -20,7 +20,7 @@ impl Model {
         let mut entries = Vec::new();
         self.visit(paths, &mut |entry| {
             entries.push(Entry {
-                path: entry.path.to_owned(),
+                path: [entry.object, entry.name].concat(),
                 ty: entry.ty,
                 value: entry.value.to_owned(),
             });
@@ -87,34 +87,30 @@ impl Model {
         let mut seen = Seen::default();
         for target in targets {
             match target {
-                Target::Param(mut place, param) => {
-                    let end = place.path.len();
-                    place.path.push_str(&schema.param(param).name);
-                    let at = At {
-                        path: place.path.get(..end).unwrap_or_default(),
-                        ..place.at()
-                    };
-                    if let Err(trouble) =
-                        self.show(&schema, at, &place.path, param, &mut seen, visit)?
-                    {
-                        return Err(internal(&place.path, &trouble));
+                Target::Param(place, param) => {
+                    let what = (param, schema.param(param));
+                    match self.show(&schema, place.at(), what, &mut seen, visit) {
+                        Ok(()) => {}
+                        Err(Untold::Fault(fault)) => return Err(fault),
+                        Err(Untold::Trouble(trouble)) => {
+                            let path = [&*place.path, &*what.1.name].concat();
+                            return Err(internal(&path, &trouble));
+                        }
                     }
                 }
                 Target::Object(place) => {
                     let mut walk = Walk::from(place);
-                    let mut path = String::new();
                     while let Some(here) = self.step(&mut walk) {
                         if here.is_table {
                             continue;
                         }
                         let at = walk.at();
-                        path.clear();
-                        path.push_str(at.path);
-                        for param in schema.params_of(here.object) {
-                            path.truncate(at.path.len());
-                            path.push_str(&schema.param(param).name);
-                            // What cannot be read is left out.
-                            let _ = self.show(&schema, at, &path, param, &mut seen, visit)?;
+                        for what in schema.described_params_of(here.object) {
+                            match self.show(&schema, at, what, &mut seen, visit) {
+                                // What cannot be read is left out.
+                                Ok(()) | Err(Untold::Trouble(_)) => {}
+                                Err(Untold::Fault(fault)) => return Err(fault),
+                            }
                         }
                     }
                 }
@@ -123,31 +119,47 @@ impl Model {
         Ok(())
     }
 
-    /// Reads one value and hands it over. The inner error is that of its source.
+    /// Reads one value and hands it over. Where a whole tree passes through, this is part of
+    /// the loop.
+    #[inline(always)]
     fn show(
         &mut self,
         schema: &Schema,
         at: At<'_>,
-        path: &str,
-        id: ParamId,
+        (id, param): (ParamId, &Param),
         seen: &mut Seen,
         visit: &mut dyn FnMut(EntryRef<'_>) -> Result<(), Fault>,
-    ) -> Result<Result<(), Trouble>, Fault> {
-        match self.read_at(schema, at, id, false, seen) {
-            Ok(reading) => visit(EntryRef {
-                path,
-                ty: schema.facets(id).value_type(),
-                value: &reading.value,
-            })?,
+    ) -> Result<(), Untold> {
+        let ty = schema.facets_of(param).value_type();
+        match self.read_at(schema, at, (id, param), false, seen) {
+            Ok(reading) => {
+                let entry = EntryRef {
+                    object: at.path,
+                    name: &param.name,
+                    ty,
+                    value: &reading.value,
+                };
+                visit(entry).map_err(Untold::Fault)?;
+            }
             Err(trouble) => {
-                self.troubles.note(path, &trouble);
-                return Ok(Err(trouble));
+                self.no_trouble_but(at, param, Some(&trouble));
+                return Err(Untold::Trouble(trouble));
             }
         }
         if !self.troubles.is_empty() {
-            self.troubles.over(path);
+            self.no_trouble_but(at, param, None);
         }
-        Ok(Ok(()))
+        Ok(())
+    }
+
+    /// Notes whether a parameter's source is in trouble.
+    #[cold]
+    fn no_trouble_but(&mut self, at: At<'_>, param: &Param, trouble: Option<&Trouble>) {
+        let path = [at.path, &*param.name].concat();
+        match trouble {
+            Some(trouble) => self.troubles.note(&path, trouble),
+            None => self.troubles.over(&path),
+        }
     }
 
     /// The parameters every Inform carries (`inform = true`), with their values; one whose
@@ -215,7 +227,8 @@ impl Model {
         let mut readings = Vec::with_capacity(leaves.len());
         for leaf in leaves {
             let at = leaf.place.at();
-            let reading = self.read_at(schema, at, leaf.param, secrets, &mut seen);
+            let what = (leaf.param, schema.param(leaf.param));
+            let reading = self.read_at(schema, at, what, secrets, &mut seen);
             readings.push(reading.map(|reading| Reading {
                 value: Cow::Owned(reading.value.into_owned()),
                 exact: reading.exact,
@@ -226,20 +239,54 @@ impl Model {
     }
 
     /// One value, borrowed from where it lies.
+    #[inline(always)]
     fn read_at<'a>(
+        &'a mut self,
+        schema: &'a Schema,
+        at: At<'a>,
+        (id, param): (ParamId, &'a Param),
+        secrets: bool,
+        seen: &'a mut Seen,
+    ) -> Result<Reading<'a>, Trouble> {
+        let most = self.limits.value_bytes;
+        let binding = match (param.shown, &param.source) {
+            (Shown::Hidden | Shown::Made, _) => {
+                return self.read_made(schema, at, id, secrets, seen);
+            }
+            (Shown::Constant, ParamSource::At(Binding::Constant(text))) if text.len() <= most => {
+                return Ok(Reading::exact(&**text));
+            }
+            (_, ParamSource::At(binding)) => binding,
+            _ => return self.read_made(schema, at, id, secrets, seen),
+        };
+        let ask = Ask {
+            binding,
+            rows: at.keys,
+        };
+        let said = self.source(binding.source())?.value(ask)?;
+        match convert::from_plain(param, said, || schema.facets_of(param)) {
+            Ok(reading) if reading.value.len() <= most => Ok(reading),
+            Ok(reading) => fitting(Ok(reading), most, || name_of(schema, at, id)),
+            Err(said) => made_of(schema, at, id, said, most),
+        }
+    }
+
+    /// The same, where more has to be done than to hand on what the source says.
+    #[inline(never)]
+    fn read_made<'a>(
         &'a mut self,
         schema: &'a Schema,
         at: At<'a>,
         id: ParamId,
         secrets: bool,
-        seen: &mut Seen,
+        seen: &'a mut Seen,
     ) -> Result<Reading<'a>, Trouble> {
         let param = schema.param(id);
         let extra = param.extra.as_deref();
         if let Some(reads) = extra.and_then(|e| e.reads.as_deref()) {
             return Ok(Reading::exact(reads));
         }
-        if param.hidden && !secrets {
+        if param.shown == Shown::Hidden && !secrets {
             return Ok(Reading::exact(""));
         }
         let binding = match &param.source {
@@ -247,20 +294,16 @@ impl Model {
             ParamSource::Alias => return Ok(Reading::exact(self.alias_of(at, seen))),
             ParamSource::ParameterKey => return Ok(Reading::exact(self.key.as_str())),
             ParamSource::Entries(table) => {
-                let path = table_path(schema, at.path, *table);
-                let (object, path) = (*table, path.as_str());
+                let text = &mut seen.text;
+                text.clear();
+                for part in [at.path, &*schema.object(*table).name, "."] {
+                    text.push_str(part);
+                }
+                let (object, path) = (*table, text.as_str());
                 let rows = self.rows_at(At { object, path, ..at })?;
-                return Ok(Reading::exact(decimal(rows.rows.len())));
+                return Ok(Reading::exact(decimal(rows.rows.len(), text)));
             }
         };
-        let facets = schema.facets(id);
-        let most = self.limits.value_bytes;
-        if let Binding::Constant(text) = binding
-            && let Some(reading) = convert::from_constant(param, facets, text)
-            && reading.value.len() <= most
-        {
-            return Ok(reading);
-        }
         if extra.is_some_and(|e| e.live.is_some() || !e.references.is_empty()) {
             return self.read_further(schema, at, id, binding, seen);
         }
@@ -268,9 +311,9 @@ impl Model {
             binding,
             rows: at.keys,
         };
+        let most = self.limits.value_bytes;
         let said = self.source(binding.source())?.value(ask)?;
-        let reading = convert::from_said(param, facets, said, &mut |_| None);
-        fitting(reading, most, || name_of(schema, at, id))
+        made_of(schema, at, id, said, most)
     }
 
     /// A value that more than its own source may be asked for: what is in force, or the
@@ -325,18 +368,19 @@ impl Model {
     }
 
     /// The alias of a row: what the ACS gave, else one made of its number.
-    fn alias_of(&self, row: At<'_>, seen: &mut Seen) -> Cow<'_, str> {
+    fn alias_of<'a>(&'a self, row: At<'_>, seen: &'a mut Seen) -> &'a str {
         let Some((table, number)) = row.split_row() else {
-            return Cow::Borrowed("");
+            return "";
         };
         let any = *seen
             .aliases
             .get_or_insert_with(|| self.numbers.has_aliases());
         let given = any.then(|| self.numbers.alias(table, number)).flatten();
-        match given {
-            Some(alias) => Cow::Borrowed(alias),
-            None => Cow::Owned(default_alias(number)),
-        }
+        given.unwrap_or_else(|| {
+            seen.text.clear();
+            push_default_alias(&mut seen.text, number);
+            &seen.text
+        })
     }
 
     /// The table a reference may point to, seen from a place, and what is left of the key.
@@ -348,8 +392,8 @@ impl Model {
         near: At<'_>,
         mut key: &'k str,
     ) -> Result<Option<(Place, &'k str)>, Trouble> {
-        let around = schema.line_of(near.object);
-        let mut path = String::new();
+        // Most are not longer.
+        let mut path = String::with_capacity(96);
         let (mut keys, mut numbers) = (Vec::new(), Vec::new());
         for object in schema.line_of(table) {
             path.push_str(&schema.object(object).name);
@@ -359,7 +403,7 @@ impl Model {
             }
             let depth = numbers.len();
             let own = near.numbers.get(depth).zip(near.keys.get(depth));
-            if let (true, Some((n, outer))) = (around.contains(&object), own) {
+            if let (true, Some((n, outer))) = (schema.is_around(object, near.object), own) {
                 push_row(&mut path, *n);
                 keys.push(outer.clone());
                 numbers.push(*n);
@@ -419,14 +463,32 @@ impl Model {
                     None => continue,
                 }
             }
-            let Some((table, key)) = self.table_near(schema, *object, near, key)? else {
+            if let Some(last) = &seen.last
+                && let Some(key) = last.key_in(*object, near, key)
+            {
+                match last.rows.number_of(key) {
+                    Some(number) => return Ok(Some(row_path(&last.path, number))),
+                    None => continue,
+                }
+            }
+            let Some((table, inner)) = self.table_near(schema, *object, near, key)? else {
                 continue;
             };
             let rows = self.rows_of(&table)?;
-            let found = rows.number_of(key);
+            let found = rows.number_of(inner);
             let path = found.map(|number| row_path(&table.path, number));
             if table.keys.is_empty() {
                 seen.tables.push((*object, table.path, rows));
+            } else {
+                let outer = key.len().saturating_sub(inner.len());
+                seen.last = Some(Near {
+                    object: *object,
+                    seen_from: near.object,
+                    around: around_of(&table, near),
+                    outer: key.get(..outer).unwrap_or_default().to_owned(),
+                    path: table.path,
+                    rows,
+                });
             }
             if path.is_some() {
                 return Ok(path);
@@ -469,8 +531,42 @@ struct Seen {
     /// Tables that references led to, with their paths and rows: only those below no row,
     /// which are the same seen from everywhere.
     tables: Vec<(ObjectId, String, Arc<RowSet>)>,
+    /// The table below rows that a reference led to last.
+    last: Option<Near>,
     /// Whether any row was given an alias: mostly none was.
     aliases: Option<bool>,
+    /// A value that lies nowhere else.
+    text: String,
+}
+
+/// A table below rows, as it is seen from one place.
+struct Near {
+    object: ObjectId,
+    seen_from: ObjectId,
+    /// The numbers of the rows that are around both.
+    around: Vec<u32>,
+    /// What names the other rows around it at the beginning of a key: `outer/`.
+    outer: String,
+    path: String,
+    rows: Arc<RowSet>,
+}
+
+impl Near {
+    /// What is left of a key that leads to this table.
+    fn key_in<'k>(&self, object: ObjectId, near: At<'_>, key: &'k str) -> Option<&'k str> {
+        let same = self.object == object
+            && self.seen_from == near.object
+            && near.numbers.starts_with(&self.around);
+        // What is left of it may hold a slash only where nothing was taken from it.
+        key.strip_prefix(self.outer.as_str()).filter(|_| same)
+    }
+}
+
+/// The numbers of the rows around a table that are around a place, too.
+fn around_of(table: &Place, near: At<'_>) -> Vec<u32> {
+    let pairs = table.numbers.iter().zip(near.numbers);
+    let same = pairs.take_while(|(a, b)| a == b);
+    same.map(|(n, _)| *n).collect()
 }
 
 /// The path of a row as a reference has it: without a dot at the end.
@@ -489,6 +585,28 @@ fn says_nothing(raw: Option<&Raw>) -> bool {
         Some(Raw::Text(text)) => text.is_empty(),
         Some(Raw::List(items)) => items.is_empty(),
     }
+}
+
+/// Why a value was not handed over.
+enum Untold {
+    /// Whoever takes the values wants no more of them.
+    Fault(Fault),
+    /// Its source is in trouble.
+    Trouble(Trouble),
+}
+
+/// The value that what a source says stands for.
+#[inline(never)]
+fn made_of<'a>(
+    schema: &'a Schema,
+    at: At<'_>,
+    id: ParamId,
+    said: Option<Said<'a>>,
+    most: usize,
+) -> Result<Reading<'a>, Trouble> {
+    let param = schema.param(id);
+    let reading = convert::from_said(param, schema.facets(id), said, &mut |_| None);
+    fitting(reading, most, || name_of(schema, at, id))
 }
 
 /// A reading that is not longer than so many bytes; `name` says whose it is.
@@ -515,22 +633,17 @@ fn name_of(schema: &Schema, at: At<'_>, id: ParamId) -> String {
     format!("parameter {}{}", at.path, schema.param(id).name)
 }
 
-/// The path of a table in the object at this path.
-fn table_path(schema: &Schema, path: &str, table: ObjectId) -> String {
-    let name = &schema.object(table).name;
-    let mut all = String::with_capacity(path.len() + name.len() + 1);
-    all.push_str(path);
-    all.push_str(name);
-    all.push('.');
-    all
-}
-
 /// A count as text; most tables are small.
-fn decimal(n: usize) -> Cow<'static, str> {
+fn decimal(n: usize, buffer: &mut String) -> &str {
     const DIGITS: &str = "0123456789";
-    match DIGITS.get(n..n.saturating_add(1)) {
-        Some(digit) => Cow::Borrowed(digit),
-        None => Cow::Owned(n.to_string()),
+    match (DIGITS.get(n..n.saturating_add(1)), u32::try_from(n)) {
+        (Some(digit), _) => digit,
+        (None, n) => {
+            buffer.clear();
+            // Bounded by Limits::rows.
+            push_number(buffer, n.unwrap_or(u32::MAX));
+            buffer
+        }
     }
 }
 

@@ -415,7 +415,9 @@ impl Model {
             self.carry_over(&renamed);
         }
         let mut reload = change.reload.clone();
-        reload.extend(files.iter().flat_map(|file| file.reload.iter().cloned()));
+        let written = files.iter().flat_map(|file| file.reload.iter().cloned());
+        let touched: BTreeSet<String> = written.collect();
+        reload.extend(touched.iter().cloned());
         if let Some(file) = files.first_mut() {
             // Whoever finishes this change after a power cut must know all of them.
             file.reload = reload.iter().cloned().collect();
@@ -449,10 +451,10 @@ impl Model {
             key.clone_into(&mut self.key);
         }
         self.finish(&change.kinds, true);
-        match renumbered {
-            true => self.forget_rows(),
-            false => self.doubt_rows(),
+        if renumbered {
+            self.forget_rows_of(&touched);
         }
+        self.doubt_rows();
         Ok(reload.into_iter().collect())
     }
 

@@ -1,20 +1,20 @@
 //! The instantiated tree: resolving paths, the rows of tables.
 //!
-//! Rows of a table are asked of its source once a request and kept in a cache that every
-//! change clears; [`Model::begin`] leaves in it what the source can tell to have stayed as
-//! it was ([`Source::rows_version`]). Finding a row by number or by key is a
+//! Rows of a table are asked of its source once a request and kept in a cache of which every
+//! change clears what it may concern; [`Model::begin`] leaves in it what the source can tell to
+//! have stayed as it was ([`Source::rows_version`]). Finding a row by number or by key is a
 //! binary search.
 
 use super::api::{Fault, INTERNAL_ERROR, INVALID_NAME, Limits, RESOURCES_EXCEEDED};
 use super::attributes::{self, Attributes};
-use super::binding::SourceKind;
+use super::binding::{Rows, SourceKind};
 use super::instances::{self, Numbers};
 use super::path::{Path, Segment};
 use super::schema::{ObjectId, ParamId, Schema};
 use super::source::{Journal, Source, Trouble};
 use super::transaction::{KEY_FILE, load_key};
 use super::troubles::Troubles;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -313,6 +313,22 @@ impl Model {
         self.kept = cached.map(Cached::weight).sum();
     }
 
+    /// Sections of these packages may have other names or numbers now. What other tables
+    /// show stands as long as their sources say so.
+    pub(super) fn forget_rows_of(&mut self, packages: &BTreeSet<String>) {
+        let schema = &self.schema;
+        self.cache.retain(|table, _| {
+            let table = schema.object(*table).table.as_deref();
+            !match table.map(|table| &table.rows) {
+                Some(Rows::Uci(at)) => at.within.is_some() || packages.contains(&*at.package),
+                Some(Rows::Items(at)) => packages.contains(&*at.package),
+                _ => false,
+            }
+        });
+        let cached = self.cache.values().flatten();
+        self.kept = cached.map(Cached::weight).sum();
+    }
+
     /// Nothing is known of any table.
     pub(super) fn forget_rows(&mut self) {
         self.cache.clear();
@@ -545,13 +561,24 @@ impl Model {
     }
 
     pub(super) fn source(&mut self, kind: SourceKind) -> Result<&mut dyn Source, Trouble> {
-        match self.sources.iter_mut().find(|(k, _)| *k == kind) {
+        // Where there is one of each, they stand in this order.
+        let usual = kind as usize;
+        let at = match self.sources.get(usual) {
+            Some((k, _)) if *k == kind => Some(usual),
+            _ => self.sources.iter().position(|(k, _)| *k == kind),
+        };
+        match at.and_then(|at| self.sources.get_mut(at)) {
             Some((_, source)) => Ok(source.as_mut()),
-            None => Err(Trouble {
-                source: format!("{kind:?}").to_lowercase(),
-                what: "this program has no source of this kind".to_owned(),
-            }),
+            None => Err(no_source(kind)),
         }
+    }
+}
+
+#[cold]
+fn no_source(kind: SourceKind) -> Trouble {
+    Trouble {
+        source: format!("{kind:?}").to_lowercase(),
+        what: "this program has no source of this kind".to_owned(),
     }
 }
 
@@ -559,9 +586,14 @@ impl Model {
 pub(super) fn default_alias(number: u32) -> String {
     // Ten digits at most.
     let mut alias = String::with_capacity(14);
-    alias.push_str("cpe-");
-    push_number(&mut alias, number);
+    push_default_alias(&mut alias, number);
     alias
+}
+
+/// See [`default_alias`].
+pub(super) fn push_default_alias(text: &mut String, number: u32) {
+    text.push_str("cpe-");
+    push_number(text, number);
 }
 
 /// What the path of a row has more than that of its table.

@@ -94,7 +94,7 @@ impl fmt::Display for ValueType {
 /// leading zeros, `1`/`0` for booleans); gives one form for each value: what a later read
 /// returns. Ranges are those of the base type.
 pub fn canonical(ty: ValueType, text: &str) -> Result<String, String> {
-    if ty.is_number() && is_plain_number(ty, text) {
+    if ty.is_number() && is_plain_number(sure_digits(ty), text) {
         return Ok(text.to_owned());
     }
     let inner = text.trim_matches([' ', '\t', '\r', '\n']);
@@ -111,6 +111,7 @@ pub fn canonical(ty: ValueType, text: &str) -> Result<String, String> {
         ValueType::UnsignedLong => integer(inner, "0", "18446744073709551615"),
         ValueType::Decimal => decimal(inner)
             .ok_or_else(|| "is no decimal number; write digits with one point at most".to_owned()),
+        ValueType::DateTime if super::datetime::is_plain(inner) => Ok(inner.to_owned()),
         ValueType::DateTime => super::datetime::canonical(inner),
         ValueType::Base64 => base64_text(inner),
         ValueType::HexBinary => {
@@ -135,14 +136,17 @@ pub fn length(ty: ValueType, canonical: &str) -> usize {
     }
 }
 
-/// Whether a text is the canonical form of a number that a numeric type surely holds: no
-/// sign, no leading zero, at most nine digits, or 18 where the type has 64 bits. Most numbers
-/// are, and need no further look.
-pub fn is_plain_number(ty: ValueType, text: &str) -> bool {
-    let digits = match ty {
+/// How many digits a numeric type surely holds.
+pub fn sure_digits(ty: ValueType) -> usize {
+    match ty {
         ValueType::Long | ValueType::UnsignedLong => 18,
         _ => 9,
-    };
+    }
+}
+
+/// Whether a text is the canonical form of a number of so many digits at most: no sign, no
+/// leading zero. Most numbers are, and need no further look.
+pub fn is_plain_number(digits: usize, text: &str) -> bool {
     match text.as_bytes() {
         b"0" => true,
         [b'1'..=b'9', rest @ ..] => rest.len() < digits && rest.iter().all(u8::is_ascii_digit),
@@ -282,24 +286,24 @@ mod tests {
         let numeric = || TYPES.into_iter().filter(|ty| ty.is_number());
         for text in ["0", "7", "10", "999999999"] {
             for ty in numeric() {
-                assert!(is_plain_number(ty, text), "{ty} {text}");
+                assert!(is_plain_number(sure_digits(ty), text), "{ty} {text}");
                 assert_eq!(canonical(ty, text).as_deref(), Ok(text), "{ty}");
             }
         }
         for ty in [ValueType::Long, ValueType::UnsignedLong] {
             for text in ["1000000000", "999999999999999999"] {
-                assert!(is_plain_number(ty, text), "{ty} {text}");
+                assert!(is_plain_number(sure_digits(ty), text), "{ty} {text}");
                 assert_eq!(canonical(ty, text).as_deref(), Ok(text), "{ty}");
             }
-            assert!(!is_plain_number(ty, "1000000000000000000"));
+            assert!(!is_plain_number(sure_digits(ty), "1000000000000000000"));
         }
         for ty in numeric() {
             for text in ["", "00", "01", "-1", "+1", "1.0", "1x", "x"] {
-                assert!(!is_plain_number(ty, text), "{ty} {text}");
+                assert!(!is_plain_number(sure_digits(ty), text), "{ty} {text}");
             }
         }
         for ty in [ValueType::Int, ValueType::UnsignedInt, ValueType::Decimal] {
-            assert!(!is_plain_number(ty, "1000000000"), "{ty}");
+            assert!(!is_plain_number(sure_digits(ty), "1000000000"), "{ty}");
         }
     }
 

@@ -8,7 +8,7 @@ use super::pick::{RowLine, line_rows, pick, pick_of_line, row_line, row_lines};
 use super::{Deadline, Limits, is_row_key, put_rows, read_only, text_of};
 use crate::model::binding::{Binding, DirRows, FileAt, Rows};
 use crate::model::source::{Ask, FileChange, Prepared, Raw, Refusal, Row, Said, Source, Trouble};
-use crate::store::{Disk, Folders, RealDisk, Root};
+use crate::store::{Disk, Folders, Index, RealDisk, Root};
 use log::error;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -26,11 +26,9 @@ pub struct FileSource {
     limits: Limits,
     deadline: Deadline,
     /// What was read in this request; `None`: there is no such file.
-    texts: Vec<Result<Option<String>, Trouble>>,
+    texts: Vec<Text>,
     /// Places in `texts`, by path below the root.
-    places: BTreeMap<Box<str>, usize>,
-    /// The path read last, and its place: many values stand in one file.
-    last: (String, usize),
+    places: Index,
     /// Where the rows of those texts are.
     lines: Vec<(RowsOf, Vec<RowLine>)>,
     /// Tables as they were found last.
@@ -40,6 +38,9 @@ pub struct FileSource {
     /// The path being asked for.
     path: String,
 }
+
+/// What a file was found to say. `None`: not read since it was changed.
+type Text = Option<Result<Option<String>, Trouble>>;
 
 /// A place in the texts, the field that holds the row's key, and what parts the fields.
 type RowsOf = (usize, u32, Option<String>);
@@ -92,8 +93,7 @@ impl FileSource {
             limits,
             deadline: Deadline::after(limits.request_deadline),
             texts: Vec::new(),
-            places: BTreeMap::new(),
-            last: (String::new(), usize::MAX),
+            places: Index::default(),
             lines: Vec::new(),
             tables: Vec::new(),
             staged: BTreeMap::new(),
@@ -154,32 +154,35 @@ impl FileSource {
 
     /// The place of a file's text, which is read at most once a request.
     fn place(&mut self, path: &str) -> usize {
-        if self.last.0 == path && self.last.1 < self.texts.len() {
-            return self.last.1;
+        let known = self.places.get(path);
+        if let Some(place) = known
+            && self.texts.get(place).is_some_and(Option::is_some)
+        {
+            return place;
         }
-        let place = match self.places.get(path) {
-            Some(place) => *place,
-            None => {
-                let text = self
-                    .deadline
-                    .left_for(|| source_name(path))
-                    .and_then(|_| self.load(path));
-                self.texts.push(text);
-                self.places.insert(path.into(), self.texts.len() - 1);
-                self.texts.len() - 1
+        let text = self
+            .deadline
+            .left_for(|| source_name(path))
+            .and_then(|_| self.load(path));
+        match known {
+            Some(place) => {
+                if let Some(forgotten) = self.texts.get_mut(place) {
+                    *forgotten = Some(text);
+                }
+                place
             }
-        };
-        self.last.0.clear();
-        self.last.0.push_str(path);
-        self.last.1 = place;
-        place
+            None => {
+                self.texts.push(Some(text));
+                self.places.insert(path)
+            }
+        }
     }
 
     fn text_at(&self, place: usize) -> Result<Option<&str>, Trouble> {
         match self.texts.get(place) {
-            Some(Ok(text)) => Ok(text.as_deref()),
-            Some(Err(trouble)) => Err(trouble.clone()),
-            None => Ok(None),
+            Some(Some(Ok(text))) => Ok(text.as_deref()),
+            Some(Some(Err(trouble))) => Err(trouble.clone()),
+            Some(None) | None => Ok(None),
         }
     }
 
@@ -284,7 +287,7 @@ impl FileSource {
             _ => {
                 let place = self.place(path);
                 // An absent file has no rows, as an empty one.
-                let text = self.texts.get(place)?.as_ref().ok()?;
+                let text = self.texts.get(place)?.as_ref()?.as_ref().ok()?;
                 let (_, table) = self.tables.get_mut(known)?;
                 table.take(text.as_deref().unwrap_or_default());
             }
@@ -298,7 +301,6 @@ impl Source for FileSource {
         self.folders.forget();
         self.texts.clear();
         self.places.clear();
-        self.last.1 = usize::MAX;
         self.lines.clear();
         for (_, table) in &mut self.tables {
             table.checked = false;
@@ -308,10 +310,9 @@ impl Source for FileSource {
     }
 
     fn rest(&mut self) {
-        self.folders.forget();
+        self.folders.release();
         self.texts = Vec::new();
-        self.places.clear();
-        self.last = (String::new(), usize::MAX);
+        self.places.release();
         self.lines = Vec::new();
     }
 
@@ -433,10 +434,12 @@ impl Source for FileSource {
             table.checked = false;
         }
         for (path, staged) in std::mem::take(&mut self.staged) {
-            if let Some(place) = self.places.remove(&*path) {
+            if let Some(place) = self.places.get(&path) {
                 self.lines.retain(|((of, ..), _)| *of != place);
+                if let Some(text) = self.texts.get_mut(place) {
+                    *text = None;
+                }
             }
-            self.last.1 = usize::MAX;
             let (true, true, Some(text)) = (committed, staged.in_place, &staged.text) else {
                 continue;
             };

@@ -16,7 +16,7 @@ pub mod uci;
 
 pub use native::Runtime;
 
-use crate::model::binding::{Rows, SourceKind, expand};
+use crate::model::binding::{Rows, SourceKind, brace_at, expand};
 use crate::model::source::{Refusal, Source, Trouble};
 use crate::store::{Folders, Root};
 use std::collections::BTreeMap;
@@ -122,22 +122,28 @@ fn is_row_key(key: &str) -> bool {
 /// Puts row keys into a path; a key that would change the path's meaning is refused.
 fn put_rows(path: &str, rows: &[String], out: &mut String) -> Result<(), String> {
     out.clear();
-    let Some(at) = path.bytes().position(|b| b == b'{') else {
+    let Some(at) = brace_at(path) else {
         out.push_str(path);
         return Ok(());
     };
-    if let Some(bad) = rows.iter().find(|key| !is_row_key(key)) {
-        return Err(format!("{}: cannot be part of a path", bad.escape_debug()));
-    }
+    let refused = |key: &String| format!("{}: cannot be part of a path", key.escape_debug());
     let (before, from) = path.split_at(at);
     match (from.strip_prefix("{row}"), rows.last()) {
         // Nearly all: one placeholder, of the innermost row.
-        (Some(after), Some(row)) if !after.bytes().any(|b| b == b'{') => {
+        (Some(after), Some(row)) if brace_at(after).is_none() => {
+            if !is_row_key(row) {
+                return Err(refused(row));
+            }
             out.push_str(before);
             out.push_str(row);
             out.push_str(after);
         }
-        _ => out.push_str(&expand(path, rows)),
+        _ => {
+            if let Some(bad) = rows.iter().find(|key| !is_row_key(key)) {
+                return Err(refused(bad));
+            }
+            out.push_str(&expand(path, rows));
+        }
     }
     Ok(())
 }

@@ -42,21 +42,48 @@ impl Packages {
             return Ok((package, now));
         }
         let (bytes, stamp) = file::bytes(path)?;
-        let print = self.hasher.hash_one(&bytes);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = known.iter().find(|k| k.print == print && k.path == path);
-        let package = match same.and_then(|k| k.package.upgrade()) {
+        let print = self.print(&bytes);
+        let package = match self.same(path, print) {
             Some(package) => package,
             None => Arc::new(file::parse(path, &bytes)?),
         };
-        known.retain(|k| k.path != path && k.package.strong_count() > 0);
-        known.push(Known {
+        self.keep(Known {
             path: path.to_owned(),
             stamp: (!is_recent(&stamp)).then_some(stamp),
             print,
             package: Arc::downgrade(&package),
         });
         Ok((package, stamp))
+    }
+
+    /// What stands for these bytes in this process.
+    pub fn print(&self, bytes: &[u8]) -> u64 {
+        self.hasher.hash_one(bytes)
+    }
+
+    /// A package whose text was just written to a file: while the file is found to hold just
+    /// that, it is not parsed again.
+    pub fn written(&self, path: &Path, print: u64, package: &Arc<Package>) {
+        self.keep(Known {
+            path: path.to_owned(),
+            stamp: None,
+            print,
+            package: Arc::downgrade(package),
+        });
+    }
+
+    fn keep(&self, new: Known) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|k| k.path != new.path && k.package.strong_count() > 0);
+        known.push(new);
+    }
+
+    /// What a file of this print says, if somebody holds that.
+    fn same(&self, path: &Path, print: u64) -> Option<Arc<Package>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = known.iter();
+        let found = known.find(|k| k.print == print && k.path == path)?;
+        found.package.upgrade()
     }
 
     fn held(&self, path: &Path, stamp: Stamp) -> Option<Arc<Package>> {
@@ -111,6 +138,15 @@ mod tests {
         write("config d\n", 0);
         let fourth = load(&all);
         assert_eq!(fourth.sections().first().map(|s| s.kind()), Some("d"));
+        // What was written is not parsed again, if it is what the file says.
+        let fifth = Arc::new(Package::parse(b"config e\n").expect("a package"));
+        all.written(&path, all.print(b"config e\n"), &fifth);
+        assert!(!Arc::ptr_eq(&fifth, &load(&all)));
+        all.written(&path, all.print(b"config e\n"), &fifth);
+        write("config e\n", 0);
+        assert!(Arc::ptr_eq(&fifth, &load(&all)));
+        write("config e\n", 10);
+        assert!(Arc::ptr_eq(&fifth, &load(&all)));
         std::fs::remove_file(&path).expect("gone");
         assert!(matches!(all.load(&path), Err(FileError::Missing { .. })));
     }

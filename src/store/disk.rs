@@ -1,9 +1,10 @@
 //! The disk as `store` sees it: few operations, each of which a stand-in can let fail
 //! or cut the power after.
 
+use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::stat::{Mode, SFlag, fstat};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -91,6 +92,19 @@ impl RealDisk {
     pub fn read_no_link(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         read_whole(path, OFlag::O_NOFOLLOW, limit)
     }
+
+    /// Name and inode of everything in a folder, in its order.
+    pub fn each_entry(&self, dir: &Path, mut take: impl FnMut(&[u8], u64)) -> io::Result<()> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        for entry in Dir::open(dir, flags, Mode::empty())? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                take(name, entry.ino());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Most files of procfs and sysfs fit into a first piece of this size.
@@ -111,14 +125,18 @@ fn read_whole(path: &Path, flags: OFlag, limit: u64) -> io::Result<Vec<u8>> {
     }
     // The size is not asked for: procfs and sysfs say 0.
     let mut first = [0; PIECE];
-    let n = loop {
-        match file.read(&mut first) {
+    let mut n = 0;
+    let mut ended = false;
+    while !ended && let Some(free) = first.get_mut(n..).filter(|free| !free.is_empty()) {
+        match file.read(free) {
+            Ok(0) => ended = true,
+            Ok(more) => n += more,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            n => break n?,
+            Err(e) => return Err(e),
         }
-    };
+    }
     let mut content = first.get(..n).unwrap_or_default().to_vec();
-    if n > 0 {
+    if !ended {
         let rest = limit.saturating_add(1).saturating_sub(n as u64);
         file.take(rest).read_to_end(&mut content)?;
     }
@@ -211,12 +229,12 @@ impl Disk for RealDisk {
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(dir)? {
+        self.each_entry(dir, |name, _| {
             // A name that is no UTF-8 is none of ours.
-            if let Ok(name) = entry?.file_name().into_string() {
-                names.push(name);
+            if let Ok(name) = std::str::from_utf8(name) {
+                names.push(name.to_owned());
             }
-        }
+        })?;
         Ok(names)
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod atomic;
 pub mod disk;
+pub mod index;
 pub mod journal;
 pub mod lock;
 pub mod reloads;
@@ -17,4 +18,5 @@ pub mod state;
 pub mod trial;
 
 pub use disk::{Disk, RealDisk};
+pub use index::Index;
 pub use rooted::{Folders, Root};

@@ -1,6 +1,7 @@
 //! Where files lie when the agent works below another root (`--root`).
 
 use super::disk::{Disk, RealDisk};
+use super::index::Index;
 use nix::errno::Errno;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -160,10 +161,12 @@ pub struct Folders {
 /// The folders that were walked.
 #[derive(Debug, Default)]
 struct Walked {
-    /// In order of the paths below the root.
-    known: Vec<(Box<str>, Lies)>,
-    /// The place of the folder that was asked for last: neighbours are asked for together.
-    last: usize,
+    /// Their paths below the root.
+    known: Index,
+    /// Where they lie, in their order.
+    lies: Vec<Lies>,
+    /// For the real path of what is read.
+    buffer: OsString,
 }
 
 /// Where a folder lies.
@@ -177,27 +180,13 @@ enum Lies {
 
 impl Walked {
     fn get(&mut self, folder: &str) -> Option<&Lies> {
-        let is_last = self.known.get(self.last).is_some_and(|k| *k.0 == *folder);
-        if !is_last {
-            let found = self
-                .known
-                .binary_search_by(|(path, _)| (**path).cmp(folder));
-            self.last = found.ok()?;
-        }
-        self.known.get(self.last).map(|(_, lies)| lies)
+        self.lies.get(self.known.get(folder)?)
     }
 
+    /// Notes a folder that is not known yet.
     fn insert(&mut self, folder: &str, lies: Lies) {
-        let found = self
-            .known
-            .binary_search_by(|(path, _)| (**path).cmp(folder));
-        match found {
-            Ok(at) => self.last = at,
-            Err(at) => {
-                self.known.insert(at, (folder.into(), lies));
-                self.last = at;
-            }
-        }
+        self.known.insert(folder);
+        self.lies.push(lies);
     }
 }
 
@@ -217,7 +206,17 @@ impl Folders {
 
     /// Links may have changed: folders are walked anew.
     pub fn forget(&mut self) {
-        self.walked().known.clear();
+        let mut walked = self.walked();
+        walked.known.clear();
+        walked.lies.clear();
+    }
+
+    /// The same, and the room that they took.
+    pub fn release(&mut self) {
+        let mut walked = self.walked();
+        walked.known.release();
+        walked.lies = Vec::new();
+        walked.buffer = OsString::new();
     }
 
     fn walked(&self) -> MutexGuard<'_, Walked> {
@@ -235,14 +234,20 @@ impl Folders {
 
     /// Whether there is anything at a path; a link counts as what it leads to.
     pub fn exists(&self, path: &str) -> bool {
-        let there = |real: PathBuf| real.symlink_metadata().is_ok();
-        match self.unless_link(path) {
-            Ok(Some(real)) => match real.symlink_metadata() {
-                Ok(m) if m.is_symlink() => self.root.path(path).is_ok_and(there),
-                found => found.is_ok(),
-            },
-            Ok(None) => self.root.path(path).is_ok_and(there),
-            Err(_) => false,
+        let mut real = self.buffer();
+        let found = match self.put_unless_link(path, &mut real) {
+            Ok(true) => Some(Path::new(&real).symlink_metadata()),
+            Ok(false) => None,
+            Err(_) => return false,
+        };
+        self.walked().buffer = real;
+        match found {
+            Some(Ok(m)) if !m.is_symlink() => true,
+            Some(Err(_)) => false,
+            _ => {
+                let real = self.root.path(path);
+                real.is_ok_and(|real| real.symlink_metadata().is_ok())
+            }
         }
     }
 
@@ -264,39 +269,66 @@ impl Folders {
 
     /// As [`Root::read`].
     pub fn read(&self, path: &str, limit: u64) -> io::Result<Vec<u8>> {
-        match self.unless_link(path)? {
-            Some(real) => match RealDisk.read_no_link(&real, limit) {
-                Err(e) if e.raw_os_error() == Some(Errno::ELOOP as i32) => {
-                    self.root.read(path, limit)
-                }
-                content => content,
-            },
-            None => self.root.read(path, limit),
+        let mut real = self.buffer();
+        let content = match self.put_unless_link(path, &mut real)? {
+            true => RealDisk.read_no_link(Path::new(&real), limit),
+            false => self.root.read(path, limit),
+        };
+        self.walked().buffer = real;
+        match content {
+            Err(e) if e.raw_os_error() == Some(Errno::ELOOP as i32) => self.root.read(path, limit),
+            content => content,
         }
+    }
+
+    /// A buffer for a path, to be given back.
+    fn buffer(&self) -> OsString {
+        let mut buffer = std::mem::take(&mut self.walked().buffer);
+        buffer.clear();
+        buffer
     }
 
     /// The real path if what it names is no link. `None`: walk it.
     fn unless_link(&self, path: &str) -> Result<Option<PathBuf>, PathError> {
+        let mut real = OsString::new();
+        let is_put = self.put_unless_link(path, &mut real)?;
+        Ok(is_put.then(|| real.into()))
+    }
+
+    /// The same, into an empty buffer; tells whether it is there now.
+    fn put_unless_link(&self, path: &str, real: &mut OsString) -> Result<bool, PathError> {
         if self.root.is_system() {
-            return Ok(None);
+            return Ok(false);
         }
         let Some((folder, name)) = path.rsplit_once('/') else {
-            return Ok(None);
+            return Ok(false);
         };
         if !is_plain(name) {
-            return Ok(None);
-        }
-        if folder.is_empty() {
-            return Ok(Some(self.plainly(path)));
+            return Ok(false);
         }
         let mut walked = self.walked();
-        match walked.get(folder) {
-            Some(Lies::Plainly) => return Ok(Some(self.plainly(path))),
-            Some(Lies::At(real)) => return Ok(Some(within(real, name))),
-            None => {}
+        if !folder.is_empty() && walked.get(folder).is_none() {
+            self.walk(&mut walked, folder)?;
         }
-        let real = self.walk(&mut walked, folder)?;
-        Ok(Some(within(&real, name)))
+        let lies = match folder {
+            "" => None,
+            folder => walked.get(folder),
+        };
+        match lies {
+            Some(Lies::At(elsewhere)) => {
+                real.reserve(elsewhere.as_os_str().len() + 1 + name.len());
+                // A real path has no slash at its end.
+                real.push(elsewhere);
+                real.push("/");
+                real.push(name);
+            }
+            Some(Lies::Plainly) | None => {
+                real.reserve(self.root.dir.as_os_str().len() + path.len());
+                real.push(&self.root.dir);
+                real.push(path);
+            }
+        }
+        Ok(true)
     }
 
     /// The real path of a folder that is not known yet; it is known then.
@@ -345,15 +377,6 @@ impl Folders {
         real.push(path);
         real.into()
     }
-}
-
-fn within(folder: &Path, name: &str) -> PathBuf {
-    // A real path has no slash at its end.
-    let mut path = OsString::with_capacity(folder.as_os_str().len() + 1 + name.len());
-    path.push(folder);
-    path.push("/");
-    path.push(name);
-    path.into()
 }
 
 /// Whether a part of a path is a name that a folder can hold.

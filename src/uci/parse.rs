@@ -78,11 +78,7 @@ impl Package {
         }
         let mut package = builder.package;
         package.text = text.to_vec();
-        package.sections.shrink_to_fit();
-        package.places.shrink_to_fit();
-        for section in &mut package.sections {
-            section.options.shrink_to_fit();
-        }
+        package.shrink();
         Ok(package)
     }
 }

@@ -235,8 +235,24 @@ impl Package {
         if self.text.len() <= 2 * used + SLACK && !self.pieces.has_holes() {
             return;
         }
+        self.tidy();
+    }
+
+    /// Drops texts, slots and room that nothing uses: afterwards it takes no more memory than
+    /// a file that was just read.
+    pub fn tidy(&mut self) {
         self.text = self.to_bytes();
         self.pieces = self.pieces.compacted(&mut self.places, index_of);
+        self.shrink();
+    }
+
+    /// Gives back room that no section and no option uses.
+    pub(super) fn shrink(&mut self) {
+        self.sections.shrink_to_fit();
+        self.places.shrink_to_fit();
+        for section in &mut self.sections {
+            section.options.shrink_to_fit();
+        }
     }
 }
 

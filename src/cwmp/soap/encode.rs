@@ -1,7 +1,7 @@
 //! From messages to envelopes, element by element as the CWMP schemas order them.
 
 use super::Heading;
-use super::write::{Array, Envelope, TooLarge};
+use super::write::{Array, Envelope, TooLarge, is_plain};
 use crate::cwmp::datetime::DateTime;
 use crate::cwmp::fault::{self, Blame, Fault};
 use crate::cwmp::message::{
@@ -36,7 +36,26 @@ impl ValuesWriter {
     /// is one of the data model: letters, digits, `.`, `-` and `_` (TR-106 3.1), which
     /// nothing has to be escaped of.
     pub fn push(&mut self, name: &str, ty: XsdType, value: &str) -> Result<(), TooLarge> {
-        value_struct(&mut self.envelope, &mut self.list, name, ty, value);
+        self.push_in("", name, ty, value)
+    }
+
+    /// The same where the name is in two parts: the path of the object, with a dot at its end,
+    /// and the name in it.
+    #[inline(always)]
+    pub fn push_in(
+        &mut self,
+        object: &str,
+        name: &str,
+        ty: XsdType,
+        value: &str,
+    ) -> Result<(), TooLarge> {
+        value_struct(
+            &mut self.envelope,
+            &mut self.list,
+            [object, name],
+            ty,
+            value,
+        );
         self.envelope.check()
     }
 
@@ -72,10 +91,12 @@ impl NamesWriter {
         NamesWriter { envelope, list }
     }
 
-    /// Adds one name, which [`ValuesWriter::push`] tells of. After an error the writer is of
-    /// no further use: answer 9004.
-    pub fn push(&mut self, name: &str, writable: bool) -> Result<(), TooLarge> {
-        name_struct(&mut self.envelope, &mut self.list, name, writable);
+    /// Adds the name of a parameter, in two parts as [`ValuesWriter::push_in`] takes it, or of
+    /// an object, whose second part is empty. After an error the writer is of no further use:
+    /// answer 9004.
+    #[inline(always)]
+    pub fn push(&mut self, object: &str, name: &str, writable: bool) -> Result<(), TooLarge> {
+        name_struct(&mut self.envelope, &mut self.list, [object, name], writable);
         self.envelope.check()
     }
 
@@ -94,16 +115,17 @@ const VALUE: &str = "<ParameterValueStruct><Name>";
 
 /// Writes one name and, ahead of the next one, what begins it: the pieces of markup between
 /// two texts go out as one. [`end_names`] takes the last back.
-fn name_struct(e: &mut Envelope, list: &mut Array, name: &str, writable: bool) {
+#[inline(always)]
+fn name_struct(e: &mut Envelope, list: &mut Array, [object, name]: [&str; 2], writable: bool) {
     if list.items() == 0 {
         e.raw(NAME);
     }
     e.count(list);
-    e.name(name);
-    e.put_markup(match writable {
+    let after = match writable {
         true => "</Name><Writable>1</Writable></ParameterInfoStruct><ParameterInfoStruct><Name>",
         false => "</Name><Writable>0</Writable></ParameterInfoStruct><ParameterInfoStruct><Name>",
-    });
+    };
+    e.put_three([object, name, after]);
 }
 
 /// Ends a list of names.
@@ -115,13 +137,20 @@ fn end_names(e: &mut Envelope, list: Array) {
 }
 
 /// Writes one value, and what begins the next one, as [`name_struct`] does.
-fn value_struct(e: &mut Envelope, list: &mut Array, name: &str, ty: XsdType, value: &str) {
+#[inline(always)]
+fn value_struct(
+    e: &mut Envelope,
+    list: &mut Array,
+    [object, name]: [&str; 2],
+    ty: XsdType,
+    value: &str,
+) {
+    const AFTER: &str = "</Value></ParameterValueStruct><ParameterValueStruct><Name>";
     if list.items() == 0 {
         e.raw(VALUE);
     }
     e.count(list);
-    e.name(name);
-    e.put_markup(match ty {
+    let between = match ty {
         XsdType::String => "</Name><Value xsi:type=\"xsd:string\">",
         XsdType::Int => "</Name><Value xsi:type=\"xsd:int\">",
         XsdType::UnsignedInt => "</Name><Value xsi:type=\"xsd:unsignedInt\">",
@@ -132,9 +161,15 @@ fn value_struct(e: &mut Envelope, list: &mut Array, name: &str, ty: XsdType, val
         XsdType::Base64 => "</Name><Value xsi:type=\"xsd:base64Binary\">",
         XsdType::HexBinary => "</Name><Value xsi:type=\"xsd:hexBinary\">",
         XsdType::Decimal => "</Name><Value xsi:type=\"xsd:decimal\">",
-    });
-    e.put_text(value);
-    e.put_markup("</Value></ParameterValueStruct><ParameterValueStruct><Name>");
+    };
+    e.put_three([object, name, between]);
+    match is_plain(value) {
+        true => e.put_three([value, AFTER, ""]),
+        false => {
+            e.text(value);
+            e.raw(AFTER);
+        }
+    }
 }
 
 /// Ends a list of values.
@@ -148,7 +183,8 @@ fn end_values(e: &mut Envelope, list: Array) {
 fn value_list(e: &mut Envelope, values: &[ParameterValue]) {
     let mut list = e.array("ParameterList", "cwmp:ParameterValueStruct");
     for v in values {
-        value_struct(e, &mut list, &v.name, v.ty, &v.value);
+        // The few that an Inform carries.
+        value_struct(e, &mut list, ["", &v.name], v.ty, &v.value);
     }
     end_values(e, list);
 }
@@ -325,7 +361,7 @@ pub fn write_cpe_response(heading: &Heading, response: &CpeResponse) -> Result<V
         CpeResponse::GetParameterNames(infos) => {
             let mut list = e.array("ParameterList", "cwmp:ParameterInfoStruct");
             for info in infos {
-                name_struct(&mut e, &mut list, &info.name, info.writable);
+                name_struct(&mut e, &mut list, ["", &info.name], info.writable);
             }
             end_names(&mut e, list);
         }

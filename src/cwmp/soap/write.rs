@@ -37,7 +37,7 @@ pub(super) struct Array {
 
 /// Whether these eight bytes stand in XML as they are: ASCII from the space on, but for
 /// `&`, `<` and `>`.
-const fn is_plain(bytes: [u8; 8]) -> bool {
+const fn is_plain_word(bytes: [u8; 8]) -> bool {
     /// The same byte eight times.
     const fn each(byte: u8) -> u64 {
         u64::from_ne_bytes([byte; 8])
@@ -52,18 +52,39 @@ const fn is_plain(bytes: [u8; 8]) -> bool {
     (word | control | ampersand | angle) & each(0x80) == 0
 }
 
-/// How many bytes at the beginning of a text are plain as [`is_plain`] says.
+/// How many bytes at the beginning of a text are plain as [`is_plain_word`] says.
 fn plain_bytes(text: &[u8]) -> usize {
     let (words, _) = text.as_chunks::<8>();
-    let plain = 8 * words.iter().take_while(|bytes| is_plain(**bytes)).count();
-    let special = |b: &u8| !matches!(b, b' '..=0x7f) || matches!(b, b'&' | b'<' | b'>');
+    let plain = 8 * words
+        .iter()
+        .take_while(|bytes| is_plain_word(**bytes))
+        .count();
     let after = text.get(plain..).unwrap_or_default();
-    plain + after.iter().position(special).unwrap_or(after.len())
+    let special = after.iter().position(|b| !is_plain_byte(*b));
+    plain + special.unwrap_or(after.len())
+}
+
+const fn is_plain_byte(byte: u8) -> bool {
+    matches!(byte, b' '..=0x7f) && !matches!(byte, b'&' | b'<' | b'>')
+}
+
+/// Whether a text surely stands in XML as it is.
+#[inline(always)]
+pub(super) fn is_plain(text: &str) -> bool {
+    let text = text.as_bytes();
+    match text.last_chunk::<8>() {
+        // What the words leave over is in the last eight bytes.
+        Some(last) => {
+            let (words, _) = text.as_chunks::<8>();
+            is_plain_word(*last) && words.iter().all(|bytes| is_plain_word(*bytes))
+        }
+        None => text.iter().all(|b| is_plain_byte(*b)),
+    }
 }
 
 /// How much of the buffer is made ready for writing at a time.
-const STEP: usize = 1900;
-/// What is ready is filled with it: a byte that stands in XML as it is.
+const STEP: usize = 1024;
+/// What is ready is filled with it.
 const READY: u8 = b' ';
 /// Room past the cap for markup that is written ahead and perhaps taken back.
 const AHEAD: usize = 64;
@@ -165,35 +186,33 @@ impl Envelope {
         self.put(markup.as_bytes());
     }
 
-    /// A copy into what is ready. This is where a whole tree passes through, name by name.
-    #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
-        let end = self.len + bytes.len();
-        match self.out.get_mut(self.len..end) {
-            Some(free) => {
-                free.copy_from_slice(bytes);
-                self.len = end;
-            }
-            None => self.put_further(bytes),
+        if let Some(free) = self.room(bytes.len()) {
+            free.copy_from_slice(bytes);
+            self.len += bytes.len();
         }
     }
 
-    /// The same past what is ready.
+    /// Room for so many bytes behind what is written.
+    #[inline(always)]
+    fn room(&mut self, bytes: usize) -> Option<&mut [u8]> {
+        let end = self.len + bytes;
+        if end > self.out.len() {
+            self.make_ready(end);
+        }
+        self.out.get_mut(self.len..end)
+    }
+
     #[cold]
     #[inline(never)]
-    fn put_further(&mut self, bytes: &[u8]) {
-        let end = self.len + bytes.len();
+    fn make_ready(&mut self, end: usize) {
         let most = self.cap.saturating_add(AHEAD);
         if self.full || end > most {
             self.full = true;
             // Nothing that follows fits, however short it is.
             self.out.truncate(self.len);
-            return;
-        }
-        self.out.resize((end + STEP).min(most), READY);
-        if let Some(free) = self.out.get_mut(self.len..end) {
-            free.copy_from_slice(bytes);
-            self.len = end;
+        } else {
+            self.out.resize((end + STEP).min(most), READY);
         }
     }
 
@@ -212,25 +231,9 @@ impl Envelope {
     /// Character data, escaped. A carriage return is written as a reference, as XML
     /// readers turn a bare one into a newline.
     pub(super) fn text(&mut self, text: &str) {
-        self.put_text(text);
-    }
-
-    /// The same, where it is written often.
-    #[inline(always)]
-    pub(super) fn put_text(&mut self, text: &str) {
-        let start = self.len;
-        self.put(text.as_bytes());
-        // Looked at where it is written, eight bytes at a time: what may stand behind it
-        // there is plain, or looks like something to be escaped, which takes longer.
-        let mut at = start;
-        while at < self.len {
-            let bytes = self.out.get(at..).and_then(|rest| rest.first_chunk::<8>());
-            if !bytes.is_some_and(|bytes| is_plain(*bytes)) {
-                self.len = start;
-                self.escaped(text);
-                return;
-            }
-            at += 8;
+        match is_plain(text) {
+            true => self.raw(text),
+            false => self.escaped(text),
         }
     }
 
@@ -257,18 +260,22 @@ impl Envelope {
         }
     }
 
-    /// Text or markup of which nothing has to be escaped, where it is written often.
+    /// Markup and texts of which nothing has to be escaped, where that is written often. The
+    /// data model's own names are such: it is refused where one is not, and instances add
+    /// digits.
     #[inline(always)]
-    pub(super) fn put_markup(&mut self, markup: &str) {
-        self.put(markup.as_bytes());
-    }
-
-    /// The name of a parameter or object. No such name holds what must be escaped: the data
-    /// model is refused where one would, and instances add digits.
-    #[inline(always)]
-    pub(super) fn name(&mut self, name: &str) {
-        debug_assert_eq!(plain_bytes(name.as_bytes()), name.len(), "{name:?}");
-        self.put(name.as_bytes());
+    pub(super) fn put_three(&mut self, [a, b, c]: [&str; 3]) {
+        let all = a.len() + b.len() + c.len();
+        // As long as all of them together.
+        if let Some(free) = self.room(all)
+            && let Some((free_a, free)) = free.split_at_mut_checked(a.len())
+            && let Some((free_b, free_c)) = free.split_at_mut_checked(b.len())
+        {
+            free_a.copy_from_slice(a.as_bytes());
+            free_b.copy_from_slice(b.as_bytes());
+            free_c.copy_from_slice(c.as_bytes());
+            self.len += all;
+        }
     }
 
     /// `<name>`
@@ -362,7 +369,7 @@ impl Array {
 
 #[cfg(test)]
 mod tests {
-    use super::{Envelope, plain_bytes};
+    use super::{Envelope, is_plain, plain_bytes};
     use crate::cwmp::soap::Heading;
     use crate::cwmp::version::CwmpVersion;
 
@@ -402,6 +409,10 @@ mod tests {
                 let mut text = [b'a'; 20];
                 text[at] = byte;
                 let found = plain_bytes(&text);
+                for text in [&text[..], &text[at..], &text[..=at]] {
+                    let text = std::str::from_utf8(text);
+                    assert!(text.is_ok_and(is_plain) == plain, "{byte:#x} at {at}");
+                }
                 if plain {
                     assert_eq!(found, 20, "{byte:#x} at {at}");
                 } else {

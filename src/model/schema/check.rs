@@ -5,7 +5,9 @@ use super::fields::At;
 use super::load::{RawMore, RawObject, RawParam, RawSource};
 use super::relate::Referring;
 use super::shared::Shared;
-use super::{Extra, Map, Notify, Object, ObjectId, Param, ParamSource, Schema, SchemaError, Table};
+use super::{
+    Extra, Map, Notify, Object, ObjectId, Param, ParamSource, Schema, SchemaError, Shown, Table,
+};
 use crate::model::binding::{Binding, Rows, Text};
 use crate::model::facets::Facets;
 use crate::model::named;
@@ -354,7 +356,7 @@ impl Builder<'_> {
                 object: id,
                 facets: count as u16,
                 writable: false,
-                hidden: false,
+                shown: Shown::Made,
                 inform: false,
                 notify: Notify::Normal,
                 source: ParamSource::Entries(*table),
@@ -522,6 +524,22 @@ impl Builder<'_> {
             && reload.is_none()
             && more.live.is_none()
             && more.reads.is_none();
+        let shown = match &source {
+            _ if raw.hidden => Shown::Hidden,
+            // What is reloaded does not matter here.
+            ParamSource::At(binding)
+                if map.is_empty()
+                    && more.none.is_empty()
+                    && more.otherwise.is_none()
+                    && more.scale.is_none()
+                    && !refers
+                    && more.live.is_none()
+                    && more.reads.is_none() =>
+            {
+                Shown::plainly(facets, binding)
+            }
+            _ => Shown::Made,
+        };
         let mut share = |text: Option<String>| text.map(|text| self.shared.text(&text));
         let (otherwise, reads) = (share(more.otherwise), share(more.reads));
         let default = share(raw.default);
@@ -542,7 +560,7 @@ impl Builder<'_> {
             object: id,
             facets: raw.facets as u16,
             writable: raw.writable,
-            hidden: raw.hidden,
+            shown,
             inform: raw.inform,
             notify: raw.notify,
             source,

@@ -18,7 +18,7 @@ mod shared;
 
 use super::binding::{Binding, Rows, Text};
 use super::facets::Facets;
-use super::value::ValueType;
+use super::value::{ValueType, is_plain_number};
 use shared::Shared;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -119,13 +119,64 @@ pub(crate) struct Param {
     pub object: ObjectId,
     facets: u16,
     pub writable: bool,
-    pub hidden: bool,
+    pub shown: Shown,
     pub inform: bool,
     pub notify: Notify,
     pub source: ParamSource,
     /// Canonical.
     pub default: Option<Text>,
     pub extra: Option<Box<Extra>>,
+}
+
+/// What has to be done to what a parameter's source says, so that it can be shown. Most
+/// texts are shown as they are, which is to cost next to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Always as an empty text.
+    Hidden,
+    /// As the text of its constant.
+    Constant,
+    /// Any text as it is.
+    AsItIs,
+    /// A number of up to nine digits as it is.
+    Number,
+    /// A number of up to 18 digits as it is.
+    Long,
+    /// A boolean, in whatever words.
+    Boolean,
+    /// All else.
+    Made,
+}
+
+impl Shown {
+    /// How a value from this place is shown where nothing is said of it but its type.
+    pub(super) fn plainly(facets: &Facets, binding: &Binding) -> Shown {
+        if facets.list.is_some() {
+            return Shown::Made;
+        }
+        let shown = match facets.named.base {
+            ValueType::String => Shown::AsItIs,
+            ValueType::Long | ValueType::UnsignedLong => Shown::Long,
+            ValueType::Boolean => Shown::Boolean,
+            base if base.is_number() => Shown::Number,
+            _ => Shown::Made,
+        };
+        match binding {
+            Binding::Constant(text) if text.contains('{') => Shown::Made,
+            Binding::Constant(text) if shown.takes(text) => Shown::Constant,
+            _ => shown,
+        }
+    }
+
+    /// Whether a text is shown as it is.
+    pub fn takes(self, text: &str) -> bool {
+        match self {
+            Shown::AsItIs => true,
+            Shown::Number => is_plain_number(9, text),
+            Shown::Long => is_plain_number(18, text),
+            _ => false,
+        }
+    }
 }
 
 /// Where a parameter's value comes from.
@@ -292,11 +343,33 @@ impl Schema {
         &self.facets[usize::from(self.param(id).facets)]
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "parameters hold places in `facets`, which never shrinks"
+    )]
+    pub(crate) fn facets_of(&self, param: &Param) -> &Facets {
+        &self.facets[usize::from(param.facets)]
+    }
+
     pub(crate) fn params_of(
         &self,
         object: ObjectId,
     ) -> impl ExactSizeIterator<Item = ParamId> + use<> {
         self.object(object).params.clone().map(ParamId)
+    }
+
+    /// The same, with what they are.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "an object's range lies within `params`"
+    )]
+    pub(crate) fn described_params_of(
+        &self,
+        object: ObjectId,
+    ) -> impl ExactSizeIterator<Item = (ParamId, &Param)> {
+        let range = self.object(object).params.clone();
+        let params = &self.params[usize::from(range.start)..usize::from(range.end)];
+        range.map(ParamId).zip(params)
     }
 
     pub(crate) fn all_params(&self) -> impl Iterator<Item = ParamId> + use<> {
@@ -324,7 +397,9 @@ impl Schema {
 
     /// The objects from the root down to this one.
     pub(crate) fn line_of(&self, id: ObjectId) -> Vec<ObjectId> {
-        let mut line = vec![id];
+        // Few are deeper.
+        let mut line = Vec::with_capacity(8);
+        line.push(id);
         let mut at = id;
         while let Some(parent) = self.object(at).parent {
             line.push(parent);
@@ -332,6 +407,15 @@ impl Schema {
         }
         line.reverse();
         line
+    }
+
+    /// Whether an object is this one or around it.
+    pub(crate) fn is_around(&self, object: ObjectId, id: ObjectId) -> bool {
+        let mut at = Some(id);
+        while let Some(id) = at.filter(|id| *id != object) {
+            at = self.object(id).parent;
+        }
+        at.is_some()
     }
 
     /// The schema path, with `{i}` for rows and a dot at the end.
@@ -458,7 +542,7 @@ impl<'a> ParameterView<'a> {
 
     /// Whether it always reads as "" (passwords).
     pub fn hidden(&self) -> bool {
-        self.schema.param(self.id).hidden
+        self.schema.param(self.id).shown == Shown::Hidden
     }
 
     /// Whether every Inform carries the parameter.

@@ -81,6 +81,12 @@ impl Counters {
         }
     }
 
+    /// Why the file, which is there, cannot be read.
+    pub fn trouble(&mut self, root: &Folders) -> Option<&String> {
+        self.refresh(root);
+        self.trouble.as_ref()
+    }
+
     fn refresh(&mut self, root: &Folders) {
         if self.is_read {
             return;
@@ -114,22 +120,16 @@ impl Counters {
 /// Where the numbers of a line are; empty where it has fewer.
 fn columns(text: &str, line: Range<usize>) -> [Range<usize>; COLUMNS] {
     let mut columns = [const { 0..0 }; COLUMNS];
-    let mut free = columns.iter_mut();
-    let mut start = None;
-    let bytes = text.as_bytes().get(line.clone()).unwrap_or_default();
-    // As if a space followed the line.
-    for (at, byte) in (line.start..).zip(bytes.iter().chain(b" ")) {
-        match (start, byte.is_ascii_whitespace()) {
-            (None, false) => start = Some(at),
-            (Some(from), true) => {
-                let Some(column) = free.next() else {
-                    break;
-                };
-                *column = from..at;
-                start = None;
-            }
-            _ => {}
-        }
+    let mut at = line.start;
+    let mut rest = text.as_bytes().get(line).unwrap_or_default();
+    for column in &mut columns {
+        // Control characters part the numbers as spaces do.
+        let blank = rest.iter().take_while(|b| **b <= b' ').count();
+        rest = rest.get(blank..).unwrap_or_default();
+        let number = rest.iter().take_while(|b| **b > b' ').count();
+        rest = rest.get(number..).unwrap_or_default();
+        *column = at + blank..at + blank + number;
+        at += blank + number;
     }
     columns
 }

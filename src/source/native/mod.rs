@@ -29,7 +29,7 @@ use processors::{Processors, Share};
 use published::{Published, Tables};
 use sensors::Sensors;
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use system::Hardware;
 use timezone::ZoneText;
@@ -168,10 +168,15 @@ impl NativeSource {
         }
     }
 
-    fn computed(&mut self, name: &str, rows: &[String]) -> Result<Option<&str>, Trouble> {
+    fn computed(
+        &mut self,
+        value: Option<Value>,
+        name: &str,
+        rows: &[String],
+    ) -> Result<Option<&str>, Trouble> {
         let mut text = std::mem::take(&mut self.text);
         text.clear();
-        let put = match names::value(name) {
+        let put = match value {
             Some(value) => self.put(value, name, rows, &mut text),
             None => {
                 let row = rows.last().map(String::as_str).unwrap_or_default();
@@ -200,12 +205,8 @@ impl NativeSource {
         let value = match value {
             Value::Given => self.runtime.get(name),
             Value::Net(what) => return Ok(self.networks.value(root, what, rows, out).is_some()),
-            Value::DeviceCounter(column) => return Ok(self.counter(row, column, out)),
-            Value::InterfaceCounter(column) => {
-                let Some(device) = self.networks.l3_device(root, row) else {
-                    return Ok(false);
-                };
-                let digits = self.counters.digits(root, device, column);
+            Value::DeviceCounter(_) | Value::InterfaceCounter(_) => {
+                let digits = self.digits(value, row);
                 out.push_str(digits.unwrap_or_default());
                 return Ok(digits.is_some());
             }
@@ -240,7 +241,7 @@ impl NativeSource {
             | Value::ProcessName
             | Value::ProcessPriority
             | Value::ProcessSize
-            | Value::ProcessState => self.processes.value(root, value, row)?,
+            | Value::ProcessState => return self.processes.value(root, value, row, out),
             Value::SensorName => self.sensors.name(root, row)?,
             Value::SensorValue => self.sensors.value(root, row)?,
             Value::SensorStatus => self.sensors.status(root, row)?,
@@ -271,10 +272,17 @@ impl NativeSource {
         Ok(value.is_some())
     }
 
-    fn counter(&mut self, device: &str, column: u8, out: &mut String) -> bool {
-        let digits = self.counters.digits(&self.root, device, column);
-        out.push_str(digits.unwrap_or_default());
-        digits.is_some()
+    /// What the kernel has counted for a device or network, as it stands there.
+    fn digits(&mut self, value: Value, row: &str) -> Option<&str> {
+        let root = &self.root;
+        match value {
+            Value::DeviceCounter(column) => self.counters.digits(root, row, column),
+            Value::InterfaceCounter(column) => {
+                let device = self.networks.l3_device(root, row)?;
+                self.counters.digits(root, device, column)
+            }
+            _ => None,
+        }
     }
 
     /// When a sensor was read: now, or never.
@@ -346,6 +354,7 @@ impl Source for NativeSource {
 
     fn rest(&mut self) {
         self.begin();
+        self.root.release();
     }
 
     fn rows(&mut self, rows: &Rows, parents: &[String]) -> Result<Vec<Row>, Trouble> {
@@ -371,13 +380,18 @@ impl Source for NativeSource {
     }
 
     fn value<'a>(&'a mut self, ask: Ask<'a>) -> Result<Option<Said<'a>>, Trouble> {
-        match ask.binding {
-            Binding::Native(name) => {
-                let text = self.computed(name, ask.rows)?;
-                Ok(text.map(|text| Said::Text(text.into())))
+        let Binding::Native(name) = ask.binding else {
+            return Ok(None);
+        };
+        let known = names::value(name);
+        let text = match known {
+            // Most of a tree's computed values: handed on from where they lie.
+            Some(value @ (Value::DeviceCounter(_) | Value::InterfaceCounter(_))) => {
+                self.digits(value, ask.rows.last().map_or("", String::as_str))
             }
-            _ => Ok(None),
-        }
+            _ => self.computed(known, name, ask.rows)?,
+        };
+        Ok(text.map(|text| Said::Text(text.into())))
     }
 
     fn stage(&mut self, at: Ask<'_>, value: Option<Raw>) -> Result<(), Refusal> {
@@ -409,11 +423,14 @@ impl Source for NativeSource {
 
 /// Appends a number in decimal digits.
 fn put_number(number: u64, out: &mut String) {
-    if number < 10 {
-        out.push(char::from(b'0' + number as u8));
-    } else {
-        // Writing to a String does not fail.
-        let _ = write!(out, "{number}");
+    let mut unit = 1;
+    while number / unit >= 10 {
+        unit *= 10;
+    }
+    while unit > 0 {
+        // One digit.
+        out.push(char::from(b'0' + (number / unit % 10) as u8));
+        unit /= 10;
     }
 }
 
@@ -435,10 +452,10 @@ mod tests {
         let pid = [std::process::id().to_string()];
         for (name, _) in names::ALL {
             // In a process row each answers a value or none, but is known.
-            let answer = source.computed(name, &pid);
+            let answer = source.computed(names::value(name), name, &pid);
             assert!(answer.is_ok(), "{name}: {answer:?}");
         }
-        assert!(source.computed("no_such", &pid).is_err());
+        assert!(source.computed(None, "no_such", &pid).is_err());
         assert!(is_value("oui") && is_value("cpu_usage") && !is_value("no_such"));
         assert!(is_table("ipv4_addresses") && !is_table("cpu_usage"));
     }
@@ -449,11 +466,14 @@ mod tests {
         let root = Root::new("/".as_ref()).expect("there is a root");
         let mut source = NativeSource::new(root, runtime.clone());
         let url = "connection_request_url";
-        assert_eq!(source.computed(url, &[]), Ok(None));
+        assert_eq!(source.computed(names::value(url), url, &[]), Ok(None));
         runtime.set(url, "http://192.0.2.1:7547/x");
-        assert_eq!(source.computed(url, &[]), Ok(runtime.get(url).as_deref()));
+        assert_eq!(
+            source.computed(names::value(url), url, &[]),
+            Ok(runtime.get(url).as_deref())
+        );
         assert!(runtime.get(url).is_some());
         runtime.clear(url);
-        assert_eq!(source.computed(url, &[]), Ok(None));
+        assert_eq!(source.computed(names::value(url), url, &[]), Ok(None));
     }
 }

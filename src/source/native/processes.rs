@@ -7,8 +7,9 @@ use super::super::is_row_key;
 use super::kept::Found;
 use super::names::Value;
 use super::processors::TICKS_PER_SECOND;
+use super::put_number;
 use super::system::read;
-use crate::store::{Disk, Folders, RealDisk};
+use crate::store::{Folders, RealDisk};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -38,7 +39,7 @@ pub struct Processes {
 #[derive(Debug, Default)]
 struct Stat {
     name: String,
-    state: String,
+    state: u8,
     parent: Option<u32>,
     /// Ticks.
     user: Option<u64>,
@@ -63,7 +64,8 @@ impl Stat {
             .enumerate()
         {
             match place {
-                STATE => stat.state = field.to_owned(),
+                // One letter.
+                STATE => stat.state = field.bytes().next().unwrap_or_default(),
                 PARENT => stat.parent = field.parse().ok(),
                 USER_TIME => stat.user = field.parse().ok(),
                 SYSTEM_TIME => stat.system = field.parse().ok(),
@@ -102,8 +104,12 @@ impl Processes {
             return Ok(());
         }
         let dir = root.path("/proc").map_err(|e| e.to_string())?;
-        let names = RealDisk.list(&dir).map_err(|e| format!("/proc: {e}"))?;
-        let mut ids: Vec<u32> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        let mut ids: Vec<u32> = Vec::new();
+        let listed = RealDisk.each_entry(&dir, |name, _| {
+            let name = std::str::from_utf8(name).unwrap_or_default();
+            ids.extend(name.parse::<u32>().ok());
+        });
+        listed.map_err(|e| format!("/proc: {e}"))?;
         ids.sort_unstable();
         if ids.len() > MOST_ROWS {
             ids.truncate(MOST_READ);
@@ -137,65 +143,77 @@ impl Processes {
         Ok(known.as_ref())
     }
 
-    /// A value of the process with this id; `None`: it has ended.
+    /// Appends a value of the process with this id; tells whether there is one: it may have
+    /// ended.
     pub fn value(
         &mut self,
         root: &Folders,
         what: Value,
         id: &str,
-    ) -> Result<Option<String>, String> {
+        out: &mut String,
+    ) -> Result<bool, String> {
         let Ok(number) = id.parse() else {
-            return Ok(None);
+            return Ok(false);
         };
         let Some(stat) = self.stat(root, number)? else {
-            return Ok(None);
+            return Ok(false);
         };
-        Ok(match what {
-            Value::ProcessName => Some(stat.name.clone()),
-            Value::ProcessState => state(stat),
+        let number = match what {
+            Value::ProcessName => {
+                out.push_str(&stat.name);
+                return Ok(true);
+            }
+            Value::ProcessState => {
+                let word = state(stat);
+                out.push_str(word.unwrap_or_default());
+                return Ok(word.is_some());
+            }
             Value::ProcessPriority => priority(stat),
             Value::ProcessCpuTime => cpu_time(stat),
             Value::ProcessSize => size(stat),
             _ => None,
-        })
+        };
+        if let Some(number) = number {
+            put_number(number, out);
+        }
+        Ok(number.is_some())
     }
 }
 
 /// One of the words of Device.DeviceInfo.ProcessStatus.Process.{i}.State.
-fn state(stat: &Stat) -> Option<String> {
-    let word = match stat.state.as_str() {
-        "R" => "Running",
-        "S" => "Sleeping",
-        "I" => "Idle",
-        "D" => "Uninterruptible",
-        "Z" | "X" => "Zombie",
-        "T" | "t" => "Stopped",
+fn state(stat: &Stat) -> Option<&'static str> {
+    Some(match stat.state {
+        b'R' => "Running",
+        b'S' => "Sleeping",
+        b'I' => "Idle",
+        b'D' => "Uninterruptible",
+        b'Z' | b'X' => "Zombie",
+        b'T' | b't' => "Stopped",
         _ => return None,
-    };
-    Some(word.to_owned())
+    })
 }
 
 /// 0 (most important: real time) to 99.
-fn priority(stat: &Stat) -> Option<String> {
+fn priority(stat: &Stat) -> Option<u64> {
     // Below 0: real time; 0 to 39: nice -20 to 19.
-    let kernel = stat.priority?;
-    Some((kernel.clamp(0, 39) * 99 / 39).to_string())
+    let kernel = stat.priority?.clamp(0, 39);
+    Some(kernel.unsigned_abs() * 99 / 39)
 }
 
 /// Milliseconds of processor time, in user space and kernel.
-fn cpu_time(stat: &Stat) -> Option<String> {
+fn cpu_time(stat: &Stat) -> Option<u64> {
     let ms = stat
         .user?
         .saturating_add(stat.system?)
         .saturating_mul(1000 / TICKS_PER_SECOND);
     // The parameter is an unsignedInt: it stays at its highest value after 49 days.
-    Some(ms.min(u64::from(u32::MAX)).to_string())
+    Some(ms.min(u64::from(u32::MAX)))
 }
 
 /// KiB of memory in use.
-fn size(stat: &Stat) -> Option<String> {
+fn size(stat: &Stat) -> Option<u64> {
     let kib = stat.resident?.saturating_mul(page_size()) / 1024;
-    Some(kib.min(u64::from(u32::MAX)).to_string())
+    Some(kib.min(u64::from(u32::MAX)))
 }
 
 fn page_size() -> u64 {
@@ -236,10 +254,10 @@ mod tests {
         let text = "7 (a) b (c)) S 2 0 0 0 -1 64 0 0 0 0 402 611 0 0 20 0 1 0 1100 28 460 9 9 9";
         let stat = Stat::parse(text).expect("a process");
         assert_eq!(stat.name, "a) b (c)");
-        assert_eq!(state(&stat).as_deref(), Some("Sleeping"));
-        assert_eq!(priority(&stat).as_deref(), Some("50"));
-        assert_eq!(cpu_time(&stat).as_deref(), Some("10130"));
-        assert_eq!(size(&stat), Some((460 * page_size() / 1024).to_string()));
+        assert_eq!(state(&stat), Some("Sleeping"));
+        assert_eq!(priority(&stat), Some(50));
+        assert_eq!(cpu_time(&stat), Some(10130));
+        assert_eq!(size(&stat), Some(460 * page_size() / 1024));
         assert!(Stat::parse("nonsense").is_none());
     }
 

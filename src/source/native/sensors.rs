@@ -8,8 +8,6 @@ use super::kept::Found;
 use super::system::read;
 use crate::store::{Disk, Folders, RealDisk};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::os::unix::fs::DirEntryExt;
 
 /// Sensors at most.
 const MOST: usize = 32;
@@ -24,7 +22,7 @@ pub struct Sensors {
     known: Option<BTreeMap<String, Sensor>>,
     /// The names of all entries, with their inodes: another device under an old name has
     /// another one.
-    entries: Found<Vec<(OsString, u64)>>,
+    entries: Found<Vec<u8>>,
     /// A name could not be read, as while firmware loads: it is looked for again.
     in_doubt: bool,
 }
@@ -170,29 +168,37 @@ fn find(root: &Folders) -> (BTreeMap<String, Sensor>, bool) {
     (all, whole)
 }
 
-/// The entries of the folders of sensors.
-fn all_entries(root: &Folders) -> Vec<(OsString, u64)> {
+/// The entries of the folders of sensors: names and inodes, one after the other.
+fn all_entries(root: &Folders) -> Vec<u8> {
     let mut all = Vec::new();
-    add_entries(root, ZONES, &mut all);
-    let zones = all.len();
-    add_entries(root, MONITORS, &mut all);
-    let monitors = all.iter().skip(zones).filter_map(|(name, _)| name.to_str());
-    let dirs: Vec<String> = monitors
-        .map(|name| [MONITORS, "/", name].concat())
-        .take(MOST)
-        .collect();
-    for dir in &dirs {
-        add_entries(root, dir, &mut all);
+    add_entries(root, ZONES, &mut all, |_| {});
+    let mut monitors: Vec<String> = Vec::new();
+    add_entries(root, MONITORS, &mut all, |name| {
+        if monitors.len() < MOST {
+            monitors.push([MONITORS, "/", name].concat());
+        }
+    });
+    for dir in &monitors {
+        add_entries(root, dir, &mut all, |_| {});
     }
     all
 }
 
-fn add_entries(root: &Folders, dir: &str, all: &mut Vec<(OsString, u64)>) {
-    let real = root.folder(dir).ok();
-    let entries = real.and_then(|dir| std::fs::read_dir(dir).ok());
-    for entry in entries.into_iter().flatten().flatten() {
-        all.push((entry.file_name(), entry.ino()));
+fn add_entries(root: &Folders, dir: &str, all: &mut Vec<u8>, mut take: impl FnMut(&str)) {
+    if let Ok(real) = root.folder(dir) {
+        // What cannot be listed has no sensors.
+        let _ = RealDisk.each_entry(&real, |name, inode| {
+            all.extend_from_slice(name);
+            // No name has a slash in it.
+            all.push(b'/');
+            all.extend_from_slice(&inode.to_ne_bytes());
+            if let Ok(name) = std::str::from_utf8(name) {
+                take(name);
+            }
+        });
     }
+    // Two: no name is empty.
+    all.extend_from_slice(b"//");
 }
 
 fn name(text: &str) -> Option<String> {

@@ -153,7 +153,10 @@ impl Wifi {
             return Ok(None);
         };
         // A file that cannot be read is told of even where there is no device.
-        let mut sum = counters.number(root, "", column)?;
+        if let Some(trouble) = counters.trouble(root) {
+            return Err(trouble.clone());
+        }
+        let mut sum = 0u64;
         let radio = config.radios.iter().find(|radio| radio.key == key);
         for (interface, device) in config.interfaces.iter().zip(&state.devices) {
             let own = match radio {

@@ -19,6 +19,11 @@ impl<T: Clone> Shared<T> {
     pub fn is(&self, other: &Arc<T>) -> bool {
         Arc::ptr_eq(&self.0, other)
     }
+
+    /// What is shared.
+    pub fn into_inner(self) -> Arc<T> {
+        self.0
+    }
 }
 
 impl<T: Clone> Deref for Shared<T> {
@@ -72,9 +77,16 @@ impl Clone for Content {
 #[derive(Default)]
 struct LookedUp {
     /// By type and option: the first section that has the value.
-    by_option: HashMap<(String, String), HashMap<String, usize>>,
+    by_option: Vec<ByOption>,
     /// Each section's place among those of its type, from 1.
     positions: Option<Vec<u32>>,
+}
+
+/// Which section of a type is the first whose option says what.
+struct ByOption {
+    kind: String,
+    option: String,
+    sections: HashMap<String, usize>,
 }
 
 /// One staged change. Sections are known by their keys. No `Debug`: values hold
@@ -228,19 +240,25 @@ impl Content {
     /// The first section of a type whose option says this. All are looked at once.
     pub fn by_option(&self, kind: &str, option: &str, value: &str) -> Option<usize> {
         let mut looked_up = self.looked_up.borrow_mut();
-        let place = (kind.to_owned(), option.to_owned());
-        let by_value = looked_up.by_option.entry(place).or_insert_with(|| {
-            let mut by_value = HashMap::new();
-            for (index, section) in self.package.sections().iter().enumerate() {
-                if section.kind() == kind
-                    && let Some(text) = section.get(option).and_then(Value::as_one)
-                {
-                    by_value.entry(text.to_owned()).or_insert(index);
-                }
+        let mut known = looked_up.by_option.iter();
+        if let Some(known) = known.find(|k| k.option == option && k.kind == kind) {
+            return known.sections.get(value).copied();
+        }
+        let mut sections = HashMap::new();
+        for (index, section) in self.package.sections().iter().enumerate() {
+            if section.kind() == kind
+                && let Some(text) = section.get(option).and_then(Value::as_one)
+            {
+                sections.entry(text.to_owned()).or_insert(index);
             }
-            by_value
+        }
+        let found = sections.get(value).copied();
+        looked_up.by_option.push(ByOption {
+            kind: kind.to_owned(),
+            option: option.to_owned(),
+            sections,
         });
-        by_value.get(value).copied()
+        found
     }
 
     fn index(&mut self) {

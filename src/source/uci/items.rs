@@ -78,7 +78,7 @@ impl UciSource {
         rows: &[String],
     ) -> Result<Option<Raw>, Trouble> {
         let option = &*expand(&at.option, rows);
-        let Some((index, _)) = self.section_of(at, rows)? else {
+        let Some((index, cached)) = self.section_of(at, rows)? else {
             return Ok(None);
         };
         if at.entry {
@@ -97,7 +97,14 @@ impl UciSource {
             // Where it is broken, what needs no network still reads.
             let _ = self.content("network");
         }
-        let Some(content) = self.peek(&at.package) else {
+        let known = match self.drafts.is_empty() {
+            true => self
+                .cache
+                .get(cached)
+                .and_then(|(_, c)| c.content.as_ref().ok()),
+            false => self.peek(&at.package),
+        };
+        let Some(content) = known else {
             return Ok(None);
         };
         let scene = self.scene(content, index, option, rows);

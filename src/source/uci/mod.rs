@@ -26,7 +26,7 @@ use crate::uci::lock::Locked;
 use crate::uci::{EditError, Package, Section, Value};
 pub use coded::{is_table, is_value, is_within};
 use draft::{Change, ChangeError, Content, Draft};
-use naming::Ready;
+use naming::{Ready, Written};
 use reading::LastSection;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -59,6 +59,8 @@ pub struct UciSource {
     numbers: BTreeMap<(String, String), u32>,
     /// Held from `prepare` to `finish`.
     locks: Vec<Locked>,
+    /// The new contents, from `prepare` to `finish`.
+    written: Vec<Written>,
     /// How often a file was read.
     readings: u32,
     /// Where the last value was read.
@@ -119,6 +121,7 @@ impl UciSource {
             lists: Vec::new(),
             numbers: BTreeMap::new(),
             locks: Vec::new(),
+            written: Vec::new(),
             readings: 0,
             last: None,
         }
@@ -158,7 +161,7 @@ impl UciSource {
             return Err(trouble(package, "not the name of a package"));
         }
         self.folders
-            .path(&format!("{CONFIG}/{package}"))
+            .path(&[CONFIG, "/", package].concat())
             .map_err(|e| trouble(package, e))
     }
 
@@ -232,6 +235,34 @@ impl UciSource {
             None => self.cache.push((package.to_owned(), cached)),
         }
         Ok(())
+    }
+
+    /// Keeps what was just written in place of what the file said before, so that it need not
+    /// be parsed again. Whether the file holds that is looked at in the next request.
+    fn take_written(&mut self, written: Written) {
+        let Written {
+            package,
+            path,
+            print,
+            mut says,
+        } = written;
+        let Some((_, cached)) = self.cache.iter_mut().find(|(name, _)| *name == package) else {
+            return;
+        };
+        // The draft that it was shared with is gone.
+        let Some(tidied) = Arc::get_mut(&mut says) else {
+            return;
+        };
+        tidied.tidy();
+        self.packages.written(&path, print, &says);
+        self.readings = self.readings.wrapping_add(1);
+        *cached = Cached {
+            stamp: None,
+            content: Ok(Content::of(says)),
+            reading: self.readings,
+            checked: false,
+            unsettled: true,
+        };
     }
 
     /// The draft of a package, begun if there is none.
@@ -336,7 +367,7 @@ impl Source for UciSource {
     }
 
     fn rest(&mut self) {
-        self.folders.forget();
+        self.folders.release();
         self.children = Vec::new();
     }
 
@@ -515,6 +546,7 @@ impl Source for UciSource {
         // Drafts are made again on what the files hold now.
         self.children.clear();
         self.last = None;
+        self.written.clear();
         let until = Instant::now() + self.limits.uci_lock_wait;
         let referred = self.begin_referred()?;
         let mut ready = Vec::new();
@@ -537,12 +569,18 @@ impl Source for UciSource {
         self.children.clear();
         self.last = None;
         self.drafts.clear();
+        for written in std::mem::take(&mut self.written) {
+            if committed {
+                self.take_written(written);
+            }
+        }
         for lock in self.locks.drain(..) {
             if committed {
                 lock.hand_over();
             }
         }
-        // What was just written is read anew; what was not is told by its stamp.
+        // Whether what was just written is there is looked at anew; what was not written is
+        // told by its stamp.
         for (_, cached) in &mut self.cache {
             cached.checked = false;
         }

@@ -18,6 +18,15 @@ pub(super) struct Ready {
     pub renamed: Vec<Renamed>,
 }
 
+/// What a file says once the change is in force.
+pub(super) struct Written {
+    pub package: String,
+    pub path: PathBuf,
+    /// What stands for its text: see [`Packages::print`](crate::source::packages::Packages).
+    pub print: u64,
+    pub says: Arc<Package>,
+}
+
 impl UciSource {
     /// A name for a section of a type, that no section has or had while this runs.
     pub(super) fn free_name(&mut self, package: &str, kind: &str) -> Result<String, Trouble> {
@@ -62,7 +71,7 @@ impl UciSource {
 
     /// Puts the new names in where they are referred to.
     pub(super) fn refer(
-        &self,
+        &mut self,
         ready: Vec<Ready>,
         referred: &BTreeSet<String>,
     ) -> Result<Prepared, Trouble> {
@@ -93,9 +102,16 @@ impl UciSource {
                     .refer(&mut content, &names)
                     .map_err(|e| trouble(&package, e))?;
             }
+            let bytes = content.package.to_bytes();
+            self.written.push(Written {
+                package: package.clone(),
+                path: path.clone(),
+                print: self.packages.print(&bytes),
+                says: content.package.into_inner(),
+            });
             prepared.files.push(FileChange {
                 path,
-                content: Some(content.package.to_bytes()),
+                content: Some(bytes),
                 // Our own package holds the ACS's password.
                 mode: if package == "cwmp" { 0o600 } else { 0o644 },
                 reload: vec![package],

@@ -4,18 +4,55 @@
 
 use super::draft::{Content, Draft};
 use super::{UciSource, shape, trouble, view};
-use crate::model::binding::{Binding, UciAt, expand};
+use crate::model::binding::{Binding, Text, UciAt, expand};
 use crate::model::source::{Ask, Said, Trouble};
 use crate::uci::Value;
 
 /// The section that the last value was read from, good until anything changes.
 pub(super) struct LastSection {
-    package: String,
-    section: String,
+    package: Text,
+    /// As the binding has it. A schema has one copy of each text, so that it takes no look at
+    /// the text to see that it is the same.
+    reference: Text,
+    made_of: MadeOf,
+    /// The keys of the rows, where any of them are part of it.
+    rows: Vec<String>,
     /// `None`: there is no such section.
     index: Option<usize>,
     /// The package's place in the cache.
     cached: usize,
+}
+
+/// What a reference to a section changes with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MadeOf {
+    Nothing,
+    /// It is the key of the innermost row.
+    Row,
+    Rows,
+}
+
+impl MadeOf {
+    fn of(reference: &str) -> MadeOf {
+        match reference {
+            "{row}" => MadeOf::Row,
+            _ if reference.contains('{') => MadeOf::Rows,
+            _ => MadeOf::Nothing,
+        }
+    }
+}
+
+impl LastSection {
+    /// Whether this is the section of another value, too.
+    fn is_of(&self, at: &UciAt, rows: &[String]) -> bool {
+        Text::ptr_eq(&self.reference, &at.section)
+            && Text::ptr_eq(&self.package, &at.package)
+            && match self.made_of {
+                MadeOf::Nothing => true,
+                MadeOf::Row => rows.last() == self.rows.last(),
+                MadeOf::Rows => *rows == *self.rows,
+            }
+    }
 }
 
 impl UciSource {
@@ -45,37 +82,58 @@ impl UciSource {
         Ok(value(content, draft, at, ask.rows, index))
     }
 
+    /// A package's place in the cache, where it is as its file is now.
+    fn place_of(&mut self, package: &str) -> Result<usize, Trouble> {
+        let place = |source: &UciSource| {
+            let mut all = source.cache.iter();
+            all.position(|(name, _)| name == package)
+        };
+        let known = place(self);
+        let checked = known.and_then(|place| self.cache.get(place));
+        if let (Some(place), Some((_, cached))) = (known, checked)
+            && cached.checked
+        {
+            return Ok(place);
+        }
+        self.content(package)?;
+        place(self).ok_or_else(|| trouble(package, "not read"))
+    }
+
     /// The places of a value's section and of its package in the cache.
     pub(super) fn section_of(
         &mut self,
         at: &UciAt,
         rows: &[String],
     ) -> Result<Option<(usize, usize)>, Trouble> {
-        let section = expand(&at.section, rows);
         if let Some(last) = &self.last
-            && last.section == *section
-            && *last.package == *at.package
+            && last.is_of(at, rows)
         {
             return Ok(last.index.map(|index| (index, last.cached)));
         }
-        let index = self.content(&at.package)?.find(&section);
-        let cached = self
-            .cache
-            .iter()
-            .position(|(name, _)| **name == *at.package);
-        let cached = cached.ok_or_else(|| trouble(&at.package, "not read"))?;
-        let last = self.last.get_or_insert_with(|| LastSection {
-            package: String::new(),
-            section: String::new(),
-            index: None,
-            cached: 0,
+        let section = expand(&at.section, rows);
+        let cached = self.place_of(&at.package)?;
+        let content = match self.drafts.is_empty() {
+            true => self.cache.get(cached).map(|(_, c)| &c.content),
+            false => None,
+        };
+        let index = match content {
+            Some(Ok(content)) => content.find(&section),
+            _ => self.content(&at.package)?.find(&section),
+        };
+        let made_of = MadeOf::of(&at.section);
+        let mut around = self.last.take().map(|last| last.rows).unwrap_or_default();
+        if made_of != MadeOf::Nothing {
+            // Into the room that the keys before took.
+            rows.clone_into(&mut around);
+        }
+        self.last = Some(LastSection {
+            package: Text::clone(&at.package),
+            reference: Text::clone(&at.section),
+            made_of,
+            rows: around,
+            index,
+            cached,
         });
-        last.package.clear();
-        last.package.push_str(&at.package);
-        last.section.clear();
-        last.section.push_str(&section);
-        last.index = index;
-        last.cached = cached;
         Ok(index.map(|index| (index, cached)))
     }
 }

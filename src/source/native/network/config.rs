@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A network: an `interface` section.
 #[derive(Debug, Default, Clone)]
@@ -83,10 +83,12 @@ struct Watched {
     stamp: Option<Stamp>,
     /// Changed so recently that the stamp alone does not tell.
     unsettled: bool,
+    /// What was read: still there if somebody else holds it.
+    package: Weak<Package>,
 }
 
 impl Watched {
-    /// The file, if it is not as it was when last asked; a broken one counts as empty, and
+    /// The file, if it does not say what it said when last asked; a broken one counts as empty, and
     /// the source that shows its options tells of it.
     fn changed(&mut self, packages: &Packages, root: &Folders, path: &str) -> Option<Arc<Package>> {
         let path = root.path(path).ok()?;
@@ -95,13 +97,17 @@ impl Watched {
             return None;
         }
         self.known = true;
+        let before = std::mem::take(&mut self.package);
         let loaded = packages.load(&path);
         let read = loaded.as_ref().ok().map(|(_, stamp)| *stamp).or(stamp);
         self.unsettled = read.is_some_and(|stamp| is_recent(&stamp));
         match loaded {
             Ok((package, stamp)) => {
                 self.stamp = Some(stamp);
-                Some(package)
+                self.package = Arc::downgrade(&package);
+                // The one there was is not freed before, so that another is elsewhere.
+                let same = Weak::ptr_eq(&before, &self.package);
+                (!same).then_some(package)
             }
             Err(FileError::Missing { .. }) => {
                 self.stamp = None;

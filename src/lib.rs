@@ -7,7 +7,7 @@
 //! 6   cli                            commands
 //! 5   agent                          the daemon: wires everything, owns the loop
 //! 4   wake   source   platform       knocks · where values live · the box
-//! 3   net    uci                     wires · the OpenWrt configuration format
+//! 3   net    uci    ubus             wires · the OpenWrt configuration format and message bus
 //! 2   store  process                 atomic files, journal, state · running programs
 //! 1   cwmp   model                   the protocol · the TR-181 tree: pure
 //! ```
@@ -29,5 +29,6 @@ pub mod platform;
 pub mod process;
 pub mod source;
 pub mod store;
+pub mod ubus;
 pub mod uci;
 pub mod wake;

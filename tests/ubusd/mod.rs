@@ -255,7 +255,10 @@ impl Ubusd {
                 peer.outgoing = more.clone();
             }
             let most = if slow { 1 } else { peer.outgoing.len() };
-            match peer.stream.write(&peer.outgoing[..most.min(peer.outgoing.len())]) {
+            match peer
+                .stream
+                .write(&peer.outgoing[..most.min(peer.outgoing.len())])
+            {
                 Ok(n) => drop(peer.outgoing.drain(..n)),
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => peer.gone = true,
@@ -273,7 +276,8 @@ impl Ubusd {
         let theirs: Vec<u32> = theirs.map(|o| o.id).collect();
         self.objects.retain(|o| !theirs.contains(&o.id));
         let there = |id: &u32| !theirs.contains(id);
-        self.subscriptions.retain(|(target, r)| there(target) && there(r));
+        self.subscriptions
+            .retain(|(target, r)| there(target) && there(r));
         self.patterns.retain(|(receiver, _)| there(receiver));
     }
 
@@ -323,15 +327,24 @@ impl Ubusd {
             Kind::Lookup => {
                 let wanted = body.path.unwrap_or("*");
                 let fits = |o: &&Offered| !o.path.is_empty() && fits(wanted, &o.path);
-                let found: Vec<Vec<u8>> = self.objects.iter().filter(fits).map(|o| {
-                    message(Kind::Data, head.seq, head.peer, |w| {
-                        w.string(2, &o.path);
-                        w.number(3, o.id);
-                        w.number(5, o.kind);
-                        w.attribute(6, &o.methods);
+                let found: Vec<Vec<u8>> = self
+                    .objects
+                    .iter()
+                    .filter(fits)
+                    .map(|o| {
+                        message(Kind::Data, head.seq, head.peer, |w| {
+                            w.string(2, &o.path);
+                            w.number(3, o.id);
+                            w.number(5, o.kind);
+                            w.attribute(6, &o.methods);
+                        })
                     })
-                }).collect();
-                let code = if found.is_empty() && body.path.is_some() { 4 } else { 0 };
+                    .collect();
+                let code = if found.is_empty() && body.path.is_some() {
+                    4
+                } else {
+                    0
+                };
                 self.send(from, found.concat());
                 self.send(from, status(head, code, None));
             }
@@ -524,8 +537,8 @@ impl Ubusd {
                 }
                 peer.outgoing.extend(status(head, 0, Some(head.peer)));
             }
-            Manners::Endless => peer.endless = Some(data(1)),
-            Manners::Strays => peer.endless = Some(other(head.seq ^ 0x4000, 5)),
+            Manners::Endless => peer.endless = Some(data(1).repeat(100)),
+            Manners::Strays => peer.endless = Some(other(head.seq ^ 0x4000, 5).repeat(100)),
             Manners::WrongPeer => {
                 peer.outgoing.extend(other(head.seq, head.peer ^ 1));
                 peer.outgoing.extend(status(
@@ -539,7 +552,8 @@ impl Ubusd {
                 peer.outgoing.extend(reply);
             }
             Manners::WrongSeq => {
-                peer.outgoing.extend(other(head.seq.wrapping_add(7), head.peer));
+                peer.outgoing
+                    .extend(other(head.seq.wrapping_add(7), head.peer));
                 peer.outgoing.extend(reply);
             }
             Manners::BrokenBlob => {
@@ -566,8 +580,10 @@ impl Ubusd {
                 ubusd.serve();
                 let slow = ubusd.manners == Manners::Slow;
                 let fds = ubusd.fds();
-                let mut fds: Vec<PollFd> =
-                    fds.into_iter().map(|(fd, flags)| PollFd::new(fd, flags)).collect();
+                let mut fds: Vec<PollFd> = fds
+                    .into_iter()
+                    .map(|(fd, flags)| PollFd::new(fd, flags))
+                    .collect();
                 fds.push(PollFd::new(woken.as_fd(), PollFlags::POLLIN));
                 // The lock must not be held while waiting: wait a little, and look again.
                 poll(&mut fds, PollTimeout::ZERO).unwrap();

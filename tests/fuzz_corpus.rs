@@ -77,6 +77,11 @@ fn dhcp_options_survive_any_octets() {
 }
 
 #[test]
+fn messages_of_ubusd_survive_any_bytes() {
+    replay("ubus_blob", targets::ubus_blob);
+}
+
+#[test]
 fn the_listener_survives_any_head() {
     replay("listener_head", targets::listener_head);
 }

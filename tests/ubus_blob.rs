@@ -163,6 +163,9 @@ fn names_must_end_where_they_say() {
     let mut long = one(7, &[1]);
     long[4..6].copy_from_slice(&[0xff, 0xff]);
     assert_eq!(json::table(&long), Err(BlobError::Name));
+    let mut early = vec![0x87, 0, 0, 13, 0, 3, b'a', 0, b'b', 0, 0, 0, 1];
+    early.resize(16, 0);
+    assert_eq!(json::table(&early), Err(BlobError::Name));
     let mut endless = one(7, &[1]);
     endless[7] = b'b';
     assert_eq!(json::table(&endless), Err(BlobError::Name));

@@ -37,7 +37,7 @@ const DOUBLE: u8 = 8;
 pub enum BlobError {
     /// An attribute reaches beyond its surroundings, or is shorter than its head.
     Length,
-    /// A name without its NUL, or none where one belongs.
+    /// A name without its NUL, with one inside, or none where one belongs.
     Name,
     /// A value of the type with this number has another size, or no NUL at its end.
     Value(u8),
@@ -250,7 +250,9 @@ fn split_name(attribute: Attribute<'_>) -> Result<(&[u8], &[u8]), BlobError> {
         let (length, text) = attribute.payload.split_first_chunk::<2>()?;
         let length = usize::from(u16::from_be_bytes(*length));
         let name = text.get(..length)?;
-        (*text.get(length)? == 0).then_some(())?;
+        // The first NUL is where it says the name ends.
+        let ends = *text.get(length)? == 0 && !name.contains(&0);
+        ends.then_some(())?;
         // The zeros are counted from the name's length field on.
         Some((name, attribute.payload.get(padded(length + 3)..)?))
     };

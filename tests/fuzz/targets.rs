@@ -311,7 +311,7 @@ pub fn ubus_blob(data: &[u8]) {
     ubus_payload(data);
     let mut rest = data;
     while let Ok(Some((_, length))) = message::frame(rest) {
-        assert!(length >= 12 && length <= message::LARGEST + 8);
+        assert!((12..=message::LARGEST + 8).contains(&length));
         let Some((whole, after)) = rest.split_at_checked(length) else {
             return;
         };

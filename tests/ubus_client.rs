@@ -348,6 +348,7 @@ fn a_reply_to_a_call_of_an_earlier_connection_goes_nowhere() {
     assert_eq!(bus.go(&mut ours).len(), 2, "connected and offered");
     ours.reply(call, Ok(&Map::new()), bus.now);
     assert_eq!(bus.go(&mut ours), []);
+    assert_eq!(bus.ubusd().replies, 0);
     assert!(ours.is_connected());
 }
 

@@ -101,6 +101,8 @@ pub struct Ubusd {
     pub events: Vec<(String, Table)>,
     /// How many clients have come.
     pub came: u32,
+    /// Replies of clients that were passed on, or had nobody to go to.
+    pub replies: u32,
     /// Paths nobody may offer.
     pub forbidden: Vec<String>,
 }
@@ -129,6 +131,7 @@ impl Ubusd {
             calls: Vec::new(),
             events: Vec::new(),
             came: 0,
+            replies: 0,
             forbidden: Vec::new(),
         }
     }
@@ -390,6 +393,7 @@ impl Ubusd {
             Kind::Invoke => self.invoke(from, head, &body),
             // A reply on its way back to who asked; the peer is then the object.
             Kind::Data | Kind::Status => {
+                self.replies += 1;
                 let mut passed = bytes.to_vec();
                 passed[4..8].copy_from_slice(&body.object.unwrap().to_be_bytes());
                 self.send(head.peer, passed);

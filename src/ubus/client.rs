@@ -172,7 +172,9 @@ impl fmt::Debug for Happening {
     }
 }
 
-/// See the [module](self).
+/// A client for somebody else's poll loop: poll for [`Client::fd`] up to
+/// [`Client::next_deadline`], call [`Client::ready`] or [`Client::tick`], and take each
+/// [`Client::next_happening`].
 pub struct Client {
     config: ClientConfig,
     connection: Option<Connection>,

@@ -23,7 +23,7 @@ mod wire;
 
 pub use blob::BlobError;
 pub use call::Caller;
-pub use client::{Answer, Client, ClientConfig, Happening, Invocation, Limits, Ticket};
+pub use client::{Answer, Client, ClientConfig, Found, Happening, Invocation, Limits, Ticket};
 pub use message::{ArgumentType, Method, Object};
 pub use status::{CallError, Status};
 

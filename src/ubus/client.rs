@@ -21,10 +21,10 @@ use std::time::{Duration, Instant};
 use nix::poll::PollFlags;
 use serde_json::{Map, Value};
 
-use super::blob;
+use super::blob::{self, BlobError};
 use super::connection::{Connection, Request};
 use super::json;
-use super::message::{Head, Object};
+use super::message::{Body, Head, Object};
 use super::status::{CallError, Status};
 
 /// A connection that lasted this long was a good one.
@@ -95,6 +95,20 @@ pub struct Found {
     pub id: u32,
     /// Method → argument → the number of its blobmsg type.
     pub methods: Map<String, Value>,
+}
+
+impl Found {
+    /// The object that a reply to a lookup tells of.
+    pub(super) fn read(body: &Body<'_>) -> Result<Option<Found>, BlobError> {
+        let (Some(path), Some(id)) = (body.path, body.object) else {
+            return Ok(None);
+        };
+        Ok(Some(Found {
+            path: path.to_owned(),
+            id,
+            methods: json::table(body.signature.unwrap_or_default())?,
+        }))
+    }
 }
 
 /// A call of one of our objects; [`Client::reply`] answers it.

@@ -507,7 +507,7 @@ impl Connection {
             Purpose::Call(_) => {
                 json::table(body.data.unwrap_or_default()).map(|table| pending.tables.push(table))
             }
-            _ => found(body).map(|found| pending.found.extend(found)),
+            _ => Found::read(body).map(|found| pending.found.extend(found)),
         };
         match read {
             Ok(()) => Ok(()),
@@ -694,16 +694,4 @@ impl Connection {
 
 fn timed_out(ticket: Ticket) -> Happening {
     Happening::Answered(ticket, Err(CallError::TimedOut))
-}
-
-/// The object that a reply to a lookup tells of.
-fn found(body: &Body<'_>) -> Result<Option<Found>, BlobError> {
-    let (Some(path), Some(id)) = (body.path, body.object) else {
-        return Ok(None);
-    };
-    Ok(Some(Found {
-        path: path.to_owned(),
-        id,
-        methods: json::table(body.signature.unwrap_or_default())?,
-    }))
 }

@@ -8,7 +8,7 @@
 //! 5   agent                          the daemon: wires everything, owns the loop
 //! 4   wake   source   platform       knocks · where values live · the box
 //!     transfer                       files from and to file servers
-//! 3   net    uci                     wires · the OpenWrt configuration format
+//! 3   net    uci    ubus             wires · the OpenWrt configuration format and message bus
 //! 2   store  process                 atomic files, journal, state · running programs
 //! 1   cwmp   model                   the protocol · the TR-181 tree: pure
 //! ```
@@ -31,5 +31,6 @@ pub mod process;
 pub mod source;
 pub mod store;
 pub mod transfer;
+pub mod ubus;
 pub mod uci;
 pub mod wake;

@@ -167,8 +167,8 @@ fn there_is_one_root_and_it_is_device() {
     }
 }
 
-const SOURCES: [&str; 9] = [
-    "uci", "file", "proc", "sysfs", "command", "native", "constant", "memory", "alias",
+const SOURCES: [&str; 10] = [
+    "uci", "file", "proc", "sysfs", "command", "ubus", "native", "constant", "memory", "alias",
 ];
 
 #[test]

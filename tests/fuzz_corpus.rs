@@ -87,6 +87,11 @@ fn archives_survive_any_bytes_and_leave_nothing() {
 }
 
 #[test]
+fn messages_of_ubusd_survive_any_bytes() {
+    replay("ubus_blob", targets::ubus_blob);
+}
+
+#[test]
 fn the_listener_survives_any_head() {
     replay("listener_head", targets::listener_head);
 }

@@ -1,6 +1,7 @@
 //! The box: its commands, its identity, its boots.
 
 mod scratch;
+mod ubusd;
 
 use cwmp_agent::platform::boot::Boot;
 use cwmp_agent::platform::{ActionError, Actions, Identity, Platform};
@@ -8,8 +9,10 @@ use cwmp_agent::process::RunError;
 use cwmp_agent::store::Root;
 use cwmp_agent::store::run_dir::RunDir;
 use cwmp_agent::store::state::StateDir;
+use cwmp_agent::ubus::{CallError, Status};
 use scratch::Scratch;
 use std::time::Duration;
+use ubusd::{Manners, Ubusd, table};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -289,4 +292,55 @@ fn without_a_boot_id_the_marker_in_run_dir_tells() {
     std::fs::remove_dir_all(t.path("run")).unwrap();
     let run = RunDir::open(&t.path("run")).unwrap();
     assert!(Boot::detect(&root, &state, &run).is_boot);
+}
+
+#[test]
+fn procd_is_told_over_ubus_which_packages_changed() {
+    let t = Scratch::new();
+    let socket = t.path("ubus.sock");
+    let mut ubusd = Ubusd::listen(&socket);
+    ubusd.answer("service", "event", Ok("{}"));
+    let ubusd = ubusd.run();
+    let p = Platform::new(root(&t), Actions::default()).with_ubus(socket.clone());
+    assert!(
+        p.reload(&strings(&["network", "wireless", "network"]))
+            .is_empty()
+    );
+    let told = ubusd.with(|u| std::mem::take(&mut u.calls));
+    let event = |package: &str| {
+        let arguments = format!(r#"{{"type":"config.change","data":{{"package":"{package}"}}}}"#);
+        ("service".to_owned(), "event".to_owned(), table(&arguments))
+    };
+    assert_eq!(told, [event("network"), event("wireless")]);
+
+    // What it refuses or does not answer has failed.
+    ubusd.with(|u| u.answer("service", "event", Err(6)));
+    let refused = ActionError::Ubus(CallError::Refused(Status::PermissionDenied));
+    let network = "network".to_owned();
+    let failed = p.reload(std::slice::from_ref(&network));
+    assert_eq!(failed, [(network.clone(), refused)]);
+    ubusd.with(|u| u.manners = Manners::Silent);
+    let hurried = p.clone().with_timeout(Duration::from_millis(50));
+    let failed = hurried.reload(std::slice::from_ref(&network));
+    assert_eq!(
+        failed,
+        [(network.clone(), ActionError::Ubus(CallError::TimedOut))]
+    );
+
+    // A command of the firmware's comes first.
+    ubusd.with(|u| u.calls.clear());
+    let mut apply = sh(&format!("echo \"$1\" >> {}", t.path("log").display())).unwrap();
+    apply.push("{package}".into());
+    let actions = Actions {
+        apply_config: Some(apply),
+        ..Actions::default()
+    };
+    let by_command = Platform::new(root(&t), actions).with_ubus(socket);
+    assert!(by_command.reload(&strings(&["network"])).is_empty());
+    assert_eq!(t.read("log"), "network\n");
+    assert!(ubusd.with(|u| u.calls.is_empty()));
+
+    // Where procd is not there, nothing runs below another root.
+    drop(ubusd);
+    assert!(p.reload(&strings(&["network"])).is_empty());
 }

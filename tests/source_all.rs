@@ -67,6 +67,7 @@ fn there_is_a_source_for_every_binding_and_table() {
             SourceKind::Uci,
             SourceKind::File,
             SourceKind::Command,
+            SourceKind::Ubus,
             SourceKind::Native,
             SourceKind::Constant,
             SourceKind::Memory,

@@ -18,6 +18,7 @@ pub enum SourceKind {
     Uci,
     File,
     Command,
+    Ubus,
     Native,
     Constant,
     Memory,
@@ -29,6 +30,7 @@ pub enum Binding {
     Uci(Box<UciAt>),
     File(Box<FileAt>),
     Command(Box<CommandAt>),
+    Ubus(Box<UbusAt>),
     /// A value computed by compiled-in code, known by a name.
     Native(Text),
     Constant(Text),
@@ -129,6 +131,35 @@ pub struct CommandAt {
     pub pick: Pick,
 }
 
+/// A method of an object on OpenWrt's message bus, and what it is asked. Its answer is a
+/// table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UbusCall {
+    /// The object's path (`network.interface`).
+    pub object: Text,
+    pub method: Text,
+    /// By name.
+    pub arguments: Box<[(Text, UbusArgument)]>,
+}
+
+/// An argument of a [`UbusCall`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UbusArgument {
+    Text(Text),
+    Number(i64),
+    Flag(bool),
+}
+
+/// `ubus = { object = "system", method = "board", pointer = "/model" }`: what an object on
+/// the message bus answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UbusAt {
+    pub call: UbusCall,
+    /// Where the value stands in the answer: a JSON pointer (RFC 6901), in which
+    /// `[name=text]` is the first entry of a list whose `name` says so.
+    pub pointer: Text,
+}
+
 /// Which part of a text is the value; all empty: the whole text without white space
 /// around it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -163,6 +194,19 @@ pub enum Rows {
     Fixed(Box<[Text]>),
     /// Rows of compiled-in code, known by a name.
     Native(Text),
+    /// The entries of a list or table that an object on the message bus answers.
+    Ubus(Box<UbusRows>),
+}
+
+/// The rows of a table that an object on the message bus knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UbusRows {
+    pub call: UbusCall,
+    /// Where the list or table stands in the answer, as in [`UbusAt`]; empty: the answer.
+    pub pointer: Text,
+    /// What of an entry is the row's key; absent: its name in a table, or the entry itself
+    /// in a list of texts.
+    pub key: Option<Text>,
 }
 
 /// The rows of a table that is a kind of UCI section.
@@ -231,6 +275,7 @@ impl Binding {
             Binding::Uci(_) => SourceKind::Uci,
             Binding::File(_) => SourceKind::File,
             Binding::Command(_) => SourceKind::Command,
+            Binding::Ubus(_) => SourceKind::Ubus,
             Binding::Native(_) => SourceKind::Native,
             Binding::Constant(_) => SourceKind::Constant,
             Binding::Memory(_) => SourceKind::Memory,
@@ -253,6 +298,7 @@ impl Rows {
             Rows::Dir(_) | Rows::Lines(_) => SourceKind::File,
             Rows::Fixed(_) => SourceKind::Constant,
             Rows::Native(_) => SourceKind::Native,
+            Rows::Ubus(_) => SourceKind::Ubus,
         }
     }
 }

@@ -299,7 +299,7 @@ impl Origins {
                     self.natives.insert(name.as_ref().to_owned());
                 }
             }
-            Binding::Command(_) => self.others = true,
+            Binding::Command(_) | Binding::Ubus(_) => self.others = true,
             Binding::Constant(_) | Binding::Memory(_) => {}
         }
     }
@@ -316,7 +316,7 @@ impl Origins {
             }
             Rows::Lines(at) => self.file(&at.path, keys),
             Rows::Fixed(_) => {}
-            Rows::Dir(_) | Rows::Native(_) => self.others = true,
+            Rows::Dir(_) | Rows::Native(_) | Rows::Ubus(_) => self.others = true,
         }
     }
 
@@ -357,7 +357,10 @@ fn of_others(schema: &Schema, param: ParamId) -> bool {
         ParamSource::Alias | ParamSource::ParameterKey => return false,
         ParamSource::Entries(table) => schema.object(*table).table.as_deref(),
         ParamSource::At(binding) => {
-            return matches!(binding, Binding::Command(_) | Binding::Native(_));
+            return matches!(
+                binding,
+                Binding::Command(_) | Binding::Ubus(_) | Binding::Native(_)
+            );
         }
     };
     table.is_some_and(|table| !matches!(table.rows, Rows::Uci(_)))

@@ -2,9 +2,12 @@
 
 use crate::process::{self, Output, Program, RunError};
 use crate::store::Root;
+use crate::ubus::{self, CallError, Caller, Status};
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fmt;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The `[platform]` table of agent.toml: argv arrays, `None` where it says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,8 +16,9 @@ pub struct Actions {
     pub reboot: Option<Vec<String>>,
     /// Default, only where the root is `/`: `/sbin/firstboot -y`.
     pub factory_reset: Option<Vec<String>>,
-    /// Run once for each changed package, `{package}` replaced by its name. Default,
-    /// only where the root is `/`: `/sbin/reload_config`, once for all.
+    /// Run once for each changed package, `{package}` replaced by its name. Default: procd
+    /// is told over ubus (`service event`, `config.change`) which packages changed; where
+    /// it is not there, and only where the root is `/`, `/sbin/reload_config` once for all.
     pub apply_config: Option<Vec<String>>,
     /// Has the DHCP client of a network ask its server again, `{interface}` replaced by the
     /// network's name. Default, only where the root is `/`: `/bin/ubus call
@@ -29,6 +33,8 @@ pub enum ActionError {
     NotConfigured(&'static str),
     /// The command failed.
     Run { argv0: String, error: RunError },
+    /// procd could not be told over ubus.
+    Ubus(CallError),
 }
 
 impl fmt::Display for ActionError {
@@ -41,6 +47,7 @@ impl fmt::Display for ActionError {
                 )
             }
             ActionError::Run { argv0, error } => write!(f, "{argv0}: {error}"),
+            ActionError::Ubus(error) => write!(f, "ubus service event: {error}"),
         }
     }
 }
@@ -61,19 +68,27 @@ fn rank(package: &str) -> usize {
     }
 }
 
+/// How long procd may take to note what changed; what it then does takes its own time.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The box.
 #[derive(Debug, Clone)]
 pub struct Platform {
     root: Root,
     actions: Actions,
+    /// Where ubusd listens.
+    ubus: Option<PathBuf>,
     timeout: Duration,
 }
 
 impl Platform {
-    /// Commands are run as written, with the root in `CWMP_ROOT`, and may take 120 s.
+    /// Commands are run as written, with the root in `CWMP_ROOT`, and may take 120 s. Only
+    /// where the root is `/` is ubusd asked.
     pub fn new(root: Root, actions: Actions) -> Platform {
+        let ubus = root.is_system().then(|| PathBuf::from(ubus::SOCKET));
         Platform {
             root,
+            ubus,
             actions,
             timeout: TIMEOUT,
         }
@@ -82,6 +97,12 @@ impl Platform {
     /// With another time limit for a command.
     pub fn with_timeout(mut self, timeout: Duration) -> Platform {
         self.timeout = timeout;
+        self
+    }
+
+    /// With the ubusd at this socket, whatever the root is.
+    pub fn with_ubus(mut self, socket: PathBuf) -> Platform {
+        self.ubus = Some(socket);
         self
     }
 
@@ -96,8 +117,9 @@ impl Platform {
         self.act("factory_reset", configured, &["/sbin/firstboot", "-y"])
     }
 
-    /// Reloads packages, each once, the network before what stands on it ([`rank`]); answers those that failed. Below
-    /// another root, without `apply_config`, there is nothing to reload.
+    /// Reloads packages, each once, the network before what stands on it ([`rank`]); answers
+    /// those that failed. Below another root, without `apply_config` and
+    /// [`Platform::with_ubus`], there is nothing to reload.
     pub fn reload(&self, packages: &[String]) -> Vec<(String, ActionError)> {
         let mut seen = BTreeSet::new();
         let mut packages: Vec<&String> = packages.iter().collect();
@@ -106,7 +128,15 @@ impl Platform {
         let packages = packages.into_iter();
         let Some(argv) = &self.actions.apply_config else {
             let packages: Vec<&String> = packages.collect();
-            if packages.is_empty() || !self.root.is_system() {
+            if packages.is_empty() {
+                return Vec::new();
+            }
+            if let Some(socket) = &self.ubus
+                && let Some(failed) = self.tell_procd(socket, &packages)
+            {
+                return failed;
+            }
+            if !self.root.is_system() {
                 return Vec::new();
             }
             // It finds out by itself which packages changed.
@@ -127,6 +157,30 @@ impl Platform {
                 self.run(&argv).err().map(|e| (package.clone(), e))
             })
             .collect()
+    }
+
+    /// Tells procd which packages changed; it reloads who depends on them. Answers those of
+    /// which it could not be told, or `None` where it is not there at all.
+    fn tell_procd(
+        &self,
+        socket: &Path,
+        packages: &[&String],
+    ) -> Option<Vec<(String, ActionError)>> {
+        let mut caller = Caller::new(socket);
+        let mut failed = Vec::new();
+        for package in packages {
+            let of = |name: &str, value| Map::from_iter([(name.to_owned(), value)]);
+            let mut event = of("type", Value::from("config.change"));
+            let data = of("package", Value::from(package.as_str()));
+            event.insert("data".to_owned(), Value::Object(data));
+            let deadline = Instant::now() + EVENT_TIMEOUT.min(self.timeout);
+            match caller.call("service", "event", &event, deadline) {
+                Ok(_) => {}
+                Err(CallError::Absent | CallError::Refused(Status::NotFound)) => return None,
+                Err(e) => failed.push(((*package).clone(), ActionError::Ubus(e))),
+            }
+        }
+        Some(failed)
     }
 
     /// Has the DHCP client of this network ask its server again. The command only tells it

@@ -12,6 +12,7 @@ pub mod memory;
 pub mod native;
 mod packages;
 pub mod pick;
+pub mod ubus;
 pub mod uci;
 
 pub use native::Runtime;
@@ -53,7 +54,8 @@ impl Default for Limits {
 }
 
 /// One source of every kind, working below `root`. `tables` are those of the schema:
-/// see [`UciSource::know`](uci::UciSource::know).
+/// see [`UciSource::know`](uci::UciSource::know). Below a root other than `/` no ubusd is
+/// asked: whoever has its socket there puts another [`UbusSource`](ubus::UbusSource) in.
 pub fn all<'t>(
     root: &Root,
     limits: Limits,
@@ -66,10 +68,12 @@ pub fn all<'t>(
     let file = file::FileSource::below(folders.clone(), limits);
     let command = command::CommandSource::new(root.clone(), limits);
     let native = native::NativeSource::below(folders, runtime);
-    let sources: [(SourceKind, Box<dyn Source>); 6] = [
+    let ubus = ubus::UbusSource::at(ubus::default_socket(root), limits);
+    let sources: [(SourceKind, Box<dyn Source>); 7] = [
         (SourceKind::Uci, Box::new(uci)),
         (SourceKind::File, Box::new(file)),
         (SourceKind::Command, Box::new(command)),
+        (SourceKind::Ubus, Box::new(ubus)),
         (SourceKind::Native, Box::new(native)),
         (SourceKind::Constant, Box::new(constant::ConstantSource)),
         (SourceKind::Memory, Box::<memory::MemorySource>::default()),

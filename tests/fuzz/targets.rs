@@ -19,6 +19,9 @@ use cwmp_agent::net::cookies::{Jar, Moment};
 use cwmp_agent::net::url::Url;
 use cwmp_agent::transfer::archive;
 use cwmp_agent::transfer::configuration::Restore;
+use cwmp_agent::ubus::blob::{MAX_BYTES, MAX_VALUES, Walk};
+use cwmp_agent::ubus::message::{self, Body};
+use cwmp_agent::ubus::{BlobError, json};
 use cwmp_agent::uci::{Package, Value};
 use cwmp_agent::wake::dhcp;
 use cwmp_agent::wake::http::{Limits, Listener, ListenerConfig};
@@ -403,6 +406,39 @@ fn read_archive(bytes: &[u8], limits: archive::Limits) {
         matches!(reader.next(), Ok(None)),
         "it goes on after its end"
     );
+}
+
+/// What comes from ubusd, in any bytes: messages end where they say, values are read or
+/// refused within their bounds, and what was read can be written and read again.
+pub fn ubus_blob(data: &[u8]) {
+    // As one payload, and as a row of messages.
+    ubus_payload(data);
+    let mut rest = data;
+    while let Ok(Some((_, length))) = message::frame(rest) {
+        assert!((12..=message::LARGEST + 8).contains(&length));
+        let Some((whole, after)) = rest.split_at_checked(length) else {
+            return;
+        };
+        rest = after;
+        if let Ok(body) = Body::read(whole) {
+            let payloads = [body.data, body.signature];
+            payloads.into_iter().flatten().for_each(ubus_payload);
+        }
+    }
+}
+
+fn ubus_payload(payload: &[u8]) {
+    let steps = Walk::through(payload).count();
+    assert!(steps <= 2 * MAX_VALUES + 1);
+    let Ok(table) = json::table(payload) else {
+        return;
+    };
+    match json::payload(&table) {
+        Ok(written) => assert_eq!(json::table(&written).as_ref(), Ok(&table)),
+        // Replacement characters are longer than what they replace, and a small number
+        // is written in 32 bits.
+        Err(e) => assert!(e == BlobError::Size || payload.len() > MAX_BYTES / 4, "{e}"),
+    }
 }
 
 /// A stranger's bytes at the connection request listener, on a real loopback socket and

@@ -1,5 +1,6 @@
 //! Bindings in TOML form → [`Binding`] and [`Rows`].
 
+use super::bind_ubus;
 use super::fields::Fields;
 use crate::model::binding::{
     Binding, CommandAt, DirRows, FileAt, LineRows, Pick, Rows, Text, UciAt, UciItems, UciPart,
@@ -17,6 +18,7 @@ pub(crate) fn binding(fields: &mut Fields<'_, '_, '_>, key: &str) -> Option<Bind
         "uci" => uci(fields).map(|at| Binding::Uci(Box::new(at))),
         "file" | "proc" | "sysfs" => file(fields, key).map(|at| Binding::File(Box::new(at))),
         "command" => command(fields).map(|at| Binding::Command(Box::new(at))),
+        "ubus" => bind_ubus::value(fields).map(|at| Binding::Ubus(Box::new(at))),
         "native" => word(fields, key).map(Binding::Native),
         "memory" => word(fields, key).map(Binding::Memory),
         "constant" => fields
@@ -26,7 +28,7 @@ pub(crate) fn binding(fields: &mut Fields<'_, '_, '_>, key: &str) -> Option<Bind
     }
 }
 
-fn word(fields: &mut Fields<'_, '_, '_>, key: &str) -> Option<Text> {
+pub(super) fn word(fields: &mut Fields<'_, '_, '_>, key: &str) -> Option<Text> {
     let text = fields.shared(key)?;
     if text.is_empty() || text.contains(char::is_whitespace) {
         fields.wrong(key, "is no name; write one without white space");
@@ -36,7 +38,7 @@ fn word(fields: &mut Fields<'_, '_, '_>, key: &str) -> Option<Text> {
 }
 
 /// Opens the table of a key, with these keys known.
-fn open<'r, 'e, 't>(
+pub(super) fn open<'r, 'e, 't>(
     fields: &'r mut Fields<'_, 'e, 't>,
     key: &str,
     known: &[&str],
@@ -49,7 +51,7 @@ fn open<'r, 'e, 't>(
     }
 }
 
-fn is_table(fields: &Fields<'_, '_, '_>, key: &str) -> bool {
+pub(super) fn is_table(fields: &Fields<'_, '_, '_>, key: &str) -> bool {
     matches!(
         fields.value(key).map(|v| v.get_ref()),
         Some(DeValue::Table(_))
@@ -308,14 +310,15 @@ fn command(fields: &mut Fields<'_, '_, '_>) -> Option<CommandAt> {
     reason = "`form` is a place in FORMS, and KEYS is as long"
 )]
 pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
-    const FORMS: [&str; 6] = ["uci", "items", "dir", "lines", "fixed", "native"];
-    const KEYS: [&[&str]; 6] = [
+    const FORMS: [&str; 7] = ["uci", "items", "dir", "lines", "fixed", "native", "ubus"];
+    const KEYS: [&[&str]; 7] = [
         &["uci", "type", "only", "new", "parent", "key", "within"],
         &["items", "first", "as", "new"],
         &["dir", "with", "without", "numeric", "except"],
         &["lines", "key", "min_fields", "skip", "separator"],
         &["fixed"],
         &["native"],
+        &["ubus", "method", "arguments", "pointer", "key"],
     ];
     let Some(DeValue::Table(table)) = fields.value("rows").map(|v| v.get_ref()) else {
         fields.wrong(
@@ -405,7 +408,8 @@ pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
             }
             Some(Rows::Fixed(inner.report.shared.texts(&keys)))
         }
-        _ => word(&mut inner, "native").map(Rows::Native),
+        "native" => word(&mut inner, "native").map(Rows::Native),
+        _ => bind_ubus::rows(&mut inner).map(|at| Rows::Ubus(Box::new(at))),
     }
 }
 
@@ -453,6 +457,11 @@ pub(crate) fn texts_of(binding: &Binding) -> Vec<&str> {
             .map(String::as_str)
             .chain(of_pick(&at.pick))
             .collect(),
+        Binding::Ubus(at) => {
+            let mut texts = bind_ubus::texts_of(&at.call);
+            texts.push(&at.pointer);
+            texts
+        }
         Binding::Native(text) | Binding::Constant(text) | Binding::Memory(text) => vec![text],
     }
 }
@@ -478,6 +487,11 @@ pub(crate) fn texts_of_rows(rows: &Rows) -> Vec<&str> {
         Rows::Lines(at) => vec![&at.path],
         Rows::Fixed(keys) => keys.iter().map(|key| &**key).collect(),
         Rows::Native(name) => vec![name],
+        Rows::Ubus(at) => {
+            let mut texts = bind_ubus::texts_of(&at.call);
+            texts.push(&at.pointer);
+            texts
+        }
     }
 }
 

@@ -678,6 +678,7 @@ fn unwritable(binding: &Binding, facets: &Facets, refers: bool) -> Option<&'stat
             )
         }
         Binding::Command(_) => Some("a command's output cannot be written; use uci or native"),
+        Binding::Ubus(_) => Some("what ubus answers cannot be written; use uci or native"),
         Binding::File(at) => {
             let pick = &at.pick;
             let part = pick.line.is_some()

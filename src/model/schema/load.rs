@@ -82,6 +82,7 @@ const PARAM_KEYS: &[&str] = &[
     "proc",
     "sysfs",
     "command",
+    "ubus",
     "native",
     "constant",
     "memory",
@@ -111,7 +112,7 @@ const PARAM_KEYS: &[&str] = &[
 ];
 
 const SOURCE_KEYS: &[&str] = &[
-    "uci", "file", "proc", "sysfs", "command", "native", "constant", "memory", "alias",
+    "uci", "file", "proc", "sysfs", "command", "ubus", "native", "constant", "memory", "alias",
 ];
 
 /// Reads one file into `objects`.
@@ -394,7 +395,7 @@ fn load_param(
 
 /// `live = { native = "name" }`, or another source that is read only.
 fn live(fields: &mut Fields<'_, '_, '_>) -> Option<Binding> {
-    const SOURCES: [&str; 5] = ["native", "sysfs", "proc", "file", "constant"];
+    const SOURCES: [&str; 6] = ["native", "sysfs", "proc", "file", "ubus", "constant"];
     let value = fields.value("live")?;
     let at = fields.at_of("live");
     let DeValue::Table(table) = value.get_ref() else {

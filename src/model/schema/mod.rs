@@ -10,6 +10,7 @@
 //! all have, because a router holds this tree in memory for as long as it runs.
 
 mod bind;
+mod bind_ubus;
 mod check;
 mod fields;
 mod load;

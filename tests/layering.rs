@@ -23,7 +23,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("ubus", 3),
     ("store", 2),
     ("process", 2),
-    ("process", 2),
     ("cwmp", 1),
     ("model", 1),
 ];

@@ -98,16 +98,20 @@ fn nothing_is_flashed_beside_a_program_that_still_flashes() {
     assert!(rig.cpe.stop().success());
     rig.cpe.start();
     rig.cpe
-        .wait_text("/tmp/log", |log| log.contains("is waited for"));
+        .wait_status(|s| s["transfers"][0]["stage"] == "rebooting");
     let image = rig.cpe.router.read("/tmp/cwmp-agent/1");
     assert_eq!(image.expect("the image"), "image");
     assert_eq!(rig.files.requests().len(), asked);
     assert_eq!(rig.cpe.router.read("/tmp/flashed").unwrap(), "flash\n");
     let_go(&rig);
-    rig.cpe
-        .wait_text("/tmp/flashed", |text| text == "flash\nflash\n");
-    rig.cpe
-        .wait_status(|s| s["transfers"][0]["stage"] == "rebooting");
+    assert_eq!(rig.cpe.wait_file("/tmp/applied"), "image");
+    // It has no rival after its end either, and the boot concludes it.
+    assert!(rig.cpe.stop().success());
+    assert_eq!(rig.cpe.router.read("/tmp/flashed").unwrap(), "flash\n");
+    rig.cpe.new_boot();
+    rig.cpe.start();
+    assert_eq!(told(&rig.next()).len(), 1);
+    assert_eq!(rig.cpe.router.read("/tmp/flashed").unwrap(), "flash\n");
     rig.finish();
 }
 

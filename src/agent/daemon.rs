@@ -397,6 +397,13 @@ impl Daemon {
             if since.elapsed() < self.world.setup.config.limits.reboot_wait {
                 return;
             }
+            if let Some(id) = self.transferring.reboots_for
+                && transfers::is_at_work(&self.world, id)
+            {
+                // What writes the flash takes its time; the box may not be left alone yet.
+                self.going_down = Some(Instant::now());
+                return;
+            }
             log::error!("the box was told to reboot and did not; sessions go on");
             self.going_down = None;
             match self.transferring.reboots_for.take() {

@@ -478,6 +478,22 @@ impl Queue {
         self.save_or_wait(now);
     }
 
+    /// The program that puts this file into force has outlived the agent that began it, and is
+    /// to reboot the box: nothing is begun beside it, and its boot is what concludes it.
+    pub fn left_at_work(&mut self, id: Id) {
+        if let Some(record) = self.record_mut(id)
+            && let Stage::Applying {
+                before,
+                reboots: true,
+            } = &record.stage
+        {
+            record.stage = Stage::Rebooting {
+                before: before.clone(),
+            };
+            self.save();
+        }
+    }
+
     /// The box was to reboot for this transfer, and has not.
     pub fn did_not_reboot(&mut self, id: Id, now: i64) {
         let Some(record) = self.record_mut(id) else {

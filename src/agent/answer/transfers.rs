@@ -20,10 +20,17 @@ pub struct Transfers<'a> {
     pub random: fn() -> u32,
 }
 
+/// The moment from which a delay counts. `now` is cut down to whole seconds: what is to wait is
+/// counted from the next one, so that it never begins early.
+fn counted(now: i64, delay: u32) -> i64 {
+    now.saturating_add(i64::from(delay > 0))
+}
+
 impl Transfers<'_> {
     pub(super) fn download(&self, asked: &Download, now: i64) -> Result<CpeResponse, Fault> {
         self.check_download(&asked.file_type, &asked.url, asked.file_size)?;
-        let accepted = lock(&self.files.queue).accept_download(now, asked);
+        let accepted =
+            lock(&self.files.queue).accept_download(counted(now, asked.delay_seconds), asked);
         accepted.map_err(|e| e.fault())?;
         Ok(CpeResponse::Download(TransferStatus::Later))
     }
@@ -35,6 +42,8 @@ impl Transfers<'_> {
     ) -> Result<CpeResponse, Fault> {
         self.check_download(&asked.file_type, &asked.url, asked.file_size)?;
         windows::check(&asked.windows)?;
+        let begin = asked.windows.first().map_or(0, |window| window.start);
+        let now = counted(now, begin);
         let accepted = lock(&self.files.queue).accept_schedule(now, asked, (self.random)());
         accepted.map_err(|e| e.fault())?;
         Ok(CpeResponse::ScheduleDownload)
@@ -76,7 +85,8 @@ impl Transfers<'_> {
             )));
         }
         check_url(&asked.url)?;
-        let accepted = lock(&self.files.queue).accept_upload(now, asked);
+        let accepted =
+            lock(&self.files.queue).accept_upload(counted(now, asked.delay_seconds), asked);
         accepted.map_err(|e| e.fault())?;
         Ok(CpeResponse::Upload(TransferStatus::Later))
     }

@@ -9,7 +9,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Enough for TLS and for reading an archive.
-const STACK: usize = 256 << 10;
+const STACK: usize = 512 << 10;
 
 /// What the dispatcher keeps for it.
 #[derive(Default)]

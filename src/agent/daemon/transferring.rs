@@ -23,8 +23,9 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Enough for TLS and for reading an archive; given explicitly because musl's default is small.
-const STACK: usize = 256 << 10;
+/// Enough for TLS and for packing, whose tables an unoptimised build lays on the stack first;
+/// given explicitly because musl's default is small.
+const STACK: usize = 512 << 10;
 /// After a boot a transfer waits until the ACS was reached, at most so long: without the WAN,
 /// which may take a minute, it would only have failed.
 const LINE_WAIT: Duration = Duration::from_secs(300);

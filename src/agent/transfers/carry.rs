@@ -140,7 +140,7 @@ pub fn wire(world: &World, url: Url, device: Option<&str>) -> Result<FileConfig,
         tls: Some(world.tls(&settings, floor)?),
         timeouts: FileTimeouts {
             connect: limits.connect_wait,
-            response: limits.response_wait,
+            response: limits.response_wait.min(limits.transfer_stall),
             stall: limits.transfer_stall,
             ..FileTimeouts::default()
         },

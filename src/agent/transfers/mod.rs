@@ -29,6 +29,7 @@ use super::clock;
 use super::world::{World, lock};
 use crate::cwmp::message::{RequestDownload, TransferFault};
 use crate::store::state::StateDir;
+use crate::transfer::apply;
 use crate::transfer::file_types::{FileTypes, Numbered};
 use crate::transfer::queue::{Entry, Id, Job, Queue};
 use std::collections::VecDeque;
@@ -132,6 +133,14 @@ pub fn conclude(world: &World, rebooted: bool) -> bool {
         if queue.entries().is_empty() {
             (true, false)
         } else {
+            if !rebooted {
+                for entry in queue.entries() {
+                    if entry.stage == "applying" && is_at_work(world, entry.id) {
+                        log::warn!("transfer {}: is being applied still", entry.id);
+                        queue.left_at_work(entry.id);
+                    }
+                }
+            }
             let firmware = flash::firmware(root, &world.identity().software_version);
             let kept = queue.started(rebooted, &firmware, flashed, clock::unix_seconds());
             (kept, queue.entries().iter().any(reboots))
@@ -142,6 +151,11 @@ pub fn conclude(world: &World, rebooted: bool) -> bool {
     }
     folder::sweep(world);
     kept
+}
+
+/// Whether the program that puts this file into force runs still.
+pub fn is_at_work(world: &World, id: Id) -> bool {
+    folder::path(world).is_ok_and(|folder| apply::is_at_work(&folder::place(&folder, id)))
 }
 
 /// A boot is what concludes it.

@@ -37,7 +37,13 @@ const NAMES: &[&str] = &[
     "token",
     "apikey",
     "privkey",
+    "credential",
     "credentials",
+    "community",
+    "bearer",
+    // 802.11r: each holds the key of a neighbour.
+    "r0kh",
+    "r1kh",
 ];
 /// What the name of such an option ends with.
 const ENDINGS: &[&str] = &[

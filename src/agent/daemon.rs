@@ -390,7 +390,12 @@ impl Daemon {
     // ---- sessions ------------------------------------------------------------------
 
     fn start_session(&mut self, orders: &Sender<Order>) {
-        if self.busy.is_some() || self.terminate || self.transferring.is_applying() {
+        let files = &self.transferring;
+        if self.busy.is_some() || self.terminate || files.is_applying() {
+            return;
+        }
+        // A file that waits for the end of a session does not wait for another one.
+        if files.waits() && self.going_down.is_none() {
             return;
         }
         if let Some(since) = self.going_down {

@@ -91,7 +91,7 @@ pub fn take_back(world: &World) -> bool {
             first.reload = trial.reload.iter().cloned().collect();
         }
         files.push(world.trials.end());
-        if let Err(fault) = model.put_back(&files) {
+        if let Err(fault) = model.replace(&files) {
             log::error!("{fault}; it is tried again");
             return false;
         }

@@ -28,7 +28,6 @@ use crate::net::tls::{TlsConfig, TlsFiles, TlsWhenNeeded};
 use crate::platform::boot::Boot;
 use crate::platform::{Identity, Platform};
 use crate::source::Runtime;
-use crate::store::journal::DiskJournal;
 use crate::store::lock::{LockError, StateLock};
 use crate::store::reloads::Reloads;
 use crate::store::run_dir::RunDir;
@@ -223,11 +222,6 @@ impl World {
     /// The register of software modules, for one look or change.
     pub fn modules(&self) -> MutexGuard<'_, Registry> {
         lock(&self.modules.registry)
-    }
-
-    /// A journal for a change that is none of the model's; the caller holds the model.
-    pub fn journal(&self) -> DiskJournal {
-        DiskJournal::new(self.state.clone()).telling(self.reloads.clone())
     }
 
     /// Raises 0 BOOTSTRAP where `url` is that of another ACS than before. What was to be told

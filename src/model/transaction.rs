@@ -535,15 +535,17 @@ impl Model {
         }
     }
 
-    /// Puts files back as they were before earlier changes, and reads anew what of them the
-    /// model keeps itself. The caller holds the locks of those that others write, too.
+    /// Replaces whole files, all or none, without looking at what they mean: those of a
+    /// configuration that came as a file, or as they were before earlier changes. What of them
+    /// the model keeps itself is read anew. The caller holds the locks of those that others
+    /// write, too.
     ///
     /// # Errors
-    /// 9002: nothing was put back.
-    pub fn put_back(&mut self, files: &[FileChange]) -> Result<(), Fault> {
+    /// 9002: nothing was replaced.
+    pub fn replace(&mut self, files: &[FileChange]) -> Result<(), Fault> {
         if let Err(trouble) = self.journal.commit(files) {
             self.troubles.note("journal", &trouble);
-            return Err(internal("taking back", &trouble));
+            return Err(internal("files", &trouble));
         }
         self.load_again();
         Ok(())

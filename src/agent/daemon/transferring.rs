@@ -71,6 +71,11 @@ impl Transferring {
         running.is_some_and(|r| !r.waits && r.under_way.stage() != Stage::OnItsWay)
     }
 
+    /// A file is there and good, and waits to be applied until no session runs.
+    pub fn waits(&self) -> bool {
+        self.running.as_ref().is_some_and(|r| r.waits)
+    }
+
     /// Whether the end of the agent must wait for it. One that takes the box down ends us.
     pub fn holds_the_end(&self) -> bool {
         let running = self.running.as_ref();

@@ -13,7 +13,7 @@ use crate::agent::secret_options::secrets;
 use crate::agent::world::World;
 use crate::cwmp::fault;
 use crate::cwmp::message::TransferFault;
-use crate::model::source::Journal;
+use crate::model::source::Trouble;
 use crate::net::file::{FileConfig, FileTimeouts};
 use crate::net::http::AllowBasic;
 use crate::net::url::Url;
@@ -263,11 +263,14 @@ impl Carrying<'_> {
         log::info!("transfer {}: applying {}", job.id, kind.file_type);
         let applied = match &kind.apply {
             Apply::Configuration => {
-                // Nobody else changes these files meanwhile.
-                let _model = world.model();
-                let mut journal = world.journal();
+                // Nobody else changes these files meanwhile, and what a disk in trouble has left of
+                // an earlier change is settled first: both are the model's.
+                let mut model = world.model();
                 apply::apply(kind, file, &job.target_file_name, with, &mut |files| {
-                    journal.commit(files)
+                    model.replace(files).map_err(|fault| Trouble {
+                        source: "configuration".to_owned(),
+                        what: fault.text,
+                    })
                 })
             }
             _ => {

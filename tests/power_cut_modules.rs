@@ -1,5 +1,5 @@
 //! The power goes at every step of a ChangeDUState: what was promised is done, and told of once
-//! with what is really there.
+//! with what is really there. The disk refuses: what cannot be kept is not promised.
 
 mod frail_cpe;
 
@@ -8,9 +8,11 @@ use cwmp_agent::agent::world::World;
 use cwmp_agent::transfer::archive::Writer;
 use frail_cpe::acs::*;
 use frail_cpe::files::Served;
+use frail_cpe::frail::Fate;
 use frail_cpe::frail::folder::{image_of, put_back};
 use frail_cpe::*;
 use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where no power cut takes back what was written: what is put in place there is durable
 /// before anything is said of it.
@@ -18,7 +20,9 @@ const MODULES: &str = "/tmp/modules";
 const UUID: &str = "01234567-89ab-5cde-8f01-23456789abcd";
 
 fn archive(version: &str) -> Vec<u8> {
-    let path = std::env::temp_dir().join(format!("cwmp-cut-{}-{version}", std::process::id()));
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("cwmp-cut-{}-{number}", std::process::id()));
     let _ = std::fs::remove_file(&path);
     let mut writer = Writer::create(&path).expect("a file");
     let manifest = format!("name = \"a\"\nvendor = \"example.com\"\nversion = \"{version}\"\n");
@@ -221,4 +225,59 @@ fn a_removal_is_done_and_told_of_once() {
     let cpe = known();
     installed(&cpe);
     at_every_cut(&cpe, &change(&operation("Uninstall", "")), Some("1"), None);
+}
+
+/// The disk refuses one write, or all from then on: a request is promised only if it is kept,
+/// and then it is done and told of.
+#[test]
+fn a_change_on_a_disk_in_trouble_is_promised_only_if_it_is_kept() {
+    let cpe = known();
+    let modules = cpe.router.path(MODULES);
+    let (start, nothing) = (cpe.image(), image_of(&modules));
+    let url = cpe.files.url("/1");
+    let rpc = change(&operation("Install", &format!("<URL>{url}</URL>")));
+    let (mut promised, mut refused) = (0, 0);
+    // ENOSPC once, EIO from then on.
+    let errors = [28, 5];
+    for n in 0..16 {
+        for (lasting, error) in [(false, errors[0]), (true, errors[1])] {
+            cpe.put_back(&start);
+            put_back(&modules, &nothing);
+            cpe.boot();
+            cpe.script(Script::of([rpc.clone()]));
+            let first = cpe.sessions();
+            let disk = cpe.disk();
+            let world = cpe.open(&disk);
+            cwmp_agent::agent::begin(&world);
+            disk.set_fate(match lasting {
+                false => Fate::FailOnce(n, error),
+                true => Fate::FailFrom(n, error),
+            });
+            one_session(&world);
+            let answered = cpe.last_session();
+            let kept = answered.message("ChangeDUStateResponse").is_some();
+            let what = format!("{error} at {n}, lasting: {lasting}");
+            if kept {
+                promised += 1;
+            } else {
+                refused += 1;
+                assert_eq!(answered.faults(), [9002], "{what}");
+            }
+            // Well again before the next start: what was refused is taken back.
+            disk.set_fate(Fate::Sound);
+            world.modules().session_ended();
+            drop(world);
+            cpe.boot();
+            live_on(&cpe.open(&cpe.disk()));
+            let told = cpe.look(|record| told(&record.sessions[first..]));
+            assert_eq!(!told.is_empty(), kept, "{what}: {told:?}");
+            assert!(told.iter().all(|(code, _)| *code == 0), "{what}: {told:?}");
+            let names = there(&cpe).0;
+            assert_eq!(names.is_empty(), !kept, "{what}: {names:?}");
+        }
+    }
+    assert!(
+        promised > 4 && refused > 2,
+        "{promised} kept, {refused} refused"
+    );
 }

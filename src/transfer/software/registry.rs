@@ -86,6 +86,8 @@ pub enum Condition {
 pub struct Registry {
     state: StateDir,
     saved: Saved,
+    /// The disk has refused the last write: it may hold what is not so.
+    unsaved: bool,
 }
 
 impl Registry {
@@ -98,6 +100,7 @@ impl Registry {
         Registry {
             state: state.clone(),
             saved,
+            unsaved: false,
         }
     }
 
@@ -111,12 +114,11 @@ impl Registry {
         self.saved == Saved::default()
     }
 
-    fn save(&self) -> bool {
-        self.state.save_or_warn(
-            FILE,
-            &self.saved,
-            "what is to be done with software modules",
-        )
+    fn save(&mut self) -> bool {
+        const WHAT: &str = "what is to be done with software modules";
+        let kept = self.state.save_or_warn(FILE, &self.saved, WHAT);
+        self.unsaved = !kept;
+        kept
     }
 
     fn next(&mut self) -> u32 {
@@ -152,12 +154,18 @@ impl Registry {
         if self.save() {
             return Ok(());
         }
+        // A write that failed late may have left what is refused now in place.
         self.saved = before;
+        self.save();
         Err(NotKept::Disk)
     }
 
-    /// No session is under way: what it asked for may begin.
+    /// No session is under way: what it asked for may begin. What the disk has refused is
+    /// written again.
     pub fn session_ended(&mut self) {
+        if self.unsaved {
+            self.save();
+        }
         for request in &mut self.saved.requests {
             request.free = true;
         }
@@ -384,6 +392,7 @@ impl Registry {
             return Ok(wanted);
         }
         self.saved = before;
+        self.save();
         Err(failure(9027, "the operation cannot be noted on disk"))
     }
 

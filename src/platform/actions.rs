@@ -117,7 +117,7 @@ impl Platform {
         self.act("factory_reset", configured, &["/sbin/firstboot", "-y"])
     }
 
-    /// Reloads packages, each once, the network before what stands on it ([`rank`]); answers
+    /// Reloads packages, each once, the network before what stands on it; answers
     /// those that failed. Below another root, without `apply_config` and
     /// [`Platform::with_ubus`], there is nothing to reload.
     pub fn reload(&self, packages: &[String]) -> Vec<(String, ActionError)> {

@@ -2,8 +2,8 @@
 //! ExecEnv).
 //!
 //! Four kinds share one interface: the package managers of OpenWrt, opkg and apk
-//! ([`packages`]), folders of their own below one folder ([`archive`]), and whatever a
-//! vendor's programs do ([`command`]). Programs are run by argv; what stands in their
+//! (`packages`), folders of their own below one folder (`archive`), and whatever a
+//! vendor's programs do (`command`). Programs are run by argv; what stands in their
 //! arguments was checked before.
 
 mod archive;

@@ -100,6 +100,7 @@ impl Files {
         lock(&self.request).clone()
     }
 
+    /// Notes what the ACS is to be asked for; `None` when it has been, or need not be any more.
     pub fn set_request(&self, request: Option<RequestDownload>) {
         *lock(&self.request) = request;
     }

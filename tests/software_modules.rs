@@ -215,7 +215,8 @@ fn an_execution_unit_follows_what_is_requested_and_tells_by_itself() {
     let status = format!("{RUNS}1.Status");
     let requested = format!("{RUNS}1.RequestedState");
     assert_eq!(rig.cpe.get(&status), "Active");
-    // It is told whatever attribute the ACS sets.
+    // It is told until the ACS says otherwise. What was requested is a command, with no value of its own.
+    assert_eq!(rig.cpe.get(&requested), "");
     let asked = rig.ask(Script::of([set_values(
         &[(&requested, "string", "Idle")],
         "",

@@ -412,6 +412,10 @@ impl Builder<'_> {
         ];
         for (what, text) in texts {
             if let Some(value) = text {
+                // The null value of a string, which a command reads as (TR-106), need not be among its values.
+                if what == "reads" && value.is_empty() && facets.named.base == ValueType::String {
+                    continue;
+                }
                 match facets.check(value) {
                     Ok(canonical) => *value = canonical,
                     Err(why) => {

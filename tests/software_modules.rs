@@ -475,6 +475,8 @@ fn what_a_person_does_with_opkg_is_told_where_the_policy_wants_it() {
             .get("Device.SoftwareModules.DeploymentUnitNumberOfEntries")
             == "1"
     });
+    // Its Status is one that the ACS is told of when it is first seen.
+    assert_eq!(rig.next().events(), ["4 VALUE CHANGE"]);
     rig.nothing_is_left();
     rig.finish();
 }

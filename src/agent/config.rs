@@ -10,6 +10,7 @@ mod software;
 pub use files::{Download, Upload, Verify};
 pub use software::SoftwareModules;
 
+use crate::platform::privileges::Capabilities;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -58,6 +59,10 @@ pub struct Platform {
     /// Has the DHCP client of the network `{interface}` ask its server again.
     #[serde(deserialize_with = "argv")]
     pub renew_dhcp: Option<Vec<String>>,
+    /// What the programs may use that the agent starts, by the names of capabilities(7). Absent:
+    /// what those of OpenWrt need; `docs/privileges.md` has the list.
+    #[serde(deserialize_with = "capabilities")]
+    pub capabilities: Option<Capabilities>,
 }
 
 /// How the agent guards itself against a change of the ACS that cuts the line to the ACS.
@@ -218,6 +223,21 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
+    /// What the programs may use that the agent starts: what `[platform]` says, else what those
+    /// of OpenWrt need, and package managers where one is named.
+    pub fn capabilities(&self) -> Capabilities {
+        let packages = self
+            .software_modules
+            .iter()
+            .any(|m| matches!(m.kind, software::KindName::Opkg | software::KindName::Apk));
+        let usual = Capabilities::of_commands();
+        let usual = match packages {
+            true => usual.and(Capabilities::of_packages()),
+            false => usual,
+        };
+        self.platform.capabilities.unwrap_or(usual)
+    }
+
     /// Reads the text of the file called `file` (the name is for messages only).
     pub fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
         let config: Config = toml::from_str(text).map_err(|e| ConfigError {
@@ -313,6 +333,18 @@ fn mend(message: &str) -> String {
     } else {
         format!("{message}; write TOML")
     }
+}
+
+fn capabilities<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Capabilities>, D::Error> {
+    let names = Vec::<String>::deserialize(from).map_err(|_| {
+        serde::de::Error::custom("no list of texts; write names in quotes: [\"CAP_NET_ADMIN\"]")
+    })?;
+    let named = Capabilities::named(names.iter().map(String::as_str));
+    named.map(Some).map_err(|name| {
+        serde::de::Error::custom(format!(
+            "no capability is called {name:?}; write names as in capabilities(7): [\"CAP_NET_ADMIN\"]"
+        ))
+    })
 }
 
 fn argv<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {

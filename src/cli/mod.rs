@@ -16,6 +16,7 @@ use crate::agent::control::{Answer, Question, client};
 use crate::agent::setup::{Setup, SetupError};
 use crate::agent::worker;
 use crate::agent::{self, RunOutcome};
+use crate::platform::privileges::give_up;
 use arguments::{Command, Common};
 use std::ffi::OsString;
 use std::io::Write;
@@ -117,6 +118,8 @@ fn run(common: &Common, once: bool) -> u8 {
         Ok(setup) => setup,
         Err(e) => return setup_failed(&e),
     };
+    // Nothing secret was read, and no thread runs yet.
+    give_up(setup.config.capabilities());
     let outcome = if once {
         agent::run_once(setup)
     } else {

@@ -11,6 +11,8 @@ pub use files::{Download, Upload, Verify};
 pub use software::SoftwareModules;
 
 use crate::platform::privileges::Capabilities;
+use crate::store::Root;
+use crate::transfer::software::environment::Environments;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -224,18 +226,20 @@ impl std::error::Error for ConfigError {}
 
 impl Config {
     /// What the programs may use that the agent starts: what `[platform]` says, else what those
-    /// of OpenWrt need, and package managers where one is named.
-    pub fn capabilities(&self) -> Capabilities {
-        let packages = self
-            .software_modules
-            .iter()
-            .any(|m| matches!(m.kind, software::KindName::Opkg | software::KindName::Apk));
-        let usual = Capabilities::of_commands();
-        let usual = match packages {
-            true => usual.and(Capabilities::of_packages()),
-            false => usual,
+    /// of OpenWrt need, and the package manager where there is one.
+    pub fn capabilities(&self, root: &Root) -> Capabilities {
+        let usual = || {
+            let named: Vec<_> = self
+                .software_modules
+                .iter()
+                .map(|m| m.definition())
+                .collect();
+            match Environments::manage_packages(&named, root) {
+                true => Capabilities::of_commands().and(Capabilities::of_packages()),
+                false => Capabilities::of_commands(),
+            }
         };
-        self.platform.capabilities.unwrap_or(usual)
+        self.platform.capabilities.unwrap_or_else(usual)
     }
 
     /// Reads the text of the file called `file` (the name is for messages only).

@@ -22,6 +22,7 @@ mod event_names;
 mod first_use;
 mod inform;
 mod knock;
+pub mod migrate;
 pub mod modules;
 pub mod offline;
 mod operate;

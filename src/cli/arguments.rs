@@ -6,6 +6,7 @@ mod files;
 
 pub use files::Transfer;
 
+use crate::agent::migrate::Agent;
 use crate::wake::dhcp;
 use lexopt::prelude::*;
 use std::ffi::OsString;
@@ -58,6 +59,12 @@ pub enum Command {
         paths: Vec<PathBuf>,
     },
     Recover,
+    /// Take over the settings of another agent.
+    Migrate {
+        from: Option<Agent>,
+        dry: bool,
+        force: bool,
+    },
     /// Options in hexadecimal digits, and those the client had asked for.
     Dhcp {
         opt43: Option<String>,
@@ -225,6 +232,17 @@ pub const TOPICS: &[Topic] = &[
         text: "To be run at boot before the network starts.",
     },
     Topic {
+        name: "migrate",
+        arguments: "[--from NAME] [--dry-run] [--force]",
+        line: "take over the settings of easycwmp or icwmp",
+        text: "Reads /etc/config/easycwmp, or icwmp's /etc/config/cwmp, and writes /etc/config/cwmp in\n\
+               one step; prints what was taken over, and what was not and why. What is set here to\n\
+               something else stays, and then nothing is changed (exit status 1).\n\
+               --from NAME  easycwmp or icwmp, where it is not clear\n\
+               --dry-run    only print\n\
+               --force      what the other agent says counts",
+    },
+    Topic {
         name: "dhcp",
         arguments: "[--opt43 HEX] [--opt125 HEX] [--opt17 HEX]",
         line: "decode what a DHCP server says of the ACS, and keep it",
@@ -254,6 +272,7 @@ where
     let (mut once, mut json, mut next_level) = (false, false, false);
     let mut options = DhcpOptions::default();
     let mut transfer = files::Options::default();
+    let (mut from, mut dry, mut force) = (None, false, false);
     let bad = |e: lexopt::Error| Usage(format!("{e}; see cwmp-agent --help"));
     while let Some(arg) = parser.next().map_err(bad)? {
         match arg {
@@ -266,6 +285,16 @@ where
             Long("once") if name.as_deref() == Some("run") => once = true,
             Long("json") if matches!(name.as_deref(), Some("get" | "status")) => json = true,
             Long("next-level") if name.as_deref() == Some("names") => next_level = true,
+            Long("dry-run") if name.as_deref() == Some("migrate") => dry = true,
+            Long("force") if name.as_deref() == Some("migrate") => force = true,
+            Long("from") if name.as_deref() == Some("migrate") => {
+                let value = parser.value().map_err(bad)?;
+                let agent = value.to_str().and_then(Agent::named);
+                from =
+                    Some(agent.ok_or_else(|| {
+                        Usage(format!("--from {value:?}: write easycwmp or icwmp"))
+                    })?);
+            }
             Long(option @ ("opt43" | "opt125" | "opt17" | "reqopts"))
                 if name.as_deref() == Some("dhcp") =>
             {
@@ -391,6 +420,7 @@ where
         "check" => Command::Check {
             paths: words.into_iter().map(PathBuf::from).collect(),
         },
+        "migrate" => none(&words).map(|()| Command::Migrate { from, dry, force })?,
         "download" | "upload" => transfer.command(topic.name == "upload", exactly_one(words)?)?,
         "confirm" => Command::Confirm {
             key: exactly_one(words)?,
@@ -567,6 +597,11 @@ mod tests {
             "dhcp --reqopts 43",
             "dhcp --opt43= --opt125=",
             "dhcp 0104",
+            "migrate --from",
+            "migrate --from other",
+            "migrate easycwmp",
+            "run --dry-run",
+            "status --force",
             "get --opt43 01 A",
         ] {
             let args: Vec<&str> = line.split(' ').filter(|w| !w.is_empty()).collect();

@@ -7,6 +7,7 @@ mod arguments;
 mod check;
 mod files;
 mod logging;
+mod migrate;
 mod print;
 mod tree;
 #[cfg(feature = "try")]
@@ -62,6 +63,7 @@ fn dispatch(common: &Common, command: Command) -> u8 {
         Command::Status { json } => tree::status(common, json),
         Command::Check { paths } => check::check(common, &paths),
         Command::Recover => recover(common),
+        Command::Migrate { from, dry, force } => migrate::run(common, from, dry, force),
         Command::Transfer(wish) => files::transfer(common, *wish),
         Command::Confirm { key } => files::ask(common, &Question::Confirm { key }),
         Command::Cancel { key } => files::ask(common, &Question::Cancel { key }),
@@ -119,7 +121,7 @@ fn run(common: &Common, once: bool) -> u8 {
         Err(e) => return setup_failed(&e),
     };
     // Nothing secret was read, and no thread runs yet.
-    give_up(setup.config.capabilities());
+    give_up(setup.config.capabilities(&setup.root));
     let outcome = if once {
         agent::run_once(setup)
     } else {

@@ -156,8 +156,24 @@ impl Environments {
     /// Those of agent.toml, and where the root is `/` the built-in ones of kinds that
     /// agent.toml does not name: opkg and apk where they are installed, archive always.
     pub fn new(named: &[Definition], around: &Surroundings) -> Environments {
+        let make = |definition| Environment::new(definition, around);
+        Environments {
+            all: Self::definitions(named, &around.root)
+                .into_iter()
+                .map(make)
+                .collect(),
+        }
+    }
+
+    /// Whether one of them is a package manager of the system.
+    pub fn manage_packages(named: &[Definition], root: &Root) -> bool {
+        let all = Self::definitions(named, root);
+        all.iter().any(|d| matches!(d.kind, Kind::Opkg | Kind::Apk))
+    }
+
+    fn definitions(named: &[Definition], root: &Root) -> Vec<Definition> {
         let mut definitions = named.to_vec();
-        if around.root.is_system() {
+        if root.is_system() {
             let is_there = |paths: &[&str]| paths.iter().any(|p| Path::new(p).exists());
             for (kind, name, there) in [
                 (Kind::Opkg, "opkg", is_there(&["/bin/opkg"])),
@@ -170,10 +186,7 @@ impl Environments {
                 }
             }
         }
-        let make = |definition| Environment::new(definition, around);
-        Environments {
-            all: definitions.into_iter().map(make).collect(),
-        }
+        definitions
     }
 
     /// In the order of agent.toml.

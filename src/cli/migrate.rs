@@ -1,0 +1,56 @@
+//! `migrate`: takes over the settings of another agent, and says what became of them.
+
+use super::arguments::Common;
+use super::{DONE, FAILED, out, print, setup_failed};
+use crate::agent::migrate::{Agent, Report, migrate};
+use crate::agent::setup::Setup;
+
+/// `cwmp-agent migrate`.
+pub fn run(common: &Common, from: Option<Agent>, dry: bool, force: bool) -> u8 {
+    let done = Setup::open(&common.root, common.config.as_deref())
+        .and_then(|setup| migrate(&setup, from, dry, force));
+    let report = match done {
+        Ok(report) => report,
+        Err(e) => return setup_failed(&e),
+    };
+    if !report.conflicts.is_empty() && !force {
+        for name in &report.conflicts {
+            eprintln!("cwmp-agent: cwmp.{name} is set here already");
+        }
+        eprintln!(
+            "cwmp-agent: nothing was changed; --force puts what {} says in their place",
+            report.from.name()
+        );
+        return FAILED;
+    }
+    match out(&told(&report, dry)) {
+        DONE => DONE,
+        failed => failed,
+    }
+}
+
+fn told(report: &Report, dry: bool) -> String {
+    let name = report.from.name();
+    let mut text = match (report.changed, dry) {
+        (false, _) => format!("{name}: everything is taken over already\n"),
+        (true, true) => format!("{name}: this would be taken over\n"),
+        (true, false) => format!("{name}: this was taken over\n"),
+    };
+    for (option, value) in &report.taken {
+        text.push_str(&format!("  {option}={}\n", print::escape(value)));
+    }
+    if !report.left.is_empty() {
+        text.push_str("not taken over:\n");
+        for (option, why) in &report.left {
+            text.push_str(&format!(
+                "  {}: {}\n",
+                print::escape(option),
+                print::escape(why)
+            ));
+        }
+    }
+    for note in &report.notes {
+        text.push_str(&format!("look: {note}\n"));
+    }
+    text
+}

@@ -386,7 +386,7 @@ fn the_overlay_of_the_documentation_is_one_that_the_program_takes() {
         let text = block.split("```").next().expect("the block");
         steps.extend(text.starts_with("# overlay\n").then_some(text));
     }
-    assert_eq!(steps.len(), 6, "{steps:?}");
+    assert_eq!(steps.len(), 7, "{steps:?}");
     // A checkout in which the program is built.
     let built = "target/cross/out/mipsel-unknown-linux-musl";
     fs::create_dir_all(feed.out.join(built)).expect("a folder");
@@ -417,7 +417,10 @@ fn the_overlay_of_the_documentation_is_one_that_the_program_takes() {
     let mut files = BTreeMap::new();
     collect(&feed.out.join("files"), &feed.out.join("files"), &mut files);
     for (path, (mode, _)) in &files {
-        let told = path == "/etc/uci-defaults/96-acs";
+        let told = ["96-acs", "94-cwmp-migrate"];
+        let told = told
+            .iter()
+            .any(|name| path == &format!("/etc/uci-defaults/{name}"));
         let expected = if told { 0o644 } else { expected_mode(path) };
         assert_eq!(*mode, expected, "{path}");
     }
@@ -449,4 +452,34 @@ fn the_overlay_of_the_documentation_is_one_that_the_program_takes() {
     }
     let names = fs::read_to_string(&store).expect("a username");
     assert_eq!(names, "00:00:00:00:00:00\n");
+    // What takes an old agent's settings over does so once, on the router as it was before.
+    let root = feed.out.join("files");
+    let text = String::from_utf8(files["/etc/uci-defaults/94-cwmp-migrate"].1.clone());
+    let text = text.expect("UTF-8");
+    assert_eq!(text.matches("/etc/config").count(), 2);
+    let text = text
+        .replace(
+            "/etc/config",
+            &root.join("etc/config").display().to_string(),
+        )
+        .replace(
+            "/usr/sbin/cwmp-agent migrate",
+            &format!("cwmp-agent migrate --root {}", root.display()),
+        );
+    let run = || {
+        let mut sh = Command::new("sh");
+        let sh = sh.arg("-c").arg(&text).env("PATH", feed.path());
+        sh.output().expect("sh").status.code()
+    };
+    assert_eq!(run(), Some(0), "a router without easycwmp");
+    let old = "config acs\n\toption url 'https://acs.example.net/'\n\toption password 'x'\n";
+    let theirs = root.join("etc/config/easycwmp");
+    fs::write(&theirs, old.replace("example.net", "other.example")).expect("its settings");
+    assert_ne!(run(), Some(0), "the image has an ACS of its own");
+    assert!(theirs.exists());
+    fs::write(&theirs, old).expect("its settings");
+    assert_eq!(run(), Some(0));
+    assert!(!theirs.exists());
+    let now = fs::read_to_string(root.join("etc/config/cwmp")).expect("settings");
+    assert!(now.contains("option password 'x'"), "{now}");
 }

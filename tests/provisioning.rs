@@ -433,6 +433,18 @@ fn reboots_happen_after_the_session_and_are_told_with_their_keys() {
         "the session went on"
     );
     assert_eq!(cpe.wait_file("/tmp/rebooted").lines().count(), 1);
+    // Who asks for a session now is told that there is none before the boot.
+    let until = std::time::Instant::now() + cpe::PATIENCE;
+    let refused = loop {
+        let out = cpe.cli(&["inform", "2 PERIODIC"]);
+        if !out.status.success() {
+            break out;
+        }
+        assert!(std::time::Instant::now() < until, "no refusal");
+    };
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("about to reboot"), "{said}");
     assert!(cpe.stop().success());
     cpe.new_boot();
     cpe.start();

@@ -108,6 +108,11 @@ impl Daemon {
                     .to_owned(),
             );
         }
+        if self.going_down.is_some() {
+            return Answer::Failed(
+                "the router is about to reboot; sessions go on after that".to_owned(),
+            );
+        }
         match event_names::parse(event.unwrap_or("6 CONNECTION REQUEST")) {
             Ok(code) => {
                 let new = {

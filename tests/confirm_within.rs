@@ -77,6 +77,8 @@ fn what_cuts_the_line_comes_back_is_reloaded_and_told() {
         cpe.log()
     );
     assert!(!cpe.exists(RECORD));
+    // ParameterKey was not there before; that it is gone undoes nothing of anybody's.
+    assert!(!cpe.log().contains("may undo"), "{}", cpe.log());
     let told = complete(&acs, 4);
     let inform = told.inform.inform.as_ref().unwrap();
     assert!(told.events().contains(&"4 VALUE CHANGE"), "{inform:?}");

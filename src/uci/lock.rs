@@ -159,7 +159,11 @@ impl Locked {
             return Ok(());
         }
         let failed = |error: FileError| io::Error::other(error.to_string());
-        let mut new = file::open(&self.path, OpenOptions::new().read(true)).map_err(failed)?;
+        let mut new = match file::open(&self.path, OpenOptions::new().read(true)) {
+            // It was taken away: there is nothing that could be undone.
+            Err(FileError::Missing { .. }) => return Ok(()),
+            opened => opened.map_err(failed)?,
+        };
         let (content, _) = file::read(&self.path, &mut new).map_err(failed)?;
         if content == self.content {
             return Ok(());

@@ -3,7 +3,7 @@
 
 use cwmp_agent::cwmp::message::TransferFault;
 use cwmp_agent::transfer::archive::{
-    ArchiveError, Entry, Kind, Limits, Reader, Writer, remove, spare, survey, swap, unpack,
+    ArchiveError, Entry, Kind, Limits, Reader, Writer, remove, spare, survey, swap, sweep, unpack,
 };
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -485,6 +485,33 @@ fn a_version_takes_the_place_of_the_one_before_and_of_nothing_else() {
     fs::create_dir_all(half.join("half")).unwrap();
     assert_eq!(spare(&target).unwrap(), half);
     assert!(!half.exists() && scratch.read("portal/v") == "three");
+    // Or before the next start: of what is not a transfer's nothing is touched.
+    fs::create_dir_all(half.join("half")).unwrap();
+    for path in [
+        ".site.cwmp-a/v",
+        ".other.cwmp-b",
+        ".a.cwmp-c/v",
+        "own/x",
+        ".own.cwmp-a/x",
+    ] {
+        scratch.file(path, "");
+    }
+    let link = scratch.path(".portal.cwmp-link");
+    std::os::unix::fs::symlink(".portal.cwmp-b", &link).unwrap();
+    sweep(scratch.dir());
+    assert!(!half.exists() && !scratch.path(".site.cwmp-a").exists());
+    assert!(link.symlink_metadata().is_err());
+    assert_eq!(scratch.read("portal/v"), "three");
+    for path in [".other.cwmp-b", ".a.cwmp-c/v", "own/x", ".own.cwmp-a/x"] {
+        assert!(scratch.path(path).exists(), "{path}");
+    }
+    for path in [".other.cwmp-b", ".a.cwmp-c", "own", ".own.cwmp-a"] {
+        let path = scratch.path(path);
+        fs::remove_dir_all(&path)
+            .or_else(|_| fs::remove_file(&path))
+            .unwrap();
+    }
+    sweep(&scratch.path("nowhere"));
     remove(&target).unwrap();
     assert_eq!(fs::read_dir(scratch.dir()).unwrap().count(), 0);
 

@@ -221,3 +221,15 @@ fn what_a_power_cut_has_broken_off_waits_until_the_acs_is_reached() {
     assert_eq!(told(&session)[0].code, 0);
     rig.finish();
 }
+
+#[test]
+fn half_a_version_of_web_content_is_gone_after_the_next_start() {
+    let mut rig = Rig::new();
+    assert!(rig.cpe.stop().success());
+    let half = "/www/.portal.cwmp-b/half";
+    rig.cpe.router.write(half, "x").expect("a file");
+    rig.cpe.router.write("/www/luci/x", "x").expect("a file");
+    rig.cpe.start();
+    assert!(!rig.cpe.exists("/www/.portal.cwmp-b") && rig.cpe.exists("/www/luci/x"));
+    rig.finish();
+}

@@ -132,6 +132,14 @@ impl FileTypes {
         types
     }
 
+    /// The folders below which web content goes.
+    pub fn web_folders(&self) -> impl Iterator<Item = &str> {
+        self.downloads.iter().filter_map(|kind| match &kind.apply {
+            Apply::WebContent { below } => Some(below.as_str()),
+            _ => None,
+        })
+    }
+
     /// What Download does with this FileType; `None`: fault 9003.
     pub fn download(&self, file_type: &str) -> Option<&DownloadType> {
         self.downloads.iter().find(|t| t.file_type == file_type)

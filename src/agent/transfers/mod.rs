@@ -30,6 +30,7 @@ use super::world::{World, lock};
 use crate::cwmp::message::{RequestDownload, TransferFault};
 use crate::store::state::StateDir;
 use crate::transfer::apply;
+use crate::transfer::archive;
 use crate::transfer::file_types::{FileTypes, Numbered};
 use crate::transfer::queue::{Entry, Id, Job, Queue};
 use std::collections::VecDeque;
@@ -151,6 +152,11 @@ pub fn conclude(world: &World, rebooted: bool) -> bool {
         flash::forget(root, &world.state);
     }
     folder::sweep(world);
+    for below in world.files.types.web_folders() {
+        if let Ok(below) = root.path(below) {
+            archive::sweep(&below);
+        }
+    }
     kept
 }
 

@@ -17,7 +17,7 @@ mod unpack;
 mod write;
 
 pub use read::Reader;
-pub use swap::{remove, replaceable, spare, swap};
+pub use swap::{remove, replaceable, spare, swap, sweep};
 pub use unpack::{Unpacked, survey, unpack};
 pub use write::Writer;
 

@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 /// How the names of the two folders end, and that of a link on its way.
 const VERSIONS: [&str; 2] = ["cwmp-a", "cwmp-b"];
 const LINK: &str = "cwmp-link";
+/// Entries of a folder that are looked at.
+const MAX_ENTRIES: usize = 4096;
 
 /// `.NAME.SUFFIX` beside `target`.
 fn beside(target: &Path, suffix: &str) -> PathBuf {
@@ -120,6 +122,41 @@ pub fn swap(new: &Path, target: &Path) -> Result<(), ArchiveError> {
         warn!("{}: cannot be taken away: {e}", old.display());
     }
     Ok(())
+}
+
+/// Takes away what a power cut has left in `folder`: versions that no link leads to, links on
+/// their way. For a moment at which none is being made.
+pub fn sweep(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.take(MAX_ENTRIES) {
+        let name = entry.file_name();
+        let Some(bare) = name.to_str().and_then(|name| name.strip_prefix('.')) else {
+            continue;
+        };
+        let Some((target, suffix)) = bare.rsplit_once('.') else {
+            continue;
+        };
+        let is_version = VERSIONS.contains(&suffix);
+        let kind = entry.file_type();
+        let is_ours = match kind {
+            Ok(kind) => is_version && kind.is_dir() || suffix == LINK && kind.is_symlink(),
+            Err(_) => false,
+        };
+        // Beside what a transfer did not put there nothing is a transfer's.
+        let Ok(present) = version(&folder.join(target)) else {
+            continue;
+        };
+        if target.is_empty() || !is_ours || present.as_deref() == Some(&entry.path()) {
+            continue;
+        }
+        let gone = match is_version {
+            true => remove_folder(&entry.path()),
+            false => fs::remove_file(entry.path()),
+        };
+        if let Err(e) = gone {
+            warn!("{}: cannot be taken away: {e}", entry.path().display());
+        }
+    }
 }
 
 /// Takes `target` away, with what it leads to.

@@ -290,6 +290,27 @@ fn every_shipped_file_passes_check() {
 }
 
 #[test]
+fn packages_that_cannot_be_are_an_error_of_agent_toml() {
+    let cpe = Cpe::new("");
+    let path = "/etc/cwmp-agent/agent.toml";
+    for bad in ["net work", "../network", "", "network.conf"] {
+        let text = format!("[apply]\npackages = [\"network\", {bad:?}]\n");
+        cpe.router.write(path, &text).unwrap();
+        let out = cpe.cli(&["check"]);
+        assert_eq!(out.status.code(), Some(2), "{bad}");
+        let said = stderr(&out) + &String::from_utf8_lossy(&out.stdout);
+        assert!(
+            said.contains("agent.toml:2: ") && said.contains("write names"),
+            "{said}"
+        );
+    }
+    cpe.router
+        .write(path, "[apply]\npackages = [\"my-own_1\"]\n")
+        .unwrap();
+    cpe.ok(&["check"]);
+}
+
+#[test]
 fn a_broken_uci_file_takes_only_its_own_parameters_away() {
     let cpe = Cpe::new("");
     cpe.router

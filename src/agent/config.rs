@@ -270,6 +270,13 @@ impl Config {
                 ));
             }
         }
+        let mut packages = self.apply.packages.iter();
+        if let Some(bad) = packages.find(|name| !crate::uci::valid_package(name)) {
+            let what = format!(
+                "{bad:?} cannot be the name of a UCI package; write names of files in /etc/config, such as \"network\""
+            );
+            return Err(at("packages", what));
+        }
         files::check(&self.download, &self.upload).map_err(|(table, nth, what)| {
             let heads = text.lines().enumerate();
             let mut heads = heads.filter(|(_, l)| l.trim_start().starts_with(table));

@@ -312,7 +312,11 @@ fn a_person_downloads_through_the_daemon_and_sees_how_it_ends() {
         .url;
     let out = wait_download(&rig, &[&missing]);
     assert_eq!(out.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&out.stderr).contains("9016"));
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(
+        said.contains("fault 9016") && !said.contains("completed"),
+        "{said}"
+    );
     for bad in ["ftp://h/f", "http://u:p@h/f"] {
         assert_eq!(wait_download(&rig, &[bad]).status.code(), Some(1), "{bad}");
     }
@@ -321,6 +325,59 @@ fn a_person_downloads_through_the_daemon_and_sees_how_it_ends() {
     assert_eq!(rig.cpe.cli(&["download"]).status.code(), Some(2));
     rig.nothing_is_left();
     rig.finish();
+}
+
+// Rows that are not there are found out at once, not when the upload's turn comes.
+#[test]
+fn an_upload_of_a_row_that_is_not_there_is_refused_at_once() {
+    let mut rig = Rig::new();
+    rig.files.serve("/put", Served::nothing());
+    let put = rig.files.url("/put");
+    let refused = |rig: &Rig| {
+        for (file_type, row) in [
+            ("3 Vendor Configuration File 99", "VendorConfigFile.99."),
+            ("4 Vendor Log File 99", "VendorLogFile.99."),
+        ] {
+            let out = rig.cpe.cli(&["upload", "--type", file_type, &put]);
+            let said = String::from_utf8_lossy(&out.stderr).into_owned();
+            assert_eq!(out.status.code(), Some(1), "{said}");
+            assert!(
+                said.contains(&format!("there is no Device.DeviceInfo.{row}")),
+                "{said}"
+            );
+        }
+    };
+    refused(&rig);
+    rig.nothing_is_left();
+    assert!(rig.cpe.stop().success());
+    refused(&rig);
+    assert!(rig.files.requests().is_empty());
+    rig.cpe.start();
+    rig.nothing_is_left();
+    rig.finish();
+}
+
+#[test]
+fn what_goes_out_is_sent_and_what_others_wrote_is_shown_as_they_wrote_it() {
+    let mut rig = Rig::new();
+    rig.files
+        .serve("/put", Served::nothing().always(Trick::Silence));
+    let mut silent = rig.file("/put", Served::nothing().always(Trick::Silence), "a\\b\nc");
+    silent.file_type = FILE.to_owned();
+    rig.ask(Script::of([upload(&silent)]));
+    rig.cpe
+        .wait_status(|s| s["transfers"][0]["stage"] == "sending");
+    let told = rig.cpe.ok(&["status"]);
+    let line = told
+        .lines()
+        .find(|l| l.starts_with("transfer "))
+        .expect("its line");
+    assert!(
+        line.contains(" upload \"X 00D09E File\" (a\\b\\nc) http"),
+        "{line}"
+    );
+    assert!(rig.cpe.stop().success());
+    rig.acs.finish().expect("no violation");
 }
 
 #[test]
@@ -413,7 +470,7 @@ fn the_end_of_a_local_transfer_is_told_where_the_policy_says_so() {
     );
     assert_eq!(
         (told("FileSize"), told("FaultCode")),
-        ("0".to_owned(), "0".to_owned())
+        ("7".to_owned(), "0".to_owned())
     );
     assert_eq!(told("TargetFileName"), "");
     assert!(told("StartTime") <= told("CompleteTime") && told("StartTime").starts_with("20"));
@@ -428,6 +485,7 @@ fn the_end_of_a_local_transfer_is_told_where_the_policy_says_so() {
     let session = rig.next();
     let message = session.message("AutonomousTransferComplete").unwrap();
     assert_eq!(element(message, "IsDownload"), "0");
+    assert_eq!(element(message, "FileSize"), "10", "made this");
     rig.nothing_is_left();
     rig.finish();
 }

@@ -8,7 +8,7 @@ use crate::cwmp::event::EventCode;
 use crate::cwmp::message::Event;
 use crate::model::Model;
 use crate::store::run_dir::RunDir;
-use crate::transfer::queue::Entry;
+use crate::transfer::queue::{Entry, Kind};
 use crate::wake::http::Counters;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -66,7 +66,7 @@ pub struct Transfer {
     /// `1 Firmware Upgrade Image` and so on.
     pub file_type: String,
     pub url: String,
-    /// `waiting`, `fetching` (an upload: sending), `applying`, `rebooting` or `completed`.
+    /// `waiting`, `fetching`, `sending` (an upload), `applying`, `rebooting` or `completed`.
     pub stage: String,
     /// While it waits: it begins no earlier than this.
     pub due: Option<i64>,
@@ -95,7 +95,10 @@ pub fn transfers(world: &World) -> Vec<Transfer> {
             command_key: entry.command_key,
             file_type: entry.file_type,
             url: shown_url(&entry.url),
-            stage: entry.stage.to_owned(),
+            stage: match (entry.kind, entry.stage) {
+                (Kind::Upload, "fetching") => "sending".to_owned(),
+                (_, stage) => stage.to_owned(),
+            },
             due: entry.due,
             confirmation: entry.confirmation,
             done: progress.map_or(0, |u| u.progress.done()),
@@ -109,9 +112,15 @@ pub fn transfers(world: &World) -> Vec<Transfer> {
 impl fmt::Display for Transfer {
     /// On one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {:?}", self.id, self.kind, self.file_type)?;
+        write!(
+            f,
+            "{} {} \"{}\"",
+            self.id,
+            self.kind,
+            one_line(&self.file_type)
+        )?;
         if !self.command_key.is_empty() {
-            write!(f, " ({})", self.command_key)?;
+            write!(f, " ({})", one_line(&self.command_key))?;
         }
         write!(f, " {}: {}", self.url, self.stage)?;
         if let Some(due) = self.due {
@@ -123,13 +132,25 @@ impl fmt::Display for Transfer {
             (done, total) => write!(f, ", {done} of {total} bytes")?,
         }
         if let Some(message) = &self.confirmation {
-            write!(f, ", to be confirmed: {message:?}")?;
+            write!(f, ", to be confirmed: \"{}\"", one_line(message))?;
         }
         if let Some((code, text)) = &self.fault {
-            write!(f, ", fault {code} {text}")?;
+            write!(f, ", fault {code} {}", one_line(text))?;
         }
         Ok(())
     }
+}
+
+/// What others have written, on one line: control characters are escaped, all else is as it is.
+pub fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    out
 }
 
 /// How the last session went.

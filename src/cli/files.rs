@@ -165,6 +165,14 @@ impl Shown {
     }
 
     fn show(&mut self, transfer: &Transfer) {
+        if transfer.stage == "completed" && transfer.fault.is_some() {
+            // Its fault is what is told, on a line of its own.
+            if self.bar && !self.last.is_empty() {
+                eprintln!();
+            }
+            self.last.clear();
+            return;
+        }
         let line = match self.bar {
             true => bar(transfer),
             false => plain(transfer),
@@ -196,20 +204,20 @@ fn tenths(transfer: &Transfer, of: u32) -> u32 {
 
 fn plain(transfer: &Transfer) -> String {
     match (transfer.stage.as_str(), transfer.total) {
-        ("fetching", 0) => "fetching".to_owned(),
-        ("fetching", total) => {
-            format!("fetching: {} % of {total} bytes", tenths(transfer, 10) * 10)
+        (stage @ ("fetching" | "sending"), total) if total > 0 => {
+            format!("{stage}: {} % of {total} bytes", tenths(transfer, 10) * 10)
         }
         (stage, _) => stage.to_owned(),
     }
 }
 
 fn bar(transfer: &Transfer) -> String {
-    if transfer.stage != "fetching" {
-        return transfer.stage.clone();
+    let stage = &transfer.stage;
+    if !matches!(stage.as_str(), "fetching" | "sending") {
+        return stage.clone();
     }
     if transfer.total == 0 {
-        return format!("fetching: {} KiB", transfer.done / 1024);
+        return format!("{stage}: {} KiB", transfer.done / 1024);
     }
     let full = tenths(transfer, BAR);
     let bar: String = (0..BAR).map(|i| if i < full { '#' } else { ' ' }).collect();
@@ -240,6 +248,7 @@ mod tests {
         assert_eq!(line("fetching", 5, 0), line("fetching", 500, 0));
         assert_eq!(line("fetching", 100, 1000), line("fetching", 199, 1000));
         assert_ne!(line("fetching", 199, 1000), line("fetching", 200, 1000));
+        assert_eq!(line("sending", 5, 10), "sending: 50 % of 10 bytes");
         let large = line("fetching", u32::MAX, u32::MAX);
         assert_eq!(large, "fetching: 100 % of 4294967295 bytes");
     }

@@ -6,6 +6,7 @@ use super::{DONE, FAILED, out, print, setup_failed};
 use crate::agent::control::{Answer, Question};
 use crate::agent::offline;
 use crate::agent::setup::Setup;
+use crate::agent::status::one_line;
 
 /// Asks, and gives the answer or an exit status when there is none to print.
 fn ask(common: &Common, question: &Question) -> Result<Answer, u8> {
@@ -119,7 +120,7 @@ pub fn status(common: &Common, json: bool) -> u8 {
         Ok(Answer::Status(status)) => {
             // Texts of an ACS are in it: they must not steer a terminal.
             let lines = status.to_string();
-            let lines: Vec<String> = lines.lines().map(print::escape).collect();
+            let lines: Vec<String> = lines.lines().map(one_line).collect();
             out(&format!("{}\n", lines.join("\n")))
         }
         Ok(other) => failed(other),

@@ -455,6 +455,14 @@ impl Queue {
         self.keep_or_put_back(old)
     }
 
+    /// So many bytes were carried. What a person has asked for is told with it (FileSize of
+    /// AutonomousTransferComplete); on disk with whatever comes next.
+    pub fn carried(&mut self, id: Id, bytes: u32) {
+        if let Some(record) = self.record_mut(id).filter(|r| r.local) {
+            record.file_size = bytes;
+        }
+    }
+
     /// The transfer has ended; what follows is on disk: it is completed, waits for its next try,
     /// or for the boot that completes it. Of one that was cancelled nothing is left.
     pub fn finished(&mut self, id: Id, now: i64, result: Result<(), TransferFault>) {

@@ -93,6 +93,12 @@ pub fn carry(
     if result.is_err() {
         flash::forget_if_marked(world);
     }
+    let progress = &under_way.progress;
+    let bytes = match progress.total() {
+        0 => progress.done(),
+        total => total,
+    };
+    world.transfers().carried(job.id, bytes);
     super::finish(world, job.id, result.map(|_| ()));
     match goes_down {
         true => Carried::GoingDown,

@@ -9,6 +9,7 @@ use crate::agent::world::World;
 use crate::cwmp::event::EventCode;
 use crate::cwmp::message::{CpeRequest, RequestDownload, TransferFault};
 use crate::net::url::Url;
+use crate::transfer::file_types::Numbered;
 use crate::transfer::queue::{CancelRefused, Entry, Id, Kind, Local, NotKept};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -52,6 +53,19 @@ fn accept(world: &World, wish: &Wish) -> Result<Id, String> {
         return Err(format!(
             "{shown:?} is no file type; write one that agent.toml names, or a built-in one"
         ));
+    }
+    // Rows come and go: one that is there now may be gone when its turn comes.
+    if wish.upload
+        && let Some(numbered) = Numbered::of(&wish.file_type)
+    {
+        let mut model = world.model();
+        model.begin();
+        if model.row_key(&super::row_of(numbered)).is_err() {
+            return Err(format!(
+                "there is no {}; `cwmp-agent get Device.DeviceInfo.` lists those that are",
+                super::row_of(numbered)
+            ));
+        }
     }
     let asked = Local {
         is_download: !wish.upload,

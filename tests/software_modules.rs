@@ -47,6 +47,33 @@ fn an_archive_is_installed_started_and_told_of_once() {
     rig.finish();
 }
 
+#[test]
+fn status_tells_of_a_change_that_runs() {
+    let mut rig = modules_rig("");
+    rig.files.serve(
+        "/slow",
+        Served::bytes(module("slow", "1")).always(Trick::Silence),
+    );
+    let url = rig.files.url("/slow");
+    let two = [install(&url, UUID, ""), install(&url, OTHER, "")];
+    rig.ask(Script::of([change(&two, "key 7")]));
+    let told = rig
+        .cpe
+        .wait_status(|s| s["software_changes"][0]["command_key"] == "key 7");
+    let change = &told["software_changes"][0];
+    assert_eq!(
+        (&change["operations"], &change["ended"]),
+        (&2.into(), &0.into())
+    );
+    let text = rig.cpe.ok(&["status"]);
+    assert!(
+        text.contains("software change     0 of 2 operations done (key 7)\n"),
+        "{text}"
+    );
+    assert!(rig.cpe.stop().success());
+    rig.acs.finish().expect("no violation");
+}
+
 // T-DUS-002
 #[test]
 fn mixed_operations_are_told_in_the_order_of_the_request() {

@@ -37,6 +37,9 @@ pub struct Status {
     pub pending_events: Vec<(String, String)>,
     /// Transfers that wait or run, or of whose end the ACS has yet to be told.
     pub transfers: Vec<Transfer>,
+    /// Changes of software modules (ChangeDUState) that run, or of whose end the ACS has yet to
+    /// be told.
+    pub software_changes: Vec<SoftwareChange>,
     pub retry: Retry,
     /// The parameters with notification, and what of them the ACS has yet to be told.
     pub watch: Watched,
@@ -79,6 +82,26 @@ pub struct Transfer {
     pub total: u32,
     /// Once it is completed: fault code and text; absent: it went well.
     pub fault: Option<(u16, String)>,
+}
+
+/// A ChangeDUState of the ACS's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoftwareChange {
+    pub command_key: String,
+    /// How many operations it has, and how many of them have ended, well or not.
+    pub operations: usize,
+    pub ended: usize,
+}
+
+/// All changes of software modules that are known.
+fn software_changes(world: &World) -> Vec<SoftwareChange> {
+    let requests = world.modules().requests();
+    let tell = |(command_key, operations, ended)| SoftwareChange {
+        command_key,
+        operations,
+        ended,
+    };
+    requests.into_iter().map(tell).collect()
 }
 
 /// All transfers that are known.
@@ -209,6 +232,7 @@ pub fn on_disk(world: &World) -> Status {
     let watch = world.watch().told();
     let configuration_trouble = world.settings_trouble().map(|t| t.to_string());
     let transfers = transfers(world);
+    let software_changes = software_changes(world);
     let owed = world.owed();
     let mut pending = owed.pending();
     let change = EventCode::ValueChange;
@@ -239,6 +263,7 @@ pub fn on_disk(world: &World) -> Status {
         }),
         watch,
         transfers,
+        software_changes,
         configuration_trouble,
         ..Status::default()
     }
@@ -339,6 +364,14 @@ impl fmt::Display for Status {
         }
         for transfer in &self.transfers {
             writeln!(f, "transfer            {transfer}")?;
+        }
+        for change in &self.software_changes {
+            let (ended, all) = (change.ended, change.operations);
+            write!(f, "software change     {ended} of {all} operations done")?;
+            match change.command_key.as_str() {
+                "" => writeln!(f)?,
+                key => writeln!(f, " ({})", one_line(key))?,
+            }
         }
         write!(
             f,

@@ -1,17 +1,14 @@
 //! `cwmp-agent migrate`: files as easycwmp and icwmp have them become settings of this agent,
 //! all or none.
 
-mod frail_cpe;
+mod acs;
+mod cpe;
 
-use cwmp_agent::agent::migrate::{Agent, migrate};
+use acs::*;
+use cpe::Cpe;
 use cwmp_agent::uci::Package;
-use frail_cpe::acs::*;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
-
-#[path = "cpe/mod.rs"]
-mod cpe;
-use cpe::Cpe;
 
 const SETTINGS: &str = "/etc/config/cwmp";
 const THEIRS: &str = "/etc/config/easycwmp";
@@ -470,41 +467,6 @@ fn a_daemon_that_runs_takes_them_over_and_the_acs_sees_the_same_device() {
         ("ABCDEF", "Home Box", "SN0001")
     );
     assert!(cpe.stop().success());
-}
-
-#[test]
-fn a_power_cut_leaves_the_old_settings_or_the_new() {
-    let cpe = frail_cpe::Cpe::new();
-    cpe.write(THEIRS, EASYCWMP.as_bytes());
-    let old = cpe.router.read(SETTINGS).expect("it");
-    let seen = std::cell::Cell::new([false; 2]);
-    let new = {
-        let image = cpe.image();
-        let done = migrate(&cpe.setup(&cpe.disk()), Some(Agent::Easycwmp), false, true);
-        assert!(done.expect("a report").changed);
-        let new = cpe.router.read(SETTINGS).expect("it");
-        cpe.put_back(&image);
-        new
-    };
-    assert_ne!(old, new);
-    cpe.at_every_cut(
-        |disk, arm| {
-            let setup = cpe.setup(disk);
-            arm();
-            let _ = migrate(&setup, Some(Agent::Easycwmp), false, true);
-        },
-        |cut| {
-            let now = cpe.router.read(SETTINGS).expect("settings");
-            assert!(now == old || now == new, "{}: {now}", cut.what);
-            let mut both = seen.get();
-            both[usize::from(now == new)] = true;
-            seen.set(both);
-            // The next start goes on as ever.
-            drop(cpe.open(&cpe.disk()));
-            cpe.nothing_left_behind(cut.what);
-        },
-    );
-    assert_eq!(seen.get(), [true, true]);
 }
 
 #[test]

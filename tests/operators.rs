@@ -3,7 +3,6 @@
 
 mod cpe;
 #[path = "acs/mod.rs"]
-#[allow(dead_code)] // Others use more of it.
 mod manager;
 
 use cpe::{Cpe, repository};

@@ -1,7 +1,7 @@
 //! `migrate`: takes over the settings of another agent, and says what became of them.
 
 use super::arguments::Common;
-use super::{DONE, FAILED, out, print, setup_failed};
+use super::{FAILED, out, print, setup_failed};
 use crate::agent::migrate::{Agent, Report, migrate};
 use crate::agent::setup::Setup;
 
@@ -23,10 +23,7 @@ pub fn run(common: &Common, from: Option<Agent>, dry: bool, force: bool) -> u8 {
         );
         return FAILED;
     }
-    match out(&told(&report, dry)) {
-        DONE => DONE,
-        failed => failed,
-    }
+    out(&told(&report, dry))
 }
 
 fn told(report: &Report, dry: bool) -> String {

@@ -230,6 +230,8 @@ fn half_a_version_of_web_content_is_gone_after_the_next_start() {
     rig.cpe.router.write(half, "x").expect("a file");
     rig.cpe.router.write("/www/luci/x", "x").expect("a file");
     rig.cpe.start();
+    // Who answers has begun.
+    rig.cpe.status();
     assert!(!rig.cpe.exists("/www/.portal.cwmp-b") && rig.cpe.exists("/www/luci/x"));
     rig.finish();
 }

@@ -137,7 +137,7 @@ impl World {
         }
         let run_dir = setup.run_dir()?;
         let reloads = Reloads::load(run_dir.clone());
-        let runtime = Runtime::default();
+        let runtime = Runtime::on_bus(setup.ubus_socket());
         let identity = Identity::find(&setup.root, &state);
         super::inform::publish(&identity, &runtime);
         super::first_use::load(&state, &runtime);

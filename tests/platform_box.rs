@@ -391,3 +391,38 @@ fn netifd_is_told_over_ubus_to_ask_dhcp_again() {
     by_command.renew_dhcp("wan", TIMEOUT).unwrap();
     assert_eq!(t.read("log"), "wan\n");
 }
+
+#[test]
+fn what_no_file_says_of_the_board_procd_tells() {
+    const BOARD: &str = r#"{"kernel":"5.15.150","model":"Ridge R1 ","board_name":"ridge,r1",
+        "release":{"version":"23.05.3","revision":"r23809-234f1a2efa"}}"#;
+    let t = Scratch::new();
+    let socket = t.path("ubus.sock");
+    let mut ubusd = Ubusd::listen(&socket);
+    ubusd.answer("system", "board", Ok(BOARD));
+    let ubusd = ubusd.run();
+    let bare = root(&t);
+    let p = Platform::new(bare.clone(), Actions::default()).with_ubus(Some(socket));
+    let state = |name: &str| StateDir::open(&t.path(name)).unwrap();
+    let id = Identity::find_with(&bare, &state("a"), || p.board(TIMEOUT));
+    assert_eq!(id.model_name, "Ridge R1");
+    assert_eq!(id.product_class, "ridge,r1");
+    assert_eq!(id.hardware_version, "ridge,r1");
+    assert_eq!(id.software_version, "23.05.3-r23809-234f1a2efa");
+    assert_eq!(ubusd.with(|u| u.calls.len()), 1);
+    // What a file says stands.
+    t.file("root/tmp/sysinfo/model", "Acme AX3000\n");
+    t.file("root/etc/os-release", "VERSION_ID=\"24.10\"\n");
+    let id = Identity::find_with(&bare, &state("b"), || p.board(TIMEOUT));
+    assert_eq!(id.model_name, "Acme AX3000");
+    assert_eq!(id.product_class, "ridge,r1");
+    assert_eq!(id.software_version, "24.10");
+    // Who knows all of it asks nobody.
+    t.file("root/tmp/sysinfo/board_name", "acme,ax3000\n");
+    ubusd.with(|u| u.calls.clear());
+    let id = Identity::find_with(&bare, &state("c"), || p.board(TIMEOUT));
+    assert_eq!(id.product_class, "acme,ax3000");
+    assert!(ubusd.with(|u| u.calls.is_empty()));
+    drop(ubusd);
+    assert_eq!(p.board(TIMEOUT), None);
+}

@@ -9,7 +9,7 @@ use acs::*;
 use cpe::{Cpe, PATIENCE};
 use cwmp_agent::ubus::{CallError, Caller, Status};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use ubusd::{Manners, Running, Table, Ubusd, table};
 
@@ -51,7 +51,11 @@ fn offered(ubusd: &Running) {
 
 /// `ubus call tr069 METHOD ARGUMENTS`.
 fn call(cpe: &Cpe, method: &str, arguments: &str) -> Result<Table, CallError> {
-    let mut caller = Caller::new(&socket(cpe));
+    call_at(&socket(cpe), method, arguments)
+}
+
+fn call_at(socket: &Path, method: &str, arguments: &str) -> Result<Table, CallError> {
+    let mut caller = Caller::new(socket);
     let deadline = Instant::now() + PATIENCE;
     let mut answers = caller.call("tr069", method, &table(arguments), deadline)?;
     assert_eq!(answers.len(), 1);
@@ -176,6 +180,32 @@ fn status_tells_of_sessions_and_never_a_secret() {
     assert_eq!(answer["sessions"].as_array().unwrap().len(), known.len());
     assert_eq!(answer["statistics"]["total_sessions"], 0);
     assert_eq!(answer["next_session"], json!({"status": "none"}));
+    acs.finish().unwrap();
+}
+
+#[test]
+fn in_the_middle_of_a_session_it_answers_at_once() {
+    let acs = Acs::start(AcsConfig::default()).unwrap();
+    let mut cpe = cpe(&acs.url(), "");
+    let ubusd = Ubusd::listen(&socket(&cpe)).run();
+    cpe.start();
+    complete(&acs, 1);
+    offered(&ubusd);
+    let socket = socket(&cpe);
+    acs.push_session(Script::new().then_with(get_values(&[URL]), move |_| {
+        let answer = call_at(&socket, "status", "{}").unwrap();
+        assert_eq!(answer["next_session"]["status"], "running");
+        assert!(taken(call_at(&socket, "inform", "{}")));
+        vec![Step::Send(get_values(&[URL]))]
+    }));
+    assert!(taken(call(&cpe, "inform", r#"{"event":"periodic"}"#)));
+    let session = complete(&acs, 2);
+    assert_eq!(session.events(), ["2 PERIODIC"]);
+    assert_eq!(
+        session.messages_named("GetParameterValuesResponse").len(),
+        2
+    );
+    assert_eq!(complete(&acs, 3).events(), ["6 CONNECTION REQUEST"]);
     acs.finish().unwrap();
 }
 

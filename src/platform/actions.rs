@@ -186,6 +186,14 @@ impl Platform {
         Some(failed)
     }
 
+    /// What procd says of the board (`system board`); `None` where it cannot be asked, or has
+    /// not answered within `timeout`.
+    pub fn board(&self, timeout: Duration) -> Option<Map<String, Value>> {
+        let mut caller = Caller::new(self.ubus.as_deref()?);
+        let answers = caller.call("system", "board", &Map::new(), Instant::now() + timeout);
+        answers.ok()?.into_iter().next()
+    }
+
     /// Has the DHCP client of this network ask its server again. The command, or netifd,
     /// only tells it to, and has no more than `timeout` for that.
     pub fn renew_dhcp(&self, network: &str, timeout: Duration) -> Result<(), ActionError> {

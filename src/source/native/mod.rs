@@ -164,7 +164,7 @@ impl NativeSource {
     /// The same; folders that another source walked in a request are not walked again.
     pub fn below(folders: Folders, runtime: Runtime) -> NativeSource {
         let wifi = Wifi::new(runtime.packages.clone());
-        let networks = network::Networks::new(runtime.packages.clone());
+        let networks = network::Networks::new(runtime.packages.clone(), runtime.bus());
         let tables = Tables::new(runtime.published.clone());
         NativeSource {
             root: folders,

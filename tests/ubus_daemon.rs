@@ -439,3 +439,20 @@ fn the_listener_moves_with_the_device_that_netifd_tells() {
     let _ubusd = ubusd.run();
     cpe.wait_status(|told| here(told).is_empty());
 }
+
+#[test]
+fn a_netifd_that_did_not_answer_is_asked_again() {
+    let mut cpe = cpe("", "");
+    wireless_uplink(&cpe);
+    cpe.edit("cpe", "http_connection_request", "1");
+    let mut ubusd = Ubusd::listen(&socket(&cpe));
+    ubusd.answer(STATUS, "status", Ok(r#"{"up":true,"l3_device":"lo"}"#));
+    ubusd.manners = Manners::Silent;
+    let ubusd = ubusd.run();
+    cpe.start();
+    offered(&ubusd);
+    // At the start, and once connected.
+    until("it is asked", || ubusd.with(|u| u.calls.len()) == 2);
+    ubusd.with(|u| u.manners = Manners::Good);
+    cpe.wait_status(|told| told["connection_request_url"] != "");
+}

@@ -306,7 +306,7 @@ impl Daemon {
         }
         if self.timers.place_due() {
             self.place_door();
-            self.ask_netifd();
+            self.ask_netifd_again();
         }
         self.look_at_bus(false);
         self.rediscover();

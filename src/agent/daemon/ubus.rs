@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 /// netifd's object, and the event it sends when a network goes up or down.
 const NETIFD: &str = "network.interface";
 /// How long netifd may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What the dispatcher keeps for it.
 pub(super) struct Bus {
@@ -35,6 +35,8 @@ pub(super) struct Bus {
     asked: Option<(Ticket, String)>,
     /// It is to be asked again then.
     again: bool,
+    /// It did not answer: it is asked again a little later.
+    unanswered: bool,
     /// What was last said of the object in the log: that it is there, or is refused.
     logged: Option<Option<Refusal>>,
 }
@@ -54,6 +56,7 @@ impl Bus {
             started: clock::unix_seconds(),
             asked: None,
             again: false,
+            unanswered: false,
             logged: None,
         }
     }
@@ -130,10 +133,19 @@ impl Daemon {
         self.bus.asked = Some((ticket, network));
     }
 
+    /// The same, if it did not answer before.
+    pub(super) fn ask_netifd_again(&mut self) {
+        if std::mem::take(&mut self.bus.unanswered) {
+            self.ask_netifd();
+        }
+    }
+
     fn netifd_answered(&mut self, ticket: Ticket, outcome: Result<Answer, CallError>) {
         let Some((_, network)) = self.bus.asked.take_if(|(asked, _)| *asked == ticket) else {
             return;
         };
+        let is_said = matches!(outcome, Ok(_) | Err(CallError::Refused(_)));
+        self.bus.unanswered = !is_said;
         if self.world.devices.heard(&network, outcome) {
             self.place_door();
         }

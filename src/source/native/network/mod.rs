@@ -132,7 +132,7 @@ impl Networks {
         out: &mut String,
     ) -> Option<()> {
         self.refresh(root);
-        if is_running(what) {
+        if netifd::tells(what) {
             self.ask();
         }
         let row = rows.last().map_or("", String::as_str);
@@ -163,16 +163,7 @@ impl Networks {
                     _ => "Disconnected",
                 });
             }
-            Net::InterfaceError => out.push_str(match self.netifd.of(row)?.error.as_deref() {
-                None => "ERROR_NONE",
-                Some("AUTH_FAILED" | "NO_AUTH_PROTOCOL") => "ERROR_AUTHENTICATION_FAILURE",
-                Some("USER_REQUEST") => "ERROR_USER_DISCONNECT",
-                Some("IDLE_TIMEOUT") => "ERROR_IDLE_DISCONNECT",
-                Some("PEER_DEAD" | "TERMINATED_BY_PEER") => "ERROR_ISP_DISCONNECT",
-                Some("CONNECT_FAILED" | "NEGOTIATION_FAILED") => "ERROR_ISP_TIME_OUT",
-                Some("NO_DEVICE" | "HANGUP") => "ERROR_NO_CARRIER",
-                Some(_) => "ERROR_UNKNOWN",
-            }),
+            Net::InterfaceError => out.push_str(self.netifd.of(row)?.last_error()),
             Net::InterfaceType => out.push_str(self.kind(row)),
             Net::InterfaceMtu => {
                 let device = self.config.l3_device(row)?;
@@ -332,7 +323,7 @@ impl Networks {
     /// A number that stands while the rows of all tables of this name do.
     pub fn version(&mut self, root: &Folders, table: &str) -> u32 {
         self.refresh(root);
-        if is_running_table(table) {
+        if netifd::tells_rows(table) {
             self.ask();
         }
         // Each of them only grows, and so does their sum.
@@ -357,7 +348,7 @@ impl Networks {
     /// The keys of a table's rows.
     pub fn rows(&mut self, root: &Folders, name: &str, parents: &[String]) -> Vec<String> {
         self.refresh(root);
-        if is_running_table(name) {
+        if netifd::tells_rows(name) {
             self.ask();
         }
         let parent = parents.last().map_or("", String::as_str);
@@ -570,42 +561,6 @@ impl Networks {
             wan.device.into_iter().chain(wan.ports).collect()
         })
     }
-}
-
-/// Whether netifd is asked before this value is told.
-fn is_running(what: Net) -> bool {
-    !matches!(
-        what,
-        Net::InterfaceAddressing
-            | Net::InterfaceLower
-            | Net::InterfaceType
-            | Net::DnsServerAddress
-            | Net::DnsServerNetwork
-            | Net::DnsServerType
-            | Net::HostActive
-            | Net::HostNetwork
-            | Net::Ipv6Capable
-            | Net::Ipv6PrefixOrigin
-            | Net::IsManagementPort
-            | Net::IsUpstream
-            | Net::LeaseAddress
-            | Net::LeaseExpiry
-            | Net::LinkLower
-            | Net::PortLower
-            | Net::StackHigher
-            | Net::StackLower
-            | Net::VlanPortPort
-            | Net::VlanPortUntagged
-            | Net::VlanPortVlan
-    )
-}
-
-/// Whether netifd is asked before the rows of this table are told.
-fn is_running_table(name: &str) -> bool {
-    matches!(
-        name,
-        "interface_addresses" | "ipv6_addresses" | "ipv6_prefixes"
-    )
 }
 
 /// A small file of a device in sysfs.

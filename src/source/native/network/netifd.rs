@@ -2,6 +2,7 @@
 //! value needs it. Without ubusd or netifd nothing is known here, and nothing is wrong: the
 //! files serve.
 
+use super::super::names::Net;
 use crate::source::is_row_key;
 use crate::ubus::{CallError, Caller};
 use serde_json::{Map, Value};
@@ -39,6 +40,25 @@ pub struct Running {
     pub dhcp_server: Option<Ipv4Addr>,
     /// Why it could not be set up: the code of the protocol handler.
     pub error: Option<String>,
+}
+
+impl Running {
+    /// TR-181's word for why a PPP session did not come up (Device.PPP.Interface.{i}.
+    /// LastConnectionError), of what pppd's exit status is called.
+    pub fn last_error(&self) -> &'static str {
+        match self.error.as_deref() {
+            None => "ERROR_NONE",
+            Some(
+                "AUTH_FAILED" | "PEER_AUTH_FAILED" | "AUTH_TOPEER_FAILED" | "CNID_AUTH_FAILED",
+            ) => "ERROR_AUTHENTICATION_FAILURE",
+            Some("USER_REQUEST") => "ERROR_USER_DISCONNECT",
+            Some("IDLE_TIMEOUT") => "ERROR_IDLE_DISCONNECT",
+            Some("PEER_DEAD" | "HANGUP") => "ERROR_ISP_DISCONNECT",
+            Some("CONNECT_FAILED" | "NEGOTIATION_FAILED") => "ERROR_ISP_TIME_OUT",
+            Some("NO_DEVICE") => "ERROR_NO_CARRIER",
+            Some(_) => "ERROR_UNKNOWN",
+        }
+    }
 }
 
 /// See the module.
@@ -105,6 +125,42 @@ impl Netifd {
         let all = self.networks.iter();
         all.filter_map(|(name, network)| Some((name.as_str(), network.device.as_deref()?)))
     }
+}
+
+/// Whether netifd is asked before this value is told.
+pub fn tells(what: Net) -> bool {
+    !matches!(
+        what,
+        Net::InterfaceAddressing
+            | Net::InterfaceLower
+            | Net::InterfaceType
+            | Net::DnsServerAddress
+            | Net::DnsServerNetwork
+            | Net::DnsServerType
+            | Net::HostActive
+            | Net::HostNetwork
+            | Net::Ipv6Capable
+            | Net::Ipv6PrefixOrigin
+            | Net::IsManagementPort
+            | Net::IsUpstream
+            | Net::LeaseAddress
+            | Net::LeaseExpiry
+            | Net::LinkLower
+            | Net::PortLower
+            | Net::StackHigher
+            | Net::StackLower
+            | Net::VlanPortPort
+            | Net::VlanPortUntagged
+            | Net::VlanPortVlan
+    )
+}
+
+/// Whether netifd is asked before the rows of this table are told.
+pub fn tells_rows(name: &str) -> bool {
+    matches!(
+        name,
+        "interface_addresses" | "ipv6_addresses" | "ipv6_prefixes"
+    )
 }
 
 /// The answer to `dump`; what is not of its form is passed over.

@@ -606,14 +606,14 @@ response = "8 MiB"
     #[test]
     fn the_socket_of_ubusd_is_an_absolute_path_or_nothing() {
         let read = |socket: &str| {
-            let text = format!("[platform]\nubus_socket = {socket:?}\n");
+            let text = format!("[platform]\nubus_socket = \"{socket}\"\n");
             Config::parse("a", &text).map(|c| c.platform.ubus_socket)
         };
         for good in ["", "/var/run/ubus.sock"] {
             assert_eq!(read(good).unwrap().as_deref(), Some(good));
         }
         let long = format!("/{}", "x".repeat(107));
-        for bad in ["ubus.sock", "/a/../b", "/a\0", long.as_str()] {
+        for bad in ["ubus.sock", "/a/../b", "/a\\u0000", long.as_str()] {
             let error = read(bad).unwrap_err();
             assert_eq!(error.line, 2, "{error}");
             assert!(error.what.contains("write an absolute path"), "{error}");

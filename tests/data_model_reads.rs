@@ -259,7 +259,7 @@ fn what_is_picked_out_of_a_text_is_what_stands_there() {
         ),
         ("Device.Hosts.Host.{i}.Active", "02:00:5e:00:53:20", "0x2"),
         ("Device.Hosts.Host.{i}.Active", "02:00:5e:00:53:31", "0x0"),
-        ("Device.PPP.Interface.{i}.Status", "wan", "unknown"),
+        ("Device.PPP.Interface.{i}.Status", "wan", "Up"),
         ("Device.PPP.Interface.{i}.Name", "wan", "pppoe-wan"),
         (
             "Device.PPP.Interface.{i}.Password",

@@ -301,7 +301,7 @@ fn procd_is_told_over_ubus_which_packages_changed() {
     let mut ubusd = Ubusd::listen(&socket);
     ubusd.answer("service", "event", Ok("{}"));
     let ubusd = ubusd.run();
-    let p = Platform::new(root(&t), Actions::default()).with_ubus(socket.clone());
+    let p = Platform::new(root(&t), Actions::default()).with_ubus(Some(socket.clone()));
     assert!(
         p.reload(&strings(&["network", "wireless", "network"]))
             .is_empty()
@@ -315,7 +315,8 @@ fn procd_is_told_over_ubus_which_packages_changed() {
 
     // What it refuses or does not answer has failed.
     ubusd.with(|u| u.answer("service", "event", Err(6)));
-    let refused = ActionError::Ubus(CallError::Refused(Status::PermissionDenied));
+    let failed_with = |error| ActionError::Ubus("service event".to_owned(), error);
+    let refused = failed_with(CallError::Refused(Status::PermissionDenied));
     let network = "network".to_owned();
     let failed = p.reload(std::slice::from_ref(&network));
     assert_eq!(failed, [(network.clone(), refused)]);
@@ -324,7 +325,7 @@ fn procd_is_told_over_ubus_which_packages_changed() {
     let failed = hurried.reload(std::slice::from_ref(&network));
     assert_eq!(
         failed,
-        [(network.clone(), ActionError::Ubus(CallError::TimedOut))]
+        [(network.clone(), failed_with(CallError::TimedOut))]
     );
 
     // A command of the firmware's comes first.
@@ -335,7 +336,7 @@ fn procd_is_told_over_ubus_which_packages_changed() {
         apply_config: Some(apply),
         ..Actions::default()
     };
-    let by_command = Platform::new(root(&t), actions).with_ubus(socket);
+    let by_command = Platform::new(root(&t), actions).with_ubus(Some(socket));
     assert!(by_command.reload(&strings(&["network"])).is_empty());
     assert_eq!(t.read("log"), "network\n");
     assert!(ubusd.with(|u| u.calls.is_empty()));
@@ -343,4 +344,85 @@ fn procd_is_told_over_ubus_which_packages_changed() {
     // Where procd is not there, nothing runs below another root.
     drop(ubusd);
     assert!(p.reload(&strings(&["network"])).is_empty());
+}
+
+// T-DSC-006
+#[test]
+fn netifd_is_told_over_ubus_to_ask_dhcp_again() {
+    let t = Scratch::new();
+    let socket = t.path("ubus.sock");
+    let mut ubusd = Ubusd::listen(&socket);
+    ubusd.answer("network.interface.wan", "renew", Ok("{}"));
+    let ubusd = ubusd.run();
+    let p = Platform::new(root(&t), Actions::default()).with_ubus(Some(socket));
+    p.renew_dhcp("wan", TIMEOUT).unwrap();
+    let told = ubusd.with(|u| std::mem::take(&mut u.calls));
+    let renew = (
+        "network.interface.wan".to_owned(),
+        "renew".to_owned(),
+        table("{}"),
+    );
+    assert_eq!(told, [renew]);
+    // A network that is not there, and a name that would be another's.
+    for nobody in ["wan6", "*", "w*"] {
+        let refused = ActionError::Ubus(
+            format!("network.interface.{nobody} renew"),
+            CallError::Refused(Status::NotFound),
+        );
+        assert_eq!(p.renew_dhcp(nobody, TIMEOUT), Err(refused), "{nobody}");
+    }
+    ubusd.with(|u| u.manners = Manners::Silent);
+    let short = Duration::from_millis(50);
+    let late = ActionError::Ubus(
+        "network.interface.wan renew".to_owned(),
+        CallError::TimedOut,
+    );
+    assert_eq!(p.renew_dhcp("wan", short), Err(late));
+    // The firmware's own command comes first.
+    let actions = Actions {
+        renew_dhcp: sh(&format!("echo \"$1\" >> {}", t.path("log").display())).map(|mut argv| {
+            argv.push("{interface}".into());
+            argv
+        }),
+        ..Actions::default()
+    };
+    let socket = t.path("ubus.sock");
+    let by_command = Platform::new(root(&t), actions).with_ubus(Some(socket));
+    by_command.renew_dhcp("wan", TIMEOUT).unwrap();
+    assert_eq!(t.read("log"), "wan\n");
+}
+
+#[test]
+fn what_no_file_says_of_the_board_procd_tells() {
+    const BOARD: &str = r#"{"kernel":"5.15.150","model":"Ridge R1 ","board_name":"ridge,r1",
+        "release":{"version":"23.05.3","revision":"r23809-234f1a2efa"}}"#;
+    let t = Scratch::new();
+    let socket = t.path("ubus.sock");
+    let mut ubusd = Ubusd::listen(&socket);
+    ubusd.answer("system", "board", Ok(BOARD));
+    let ubusd = ubusd.run();
+    let bare = root(&t);
+    let p = Platform::new(bare.clone(), Actions::default()).with_ubus(Some(socket));
+    let state = |name: &str| StateDir::open(&t.path(name)).unwrap();
+    let id = Identity::find_with(&bare, &state("a"), || p.board(TIMEOUT));
+    assert_eq!(id.model_name, "Ridge R1");
+    assert_eq!(id.product_class, "ridge,r1");
+    assert_eq!(id.hardware_version, "ridge,r1");
+    assert_eq!(id.software_version, "23.05.3-r23809-234f1a2efa");
+    assert_eq!(ubusd.with(|u| u.calls.len()), 1);
+    // What a file says stands.
+    t.file("root/tmp/sysinfo/model", "Acme AX3000\n");
+    t.file("root/etc/os-release", "VERSION_ID=\"24.10\"\n");
+    let id = Identity::find_with(&bare, &state("b"), || p.board(TIMEOUT));
+    assert_eq!(id.model_name, "Acme AX3000");
+    assert_eq!(id.product_class, "ridge,r1");
+    assert_eq!(id.software_version, "24.10");
+    // Who knows all of it asks nobody.
+    t.file("root/tmp/sysinfo/board_name", "acme,ax3000\n");
+    ubusd.with(|u| u.calls.clear());
+    let id = Identity::find_with(&bare, &state("c"), || p.board(TIMEOUT));
+    assert_eq!(id.product_class, "acme,ax3000");
+    assert!(ubusd.with(|u| u.calls.is_empty()));
+    drop(ubusd);
+    assert_eq!(p.board(TIMEOUT), None);
 }

@@ -281,7 +281,7 @@ fn a_damaged_state_file_is_set_aside_with_a_line_and_only_what_it_held_is_forgot
         assert_eq!(live_and_look(&cpe), whole, "lock {damage:?}");
     }
     // What lies in the run folder serves nobody but `status` and reloads.
-    for name in ["last_session", "reload"] {
+    for name in ["sessions", "reload"] {
         for text in ["", "{", "\u{0}\u{1}", "[1, 2]"] {
             cpe.put_back(&start);
             cpe.write(&format!("{RUN}/{name}"), text.as_bytes());

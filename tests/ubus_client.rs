@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cwmp_agent::ubus::object::{LastSession, Request, TR069, verdict};
+use cwmp_agent::ubus::object::{Request, Session, TR069, verdict};
 use cwmp_agent::ubus::{
     Answer, CallError, Caller, Client, ClientConfig, Happening, Limits, Status, Ticket, object,
 };
@@ -583,11 +583,22 @@ fn status_says_what_is_known() {
     let status = object::Status {
         started: text("2025-11-23T00:00:00Z"),
         acs_url: text("https://acs.example/"),
-        last: Some(LastSession {
-            succeeded: true,
-            started: text("2025-11-23T00:00:01Z"),
-            ended: text("2025-11-23T00:00:02Z"),
-        }),
+        disabled: false,
+        sessions: vec![
+            Session {
+                succeeded: true,
+                started: text("2025-11-23T00:00:01Z"),
+                ended: text("2025-11-23T00:00:02Z"),
+                ..Session::default()
+            },
+            Session {
+                started: text("2025-11-22T00:00:01Z"),
+                ended: text("2025-11-22T00:00:02Z"),
+                events: vec!["1 BOOT".to_owned()],
+                why: text("no answer"),
+                succeeded: false,
+            },
+        ],
         next: text("2025-11-24T00:00:01Z"),
         running: false,
         succeeded: 3,
@@ -597,19 +608,26 @@ fn status_says_what_is_known() {
         "cwmp":{"status":"up","start_time":"2025-11-23T00:00:00Z","acs_url":"https://acs.example/"},
         "last_session":{"status":"success","start_time":"2025-11-23T00:00:01Z",
             "end_time":"2025-11-23T00:00:02Z"},
+        "sessions":[
+            {"status":"success","start_time":"2025-11-23T00:00:01Z","end_time":"2025-11-23T00:00:02Z"},
+            {"status":"failure","start_time":"2025-11-22T00:00:01Z","end_time":"2025-11-22T00:00:02Z",
+            "events":["1 BOOT"],"info":"no answer"}],
         "next_session":{"status":"waiting","start_time":"2025-11-24T00:00:01Z"},
         "statistics":{"success_sessions":3,"failure_sessions":1,"total_sessions":4}}"#;
     assert_eq!(status.answer(), table(expected));
 
     let nothing = object::Status::default().answer();
     let expected = r#"{"cwmp":{"status":"up"},"last_session":{"status":"none"},
+        "sessions":[],
         "next_session":{"status":"none"},
         "statistics":{"success_sessions":0,"failure_sessions":0,"total_sessions":0}}"#;
     assert_eq!(nothing, table(expected));
     let running = object::Status {
         running: true,
+        disabled: true,
         ..object::Status::default()
     };
+    assert_eq!(running.answer()["cwmp"]["status"], Value::from("disabled"));
     assert_eq!(
         running.answer()["next_session"]["status"],
         Value::from("running")

@@ -13,6 +13,7 @@ pub use software::SoftwareModules;
 use crate::platform::privileges::Capabilities;
 use crate::store::Root;
 use crate::transfer::software::environment::Environments;
+use crate::ubus;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -65,6 +66,9 @@ pub struct Platform {
     /// what those of OpenWrt need; `docs/privileges.md` has the list.
     #[serde(deserialize_with = "capabilities")]
     pub capabilities: Option<Capabilities>,
+    /// Where ubusd listens, below the root; empty: ubus is not used. `None`: where OpenWrt
+    /// has it, and only when the root is `/`.
+    pub ubus_socket: Option<String>,
 }
 
 /// How the agent guards itself against a change of the ACS that cuts the line to the ACS.
@@ -276,6 +280,22 @@ impl Config {
                 "{bad:?} cannot be the name of a UCI package; write names of files in /etc/config, such as \"network\""
             );
             return Err(at("packages", what));
+        }
+        if let Some(socket) = self.platform.ubus_socket.as_deref()
+            && !socket.is_empty()
+        {
+            let is_path = socket.starts_with('/')
+                && !socket.contains('\0')
+                && !socket.split('/').any(|p| p == "..");
+            if !is_path || socket.len() > ubus::LONGEST_PATH {
+                return Err(at(
+                    "ubus_socket",
+                    format!(
+                        "ubus_socket is {socket:?}; write an absolute path without `..` of at most {} bytes, or \"\" to do without ubus",
+                        ubus::LONGEST_PATH
+                    ),
+                ));
+            }
         }
         files::check(&self.download, &self.upload).map_err(|(table, nth, what)| {
             let heads = text.lines().enumerate();
@@ -624,6 +644,25 @@ response = "8 MiB"
         let own = read("[apply]\nconfirm_within = 60\npackages = [\"cwmp\"]").unwrap();
         assert_eq!(own.into_iter().collect::<Vec<_>>(), ["cwmp"]);
         assert_eq!(read("[apply]\nconfirm_within = 0").unwrap_err().line, 2);
+    }
+
+    #[test]
+    fn the_socket_of_ubusd_is_an_absolute_path_or_nothing() {
+        let read = |socket: &str| {
+            let text = format!("[platform]\nubus_socket = \"{socket}\"\n");
+            Config::parse("a", &text).map(|c| c.platform.ubus_socket)
+        };
+        for good in ["", "/var/run/ubus.sock"] {
+            assert_eq!(read(good).unwrap().as_deref(), Some(good));
+        }
+        let long = format!("/{}", "x".repeat(107));
+        for bad in ["ubus.sock", "/a/../b", "/a\\u0000", long.as_str()] {
+            let error = read(bad).unwrap_err();
+            assert_eq!(error.line, 2, "{error}");
+            assert!(error.what.contains("write an absolute path"), "{error}");
+        }
+        let error = Config::parse("a", "[platform]\nubus_socket = false\n").unwrap_err();
+        assert!(error.what.contains("write a text in quotes"), "{error}");
     }
 
     #[test]

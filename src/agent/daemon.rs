@@ -1,5 +1,5 @@
-//! The dispatcher: one poll loop that owns timers, signals, the listener and the control
-//! socket, and tells the session worker when a session is due.
+//! The dispatcher: one poll loop that owns timers, signals, the listener, the control
+//! socket and the one to ubusd, and tells the session worker when a session is due.
 //!
 //! It never resolves names, shakes hands, reads the model or waits for a child: a knock
 //! is answered in milliseconds whatever else happens.
@@ -22,6 +22,7 @@ mod modules;
 mod retrying;
 mod transferring;
 mod trying;
+mod ubus;
 mod waking;
 mod watching;
 
@@ -31,8 +32,8 @@ use super::knock::{self, Door, Place};
 use super::owed::Start;
 use super::retry::{Kept, Retry};
 use super::session::Report;
+use super::sessions::Sessions;
 use super::settings::Settings;
-use super::status::LastSession;
 use super::timers::Timers;
 use super::transfers::{self, Carried};
 use super::worker::{self, Order};
@@ -51,6 +52,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 use transferring::Transferring;
 use trying::Trying;
+use ubus::Bus;
 use watching::Watching;
 
 /// The longest the loop sleeps: the settings file and the interface's address are looked
@@ -133,6 +135,7 @@ pub struct Daemon {
     transferring: Transferring,
     working: Working,
     unreached: Unreached,
+    bus: Bus,
     trying: Trying,
     /// A session or action is under way since then.
     busy: Option<(Instant, i64)>,
@@ -144,7 +147,7 @@ pub struct Daemon {
     asked_acs: String,
     going_down: Option<Instant>,
     terminate: bool,
-    last: Option<LastSession>,
+    sessions: Sessions,
     /// What listeners that were closed had counted.
     counted: Counters,
 }
@@ -165,6 +168,7 @@ impl Daemon {
             working: Working::default(),
             unreached: Unreached::new(world.setup.config.limits.rediscovery),
             trying: Trying::default(),
+            bus: Bus::new(&world),
             mailbox: Mailbox {
                 sender,
                 wake: Arc::new(wake_sender),
@@ -182,7 +186,7 @@ impl Daemon {
             asked_acs: String::new(),
             going_down: None,
             terminate: false,
-            last: LastSession::load(&world.run_dir),
+            sessions: Sessions::load(&world.run_dir),
             world,
             counted: Counters::default(),
         })
@@ -230,9 +234,7 @@ impl Daemon {
             let _ = worker.join();
         }
         // Not after each session: one that changes nothing writes nothing.
-        if let Some(last) = &self.last {
-            last.keep(&self.world.run_dir);
-        }
+        self.sessions.keep(&self.world.run_dir);
         log::info!("ended");
         Ok(())
     }
@@ -304,7 +306,9 @@ impl Daemon {
         }
         if self.timers.place_due() {
             self.place_door();
+            self.ask_netifd_again();
         }
+        self.look_at_bus(false);
         self.rediscover();
     }
 
@@ -337,6 +341,9 @@ impl Daemon {
             door.configure(&self.world, &settings);
         }
         super::set_log_level(&self.world);
+        if settings.cpe.interface != before.cpe.interface {
+            self.ask_netifd();
+        }
         let pair = |s: &Settings| (s.acs.client_cert.clone(), s.acs.client_key.clone());
         if pair(&settings) != pair(&before) {
             self.world.check_client_certificate(&settings);
@@ -535,7 +542,7 @@ impl Daemon {
         }
         self.look_at_trial();
         self.keep_retry(!self.terminate);
-        self.last = Some(report.told());
+        self.sessions.took_place(report.told());
         // The URL may have been changed while the ACS before it still had 0 BOOTSTRAP to
         // answer.
         self.world.check_url(&self.world.settings().acs.url);
@@ -557,6 +564,9 @@ impl Daemon {
                     fds.push(PollFd::new(fd, events));
                 }
             }
+            if let Some((fd, events)) = self.bus.fd() {
+                fds.push(PollFd::new(fd, events));
+            }
             if let Some(fd) = self.watching.folders.fd() {
                 fds.push(PollFd::new(fd, PollFlags::POLLIN));
             }
@@ -570,9 +580,14 @@ impl Daemon {
                 .collect()
         };
         let folders = self.watching.folders.fd().map(|fd| fd.as_raw_fd());
+        let bus = self.bus.fd().map(|(fd, _)| fd.as_raw_fd());
         for fd in ready {
             if Some(fd) == folders {
                 self.noticed();
+                continue;
+            }
+            if Some(fd) == bus {
+                self.look_at_bus(true);
                 continue;
             }
             if fd == self.wake.as_raw_fd() {
@@ -632,6 +647,9 @@ impl Daemon {
         }
         if let Some(trial) = self.trial_due_in() {
             wait = wait.min(trial);
+        }
+        if let Some(due) = self.bus.due_in(Instant::now()) {
+            wait = wait.min(due);
         }
         if let Some(look) = self.look_due_in() {
             wait = wait.min(look);

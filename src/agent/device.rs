@@ -1,4 +1,5 @@
-//! The kernel device behind `cpe.interface`, from what UCI and `/sys` can tell.
+//! The kernel device behind `cpe.interface`: what netifd says, where it can be asked and the
+//! network is up, else what UCI and `/sys` can tell.
 //!
 //! It fails closed: whatever cannot be found out, the answer is some device, if only one of
 //! the interface's own name that does not exist. Then nothing is sent at all, where "any
@@ -6,13 +7,21 @@
 
 use super::world::lock;
 use crate::store::Root;
+use crate::ubus::{Answer, CallError, Caller};
 use crate::uci::file::Stamp;
 use crate::uci::{Package, Section};
+use serde_json::{Map, Value};
+use std::path::Path;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 const NETWORK: &str = "/etc/config/network";
 /// `@alias` of an alias of …: no router has more.
 const MAX_ALIASES: usize = 8;
+/// A longer name is no network's.
+const MAX_NAME: usize = 64;
+/// The longest name of a device (`IFNAMSIZ` of the kernel, without its NUL).
+const MAX_DEVICE: usize = 15;
 /// Entries of a folder of /sys looked at.
 const MAX_ENTRIES: usize = 64;
 
@@ -27,21 +36,54 @@ enum Told {
     Modem(String),
 }
 
-/// What UCI last said, so that a file that stays as it is is read once.
+/// What UCI last said, so that a file that stays as it is is read once; and what netifd
+/// said of the network that it was asked for.
 #[derive(Debug, Default)]
 pub struct Devices {
     last: Mutex<Option<(String, Stamp, Told)>>,
+    running: Mutex<Option<(String, String)>>,
 }
 
 impl Devices {
     /// The kernel device of a network of `/etc/config/network`, or of a device's own name.
+    /// What netifd says of a network that is up comes before what the files tell.
     pub fn find(&self, root: &Root, name: &str) -> String {
+        if let Some((network, device)) = lock(&self.running).as_ref()
+            && network == name
+        {
+            return device.clone();
+        }
         match self.told(root, name) {
             Told::NoNetwork => name.to_owned(),
             Told::Device(device) => device,
             // While the modem is not there, no device has this name.
             Told::Modem(at) => modem(root, &at).unwrap_or_else(|| name.to_owned()),
         }
+    }
+
+    /// Asks the netifd at this ubusd, and waits for it: not for a loop with other things to do.
+    pub fn ask(&self, socket: &Path, network: &str, time: Duration) {
+        if let Some(object) = object(network) {
+            let mut caller = Caller::new(socket);
+            let answer = caller.call(&object, "status", &Map::new(), Instant::now() + time);
+            self.heard(network, answer.map(Answer::Tables));
+        }
+    }
+
+    /// netifd has answered what the status of a network is. Tells whether its device is
+    /// another one than before.
+    pub fn heard(&self, network: &str, answer: Result<Answer, CallError>) -> bool {
+        let device = match &answer {
+            Ok(Answer::Tables(tables)) => tables.first().and_then(l3_device),
+            Ok(Answer::Objects(_)) | Err(CallError::Refused(_)) => None,
+            // No answer says nothing of the network.
+            Err(_) => return false,
+        };
+        let device = device.map(|device| (network.to_owned(), device));
+        let mut running = lock(&self.running);
+        let is_new = *running != device;
+        *running = device;
+        is_new
     }
 
     fn told(&self, root: &Root, name: &str) -> Told {
@@ -60,6 +102,21 @@ impl Devices {
         *last = stamp.map(|stamp| (name.to_owned(), stamp, told.clone()));
         told
     }
+}
+
+/// netifd's object for a network; `None` where there is no such name.
+pub fn object(network: &str) -> Option<String> {
+    // A star would stand for any object.
+    let is_name = !network.is_empty() && network.len() <= MAX_NAME && !network.contains('*');
+    is_name.then(|| format!("network.interface.{network}"))
+}
+
+/// The device that carries a network's packets, as its status tells; none while it is down.
+fn l3_device(status: &Map<String, Value>) -> Option<String> {
+    let device = status.get("l3_device")?.as_str()?;
+    let is_device = (1..=MAX_DEVICE).contains(&device.len())
+        && device.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
+    is_device.then(|| device.to_owned())
 }
 
 /// Whether `/etc/config/network` has a network of this name.

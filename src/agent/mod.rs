@@ -33,6 +33,7 @@ pub mod recover;
 pub mod retry;
 pub mod secret_options;
 pub mod session;
+mod sessions;
 pub mod settings;
 pub mod setup;
 mod standby;
@@ -48,6 +49,7 @@ pub mod world;
 use crate::cwmp;
 use daemon::{Daemon, Mailbox, Message};
 use owed::Start;
+use sessions::Sessions;
 use setup::{Setup, SetupError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -140,6 +142,7 @@ fn open(setup: Setup) -> Result<Daemon, SetupError> {
     let world = Arc::new(World::open_to_stay(setup)?);
     set_log_level(&world);
     world.check_client_certificate(&world.settings());
+    ask_netifd(&world);
     Daemon::new(world).map_err(|e| SetupError::System(format!("cwmp-agent: run_dir: {e}")))
 }
 
@@ -205,6 +208,7 @@ pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
         );
         return Ok(RunOutcome::NoSession);
     }
+    ask_netifd(&world);
     publish_url(&world, &settings);
     let device = knock::device(&world, &settings);
     let worker_world = world.clone();
@@ -216,7 +220,9 @@ pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
             let report = session::run(&worker_world, device.as_deref())?;
             worker_world.reload_waiting(report.afterwards.reload.clone());
             modules::apply_written(&worker_world);
-            report.told().keep(&worker_world.run_dir);
+            let mut sessions = Sessions::load(&worker_world.run_dir);
+            sessions.took_place(report.told());
+            sessions.keep(&worker_world.run_dir);
             Some(report)
         })
         .map_err(|e| SetupError::System(format!("cwmp-agent: {e}")))?;
@@ -226,6 +232,15 @@ pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
         Err(_) => Err(SetupError::System(
             "cwmp-agent: the session's thread panicked".to_owned(),
         )),
+    }
+}
+
+/// Learns from netifd, where it can be asked, which device the network of the settings has.
+fn ask_netifd(world: &World) {
+    const TIME: std::time::Duration = std::time::Duration::from_secs(1);
+    if let Some(socket) = world.setup.ubus_socket() {
+        let network = world.settings().cpe.interface.clone();
+        world.devices.ask(&socket, &network, TIME);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::answer::{self, Afterwards, METHODS, Promises};
 use super::modules;
-use super::status::LastSession;
+use super::sessions::LastSession;
 use super::transfers::tell::Telling;
 use super::world::World;
 use super::{clock, first_use, inform, trial, watch};

@@ -14,6 +14,7 @@ use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
 use crate::store::trial::Trials;
 use crate::store::{Disk, RealDisk, Root};
+use crate::ubus;
 use crate::uci::Package;
 use crate::wake::dhcp;
 use std::fmt;
@@ -155,15 +156,28 @@ impl Setup {
     /// The commands that act on the box.
     pub fn platform(&self) -> Platform {
         let p = &self.config.platform;
-        Platform::new(
-            self.root.clone(),
-            Actions {
-                reboot: p.reboot.clone(),
-                factory_reset: p.factory_reset.clone(),
-                apply_config: p.apply_config.clone(),
-                renew_dhcp: p.renew_dhcp.clone(),
+        let actions = Actions {
+            reboot: p.reboot.clone(),
+            factory_reset: p.factory_reset.clone(),
+            apply_config: p.apply_config.clone(),
+            renew_dhcp: p.renew_dhcp.clone(),
+        };
+        Platform::new(self.root.clone(), actions).with_ubus(self.ubus_socket())
+    }
+
+    /// Where ubusd listens, whether it runs or not; `None`: ubus is not used.
+    pub fn ubus_socket(&self) -> Option<PathBuf> {
+        match self.config.platform.ubus_socket.as_deref() {
+            Some("") => None,
+            Some(named) => match self.root.path(named) {
+                Ok(path) => Some(path),
+                Err(e) => {
+                    log::warn!("ubus_socket {named}: {e}; ubus is not used");
+                    None
+                }
             },
-        )
+            None => self.root.is_system().then(ubus::default_socket),
+        }
     }
 
     /// The data-model files in use, in order: name and text. Without any directory: the

@@ -1,18 +1,18 @@
 //! What `cwmp-agent status` tells.
 
 use super::session::shown_url;
+pub use super::sessions::LastSession;
+use super::sessions::Sessions;
 use super::transfers;
 use super::watch::Told as Watched;
 use super::world::World;
 use crate::cwmp::event::EventCode;
 use crate::cwmp::message::Event;
 use crate::model::Model;
-use crate::store::run_dir::RunDir;
 use crate::transfer::queue::{Entry, Kind};
 use crate::wake::http::Counters;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::io;
 
 /// The state of the agent at one moment. Times are seconds since 1970 (UTC).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Status {
     /// A session is running since then.
     pub running_since: Option<i64>,
     pub last_session: Option<LastSession>,
+    /// The sessions that have ended, the last few of them, the youngest (`last_session`) first.
+    pub sessions: Vec<LastSession>,
     /// When the next session is due, and why.
     pub next_session: Option<NextSession>,
     /// Events not yet delivered: code and CommandKey.
@@ -176,39 +178,6 @@ pub fn one_line(text: &str) -> String {
     out
 }
 
-/// How the last session went.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastSession {
-    pub started: i64,
-    pub ended: i64,
-    pub events: Vec<String>,
-    /// `None`: it was completed.
-    pub failure: Option<String>,
-}
-
-/// The file in run_dir that keeps the last session for commands without a daemon.
-const LAST: &str = "last_session";
-/// It is not longer than this, bytes.
-const LAST_LIMIT: u64 = 64 << 10;
-
-impl LastSession {
-    /// Keeps it until the box is booted, for `status` without a daemon.
-    pub fn keep(&self, run_dir: &RunDir) {
-        let kept = serde_json::to_vec(self)
-            .map_err(io::Error::from)
-            .and_then(|text| run_dir.write(LAST, &text));
-        if let Err(e) = kept {
-            log::warn!("how the session went cannot be kept for `status`: {e}");
-        }
-    }
-
-    /// What was kept; `None` where there is nothing that can be read.
-    pub fn load(run_dir: &RunDir) -> Option<LastSession> {
-        let text = run_dir.read(LAST, LAST_LIMIT).ok()?;
-        serde_json::from_slice(&text).ok()
-    }
-}
-
 /// The session that comes next.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextSession {
@@ -228,7 +197,7 @@ pub struct Retry {
 /// What the disk and the settings tell, without a dispatcher.
 pub fn on_disk(world: &World) -> Status {
     let settings = world.settings();
-    let last_session = LastSession::load(&world.run_dir);
+    let sessions = Sessions::load(&world.run_dir).all();
     let watch = world.watch().told();
     let configuration_trouble = world.settings_trouble().map(|t| t.to_string());
     let transfers = transfers(world);
@@ -248,7 +217,8 @@ pub fn on_disk(world: &World) -> Status {
         enabled: settings.cpe.enable,
         acs_url: shown_url(&settings.acs.url),
         acs_url_by_dhcp: settings.url_by_dhcp,
-        last_session,
+        last_session: sessions.first().cloned(),
+        sessions,
         pending_events: pending
             .into_iter()
             .map(|e| (e.code.text().to_owned(), e.command_key))
@@ -331,16 +301,21 @@ impl fmt::Display for Status {
         if let Some(since) = self.running_since {
             writeln!(f, "session             running since {}", utc(since))?;
         }
+        let how = |session: &LastSession| match &session.failure {
+            None => "completed".to_owned(),
+            Some(why) => format!("failed: {why}"),
+        };
         match &self.last_session {
             Some(last) => {
-                let how = match &last.failure {
-                    None => "completed".to_owned(),
-                    Some(why) => format!("failed: {why}"),
-                };
-                writeln!(f, "last session        {} {how}", utc(last.ended))?;
+                writeln!(f, "last session        {} {}", utc(last.ended), how(last))?;
                 writeln!(f, "  events            {}", last.events.join(", "))?;
             }
             None => writeln!(f, "last session        (none)")?,
+        }
+        for before in self.sessions.iter().skip(1) {
+            let events = before.events.join(", ");
+            let (ended, how) = (utc(before.ended), how(before));
+            writeln!(f, "  before            {ended} {how} ({events})")?;
         }
         match &self.next_session {
             Some(next) => writeln!(f, "next session        {} {}", utc(next.at), next.reason)?,

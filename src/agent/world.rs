@@ -44,6 +44,8 @@ use std::time::{Duration, Instant};
 
 /// The name of the state file that holds the last good time.
 pub const CLOCK_FILE: &str = "clock";
+/// How long procd may take to say what the board is.
+const BOARD_TIME: Duration = Duration::from_secs(1);
 /// How long a new owner waits for a command that holds the state.
 const A_MOMENT: Duration = Duration::from_secs(3);
 
@@ -54,6 +56,8 @@ pub struct World {
     pub run_dir: RunDir,
     pub platform: Platform,
     identity: Mutex<Arc<Identity>>,
+    /// What procd said of the board at the start, where it was asked.
+    board: Option<serde_json::Map<String, serde_json::Value>>,
     pub runtime: Runtime,
     /// How much is logged unless `cpe.log_level` says otherwise.
     pub log_level: log::LevelFilter,
@@ -137,8 +141,13 @@ impl World {
         }
         let run_dir = setup.run_dir()?;
         let reloads = Reloads::load(run_dir.clone());
-        let runtime = Runtime::default();
-        let identity = Identity::find(&setup.root, &state);
+        let runtime = Runtime::on_bus(setup.ubus_socket());
+        let platform = setup.platform();
+        let mut board = None;
+        let identity = Identity::find_with(&setup.root, &state, || {
+            board = platform.board(BOARD_TIME);
+            board.clone()
+        });
         super::inform::publish(&identity, &runtime);
         super::first_use::load(&state, &runtime);
         let trials = Trials::load(&state, setup.config.apply.on_trial());
@@ -146,8 +155,9 @@ impl World {
         let model = setup.model(&state, &reloads, &trials, &runtime)?;
         let peers = Peers::load(&state, &identity.software_version);
         let world = World {
-            platform: setup.platform(),
+            platform,
             identity: Mutex::new(Arc::new(identity)),
+            board,
             runtime,
             log_level: log::max_level(),
             model: Mutex::new(model),
@@ -267,7 +277,7 @@ impl World {
 
     /// Section `device` of the settings has changed: reads the identity anew.
     pub fn look_at_identity(&self) {
-        let identity = Identity::find(&self.setup.root, &self.state);
+        let identity = Identity::find_with(&self.setup.root, &self.state, || self.board.clone());
         super::inform::publish(&identity, &self.runtime);
         *lock(&self.identity) = Arc::new(identity);
     }

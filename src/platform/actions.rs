@@ -2,7 +2,7 @@
 
 use crate::process::{self, Output, Program, RunError};
 use crate::store::Root;
-use crate::ubus::{self, CallError, Caller, Status};
+use crate::ubus::{CallError, Caller, Status};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,8 +21,9 @@ pub struct Actions {
     /// it is not there, and only where the root is `/`, `/sbin/reload_config` once for all.
     pub apply_config: Option<Vec<String>>,
     /// Has the DHCP client of a network ask its server again, `{interface}` replaced by the
-    /// network's name. Default, only where the root is `/`: `/bin/ubus call
-    /// network.interface.{interface} renew`.
+    /// network's name. Default: netifd is told over ubus (`network.interface.{interface}
+    /// renew`); without [`Platform::with_ubus`], and only where the root is `/`, by
+    /// `/bin/ubus`.
     pub renew_dhcp: Option<Vec<String>>,
 }
 
@@ -33,8 +34,8 @@ pub enum ActionError {
     NotConfigured(&'static str),
     /// The command failed.
     Run { argv0: String, error: RunError },
-    /// procd could not be told over ubus.
-    Ubus(CallError),
+    /// Another program could not be told over ubus: its object and method, and why.
+    Ubus(String, CallError),
 }
 
 impl fmt::Display for ActionError {
@@ -47,7 +48,7 @@ impl fmt::Display for ActionError {
                 )
             }
             ActionError::Run { argv0, error } => write!(f, "{argv0}: {error}"),
-            ActionError::Ubus(error) => write!(f, "ubus service event: {error}"),
+            ActionError::Ubus(whom, error) => write!(f, "ubus {whom}: {error}"),
         }
     }
 }
@@ -82,13 +83,12 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Commands are run as written, with the root in `CWMP_ROOT`, and may take 120 s. Only
-    /// where the root is `/` is ubusd asked.
+    /// Commands are run as written, with the root in `CWMP_ROOT`, and may take 120 s.
+    /// Without [`Platform::with_ubus`] no ubusd is asked.
     pub fn new(root: Root, actions: Actions) -> Platform {
-        let ubus = root.is_system().then(|| PathBuf::from(ubus::SOCKET));
         Platform {
             root,
-            ubus,
+            ubus: None,
             actions,
             timeout: TIMEOUT,
         }
@@ -100,9 +100,9 @@ impl Platform {
         self
     }
 
-    /// With the ubusd at this socket, whatever the root is.
-    pub fn with_ubus(mut self, socket: PathBuf) -> Platform {
-        self.ubus = Some(socket);
+    /// With the ubusd at this socket, whatever the root is; `None`: with none.
+    pub fn with_ubus(mut self, socket: Option<PathBuf>) -> Platform {
+        self.ubus = socket;
         self
     }
 
@@ -177,29 +177,45 @@ impl Platform {
             match caller.call("service", "event", &event, deadline) {
                 Ok(_) => {}
                 Err(CallError::Absent | CallError::Refused(Status::NotFound)) => return None,
-                Err(e) => failed.push(((*package).clone(), ActionError::Ubus(e))),
+                Err(e) => {
+                    let whom = "service event".to_owned();
+                    failed.push(((*package).clone(), ActionError::Ubus(whom, e)));
+                }
             }
         }
         Some(failed)
     }
 
-    /// Has the DHCP client of this network ask its server again. The command only tells it
-    /// to, and has no more than `timeout` for that.
+    /// What procd says of the board (`system board`); `None` where it cannot be asked, or has
+    /// not answered within `timeout`.
+    pub fn board(&self, timeout: Duration) -> Option<Map<String, Value>> {
+        let mut caller = Caller::new(self.ubus.as_deref()?);
+        let answers = caller.call("system", "board", &Map::new(), Instant::now() + timeout);
+        answers.ok()?.into_iter().next()
+    }
+
+    /// Has the DHCP client of this network ask its server again. The command, or netifd,
+    /// only tells it to, and has no more than `timeout` for that.
     pub fn renew_dhcp(&self, network: &str, timeout: Duration) -> Result<(), ActionError> {
-        const DEFAULT: [&str; 4] = [
-            "/bin/ubus",
-            "call",
-            "network.interface.{interface}",
-            "renew",
-        ];
-        let for_network = |argument: &str| argument.replace("{interface}", network);
+        let object = format!("network.interface.{network}");
         let configured = self.actions.renew_dhcp.as_deref();
-        let configured: Option<Vec<String>> =
-            configured.map(|argv| argv.iter().map(|a| for_network(a)).collect());
-        let default = DEFAULT.map(for_network);
-        let default: Vec<&str> = default.iter().map(String::as_str).collect();
-        let quick = self.clone().with_timeout(timeout);
-        quick.act("renew_dhcp", configured.as_deref(), &default)
+        let (Some(socket), None) = (&self.ubus, configured) else {
+            let of_network = |argument: &String| argument.replace("{interface}", network);
+            let argv = configured.map(|argv| argv.iter().map(of_network).collect::<Vec<_>>());
+            let default = ["/bin/ubus", "call", &object, "renew"];
+            let quick = self.clone().with_timeout(timeout);
+            return quick.act("renew_dhcp", argv.as_deref(), &default);
+        };
+        // A star would stand for any object.
+        if network.contains('*') {
+            let refused = CallError::Refused(Status::NotFound);
+            return Err(ActionError::Ubus(format!("{object} renew"), refused));
+        }
+        let deadline = Instant::now() + timeout.min(self.timeout);
+        let called = Caller::new(socket).call(&object, "renew", &Map::new(), deadline);
+        called
+            .map(drop)
+            .map_err(|e| ActionError::Ubus(format!("{object} renew"), e))
     }
 
     fn act(

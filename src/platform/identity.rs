@@ -9,6 +9,7 @@ use crate::uci;
 use crate::uci::file::FileError;
 use log::warn;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -64,11 +65,26 @@ impl Identity {
     /// product_class and serial_number are kept in `state` from the first start on;
     /// versions are read anew each time.
     pub fn find(root: &Root, state: &StateDir) -> Identity {
+        Identity::find_with(root, state, || None)
+    }
+
+    /// The same; `board` tells what procd answers to `system board` on ubus. It is asked only
+    /// where the files do not say what the board is or what runs on it.
+    pub fn find_with(
+        root: &Root,
+        state: &StateDir,
+        board: impl FnOnce() -> Option<Map<String, Value>>,
+    ) -> Identity {
         let mut kept: Kept = state.load(KEPT).unwrap_or_default();
         if let Some(configured) = configured(root) {
             kept.configured = configured;
         }
-        let found = Found::look(root);
+        let mut found = Found::look(root);
+        if !found.is_whole()
+            && let Some(board) = board()
+        {
+            found.fill(&board);
+        }
         let mut keep = |slot: fn(&mut Kept) -> &mut Option<String>, derive: &dyn Fn() -> String| {
             slot(&mut kept).get_or_insert_with(derive).clone()
         };
@@ -158,6 +174,36 @@ impl Found {
                 .and_then(|text| mac(&text))
                 .or_else(|| in_board("/network/lan/macaddr").and_then(|text| mac(&text)))
                 .or_else(|| device_mac(root)),
+        }
+    }
+
+    /// Whether board and release are known.
+    fn is_whole(&self) -> bool {
+        let release = self.openwrt_release.contains_key("DISTRIB_RELEASE")
+            || self.os_release.contains_key("VERSION_ID");
+        self.board_name.is_some() && self.model.is_some() && release
+    }
+
+    /// Takes what the files do not say from an answer to `system board`.
+    fn fill(&mut self, board: &Map<String, Value>) {
+        let clean = |text: Option<&Value>| {
+            let text = clean(text?.as_str()?);
+            (!text.is_empty()).then_some(text)
+        };
+        let said = |name: &str| clean(board.get(name));
+        self.board_name = self.board_name.take().or_else(|| said("board_name"));
+        self.model = self.model.take().or_else(|| said("model"));
+        self.kernel = self.kernel.take().or_else(|| said("kernel"));
+        if self.openwrt_release.is_empty() && !self.os_release.contains_key("VERSION_ID") {
+            let release = board.get("release");
+            for (name, key) in [
+                ("version", "DISTRIB_RELEASE"),
+                ("revision", "DISTRIB_REVISION"),
+            ] {
+                if let Some(text) = clean(release.and_then(|release| release.get(name))) {
+                    self.openwrt_release.insert(key.to_owned(), text);
+                }
+            }
         }
     }
 

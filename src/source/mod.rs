@@ -21,6 +21,7 @@ use crate::model::binding::{Rows, SourceKind, brace_at, expand};
 use crate::model::source::{Refusal, Source, Trouble};
 use crate::store::{Folders, Root};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How far sources may go (`[limits]` of agent.toml).
@@ -54,8 +55,8 @@ impl Default for Limits {
 }
 
 /// One source of every kind, working below `root`. `tables` are those of the schema:
-/// see [`UciSource::know`](uci::UciSource::know). Below a root other than `/` no ubusd is
-/// asked: whoever has its socket there puts another [`UbusSource`](ubus::UbusSource) in.
+/// see [`UciSource::know`](uci::UciSource::know). `runtime` says
+/// which ubusd is asked ([`Runtime::on_bus`]), by default none.
 pub fn all<'t>(
     root: &Root,
     limits: Limits,
@@ -67,8 +68,8 @@ pub fn all<'t>(
     let folders = Folders::new(root.clone());
     let file = file::FileSource::below(folders.clone(), limits);
     let command = command::CommandSource::new(root.clone(), limits);
+    let ubus = ubus::UbusSource::at(runtime.bus().map(Path::to_owned), limits);
     let native = native::NativeSource::below(folders, runtime);
-    let ubus = ubus::UbusSource::at(ubus::default_socket(root), limits);
     let sources: [(SourceKind, Box<dyn Source>); 7] = [
         (SourceKind::Uci, Box::new(uci)),
         (SourceKind::File, Box::new(file)),

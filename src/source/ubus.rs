@@ -7,7 +7,7 @@
 use super::{Deadline, Limits, is_row_key, read_only};
 use crate::model::binding::{Binding, Rows, UbusArgument, UbusAt, UbusCall, expand};
 use crate::model::source::{Ask, Prepared, Raw, Refusal, Row, Said, Source, Trouble};
-use crate::ubus::{self, CallError, Caller, Status};
+use crate::ubus::{CallError, Caller, Status};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -258,10 +258,4 @@ fn said(value: &Value) -> Option<Said<'_>> {
         }
         single => text(single).map(|text| Said::Text(text.into())),
     }
-}
-
-/// Where ubusd listens below this root; nothing is asked below another than `/` unless the
-/// caller names a socket itself.
-pub(super) fn default_socket(root: &crate::store::Root) -> Option<PathBuf> {
-    root.is_system().then(|| PathBuf::from(ubus::SOCKET))
 }

@@ -27,5 +27,15 @@ pub use client::{Answer, Client, ClientConfig, Found, Happening, Invocation, Lim
 pub use message::{ArgumentType, Method, Object};
 pub use status::{CallError, Status};
 
-/// Where ubusd listens on OpenWrt; below root, which the caller puts before it.
-pub const SOCKET: &str = "/var/run/ubus/ubus.sock";
+use std::path::{Path, PathBuf};
+
+/// Where ubusd listens on OpenWrt: since 21.02, and before.
+const SOCKETS: [&str; 2] = ["/var/run/ubus/ubus.sock", "/var/run/ubus.sock"];
+/// The longest path of a socket, bytes (`sun_path` of unix(7), without its NUL).
+pub const LONGEST_PATH: usize = 107;
+
+/// Where ubusd listens on this machine, or would listen if it ran.
+pub fn default_socket() -> PathBuf {
+    let there = SOCKETS.into_iter().find(|path| Path::new(path).exists());
+    PathBuf::from(there.unwrap_or(SOCKETS[0]))
+}

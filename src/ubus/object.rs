@@ -6,7 +6,7 @@
 //! | `notify` | | watched values are looked at now |
 //! | `inform` | `event` (optional) | a session is asked for, as by `cwmp-agent inform` |
 //! | `command` | `command` | what the agent makes of the word |
-//! | `status` | | `cwmp`, `last_session`, `next_session`, `statistics` |
+//! | `status` | | `cwmp`, `last_session`, `sessions`, `next_session`, `statistics` |
 //!
 //! The first three answer `status` (1: accepted, -1: not) and `info` (why, in words). Here
 //! is only the shape of it: the agent does the work.
@@ -103,8 +103,10 @@ pub struct Status {
     pub started: Option<String>,
     /// The ACS that the next session goes to.
     pub acs_url: Option<String>,
-    /// The last session, if there was one.
-    pub last: Option<LastSession>,
+    /// CWMP is switched off: there are no sessions.
+    pub disabled: bool,
+    /// The sessions that have ended, the last few of them, the youngest first.
+    pub sessions: Vec<Session>,
     /// When the next session begins, if one is due.
     pub next: Option<String>,
     /// Whether a session is running.
@@ -115,32 +117,48 @@ pub struct Status {
     pub failed: u32,
 }
 
-/// How the last session went.
+/// How a session went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LastSession {
+pub struct Session {
     /// Whether it went to its end.
     pub succeeded: bool,
     /// When it began.
     pub started: Option<String>,
     /// When it ended.
     pub ended: Option<String>,
+    /// The event codes it carried.
+    pub events: Vec<String>,
+    /// Why it failed.
+    pub why: Option<String>,
+}
+
+impl Session {
+    fn answer(&self) -> Map<String, Value> {
+        let status = match self.succeeded {
+            true => "success",
+            false => "failure",
+        };
+        let events = || Value::from(self.events.clone());
+        table([
+            ("status", Some(status.into())),
+            ("start_time", self.started.clone().map(Value::from)),
+            ("end_time", self.ended.clone().map(Value::from)),
+            ("events", (!self.events.is_empty()).then(events)),
+            ("info", self.why.clone().map(Value::from)),
+        ])
+    }
 }
 
 impl Status {
     /// The table that is answered.
     pub fn answer(&self) -> Map<String, Value> {
         let text = |text: &Option<String>| text.clone().map(Value::String);
-        let last = match &self.last {
-            Some(last) => table([
-                (
-                    "status",
-                    Some(if last.succeeded { "success" } else { "failure" }.into()),
-                ),
-                ("start_time", text(&last.started)),
-                ("end_time", text(&last.ended)),
-            ]),
+        let last = match self.sessions.first() {
+            Some(last) => last.answer(),
             None => table([("status", Some("none".into()))]),
         };
+        let sessions = self.sessions.iter().map(|s| Value::Object(s.answer()));
+        let cwmp = if self.disabled { "disabled" } else { "up" };
         let next = match (self.running, &self.next) {
             (true, _) => "running",
             (false, Some(_)) => "waiting",
@@ -151,12 +169,13 @@ impl Status {
             (
                 "cwmp",
                 Some(Value::Object(table([
-                    ("status", Some("up".into())),
+                    ("status", Some(cwmp.into())),
                     ("start_time", text(&self.started)),
                     ("acs_url", text(&self.acs_url)),
                 ]))),
             ),
             ("last_session", Some(Value::Object(last))),
+            ("sessions", Some(sessions.collect())),
             (
                 "next_session",
                 Some(Value::Object(table([

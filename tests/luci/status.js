@@ -5,13 +5,16 @@
 const STATUS = '/usr/sbin/cwmp-agent status --json';
 const HOSTILE = '<img src="x" onerror="window.hurt = true">';
 const at = 1790000000;
+const first = { started: at, ended: at + 3, events: [ '1 BOOT', '4 VALUE CHANGE' ], failure: null };
+const second = { started: at + 100, ended: at + 130, events: [], failure: 'timed out ' + HOSTILE };
 
 let told = {
 	version: '0.1.0', daemon: true, enabled: true,
 	acs_url: 'https://acs.example/', acs_url_by_dhcp: true,
 	connection_request_url: 'http://192.0.2.7:7547/abc',
 	running_since: null,
-	last_session: { started: at, ended: at + 3, events: [ '1 BOOT', '4 VALUE CHANGE' ], failure: null },
+	last_session: first,
+	sessions: [ first ],
 	next_session: { at: at + 1800, reason: '2 PERIODIC' },
 	pending_events: [ [ 'M Reboot', HOSTILE ], [ '4 VALUE CHANGE', '' ] ],
 	transfers: [ {
@@ -53,7 +56,8 @@ story(async () => {
 	holds('troubles', text('cwmp-troubles').includes('line 3: an unfinished quote; the last good copy serves') &&
 		text('cwmp-troubles').includes(`${HOSTILE}: no such file`));
 	equal('sessions', rows().length, 1);
-	holds('completed', rows()[0].textContent.includes('1 BOOT, 4 VALUE CHANGE') && rows()[0].textContent.includes('completed'));
+	holds('completed', rows()[0].textContent.includes('1 BOOT, 4 VALUE CHANGE') && rows()[0].textContent.includes('completed') &&
+		rows()[0].textContent.includes('3 s'));
 
 	/* What an ACS or a server says is a text. */
 	equal('images', document.images.length, 0);
@@ -69,7 +73,7 @@ story(async () => {
 
 	/* It ends, and stands before the one before. */
 	equal('every five seconds', poll.tasks.map((t) => t.seconds), [ 5 ]);
-	told = { ...told, running_since: null, last_session: { started: at + 100, ended: at + 130, events: [], failure: 'timed out ' + HOSTILE } };
+	told = { ...told, running_since: null, last_session: second, sessions: [ second, first ] };
 	await poll.tick();
 	await poll.tick();
 	equal('sessions', rows().length, 2);
@@ -105,9 +109,10 @@ story(async () => {
 	/* Nothing has happened yet. */
 	const before = told;
 
-	told = { ...told, last_session: null, next_session: null, retry: { count: 0, at: null } };
+	told = { ...told, last_session: null, sessions: [], next_session: null, retry: { count: 0, at: null } };
 	await poll.tick();
 	holds('none due', text('cwmp-next').includes('none due'));
+	holds('none yet', rows().length === 0 && text('cwmp-sessions').includes('No session since the last boot'));
 
 	/* No answer, or one that is none. */
 	told = null;

@@ -11,6 +11,7 @@ use cwmp_agent::source::{self, Runtime};
 use cwmp_agent::store::Root;
 use cwmp_agent::store::journal::DiskJournal;
 use cwmp_agent::store::state::StateDir;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What the agent hands in while it runs.
@@ -43,8 +44,13 @@ pub fn schema(files: &[(String, String)]) -> Arc<Schema> {
 
 /// A model of this schema over sources of its own, as an agent that just started has it.
 pub fn over(router: &Router, schema: Arc<Schema>) -> Model {
+    on_bus(router, schema, None)
+}
+
+/// The same, with a ubusd at this socket.
+pub fn on_bus(router: &Router, schema: Arc<Schema>, socket: Option<PathBuf>) -> Model {
     let root = Root::new(router.root()).expect("a folder that exists");
-    let runtime = Runtime::default();
+    let runtime = Runtime::on_bus(socket);
     for (name, value) in GIVEN {
         runtime.set(name, value);
     }

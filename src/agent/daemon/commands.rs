@@ -95,18 +95,19 @@ impl Daemon {
         }
     }
 
-    fn inform(&mut self, event: Option<&str>) -> Answer {
+    /// Why there can be no session, for whoever asks for one.
+    pub(super) fn why_no_session(&self) -> Option<&'static str> {
         let settings = self.world.settings();
         if settings.acs.url.is_empty() {
-            return Answer::Failed(
-                "no ACS is known; set Device.ManagementServer.URL first".to_owned(),
-            );
+            return Some("no ACS is known; set Device.ManagementServer.URL first");
         }
-        if !settings.cpe.enable {
-            return Answer::Failed(
-                "CWMP is switched off; set Device.ManagementServer.EnableCWMP=true first"
-                    .to_owned(),
-            );
+        (!settings.cpe.enable)
+            .then_some("CWMP is switched off; set Device.ManagementServer.EnableCWMP=true first")
+    }
+
+    pub(super) fn inform(&mut self, event: Option<&str>) -> Answer {
+        if let Some(why) = self.why_no_session() {
+            return Answer::Failed(why.to_owned());
         }
         if self.going_down.is_some() {
             return Answer::Failed(
@@ -143,7 +144,8 @@ impl Daemon {
         status.daemon = true;
         status.watch.by_interval = self.watching.plan.is_by_interval();
         status.running_since = self.busy.map(|(_, unix)| unix);
-        status.last_session = self.last.clone();
+        status.last_session = self.sessions.last().cloned();
+        status.sessions = self.sessions.all();
         status.connection_request_url = self
             .world
             .runtime
@@ -152,19 +154,32 @@ impl Daemon {
         status.acs_url = shown_url(&self.world.settings().acs.url);
         let now = clock::unix_seconds();
         let waits = self.retry.waits_for();
-        let wait_over = self
-            .wait_left()
-            .map(|left| now.saturating_add(i64::try_from(left.as_secs()).unwrap_or(i64::MAX)));
         status.retry = Retry {
             count: status.retry.count,
-            at: (waits == Some(Kind::Retry)).then_some(wait_over).flatten(),
+            at: (waits == Some(Kind::Retry))
+                .then(|| self.wait_over(now))
+                .flatten(),
         };
         status.trial_until = self
             .trial_left()
             .map(|left| now.saturating_add(i64::try_from(left.as_secs()).unwrap_or(i64::MAX)));
+        status.next_session = self.next_session();
+        let now = self
+            .door
+            .as_ref()
+            .map(|door| door.listener_ref().counters());
+        let counters = self.counted.and(now.unwrap_or_default());
+        status.refused_knocks = status::refused(&counters);
+        status.accepted_knocks = counters.accepted;
+        status
+    }
+
+    /// When the next session is due, and why.
+    pub(super) fn next_session(&self) -> Option<NextSession> {
+        let now = clock::unix_seconds();
         let next_schedule = self.world.owed().next_schedule();
-        status.next_session = [
-            wait_over.map(|at| match waits {
+        [
+            self.wait_over(now).map(|at| match self.retry.waits_for() {
                 Some(Kind::FirstContact) => (at, "first contact"),
                 _ => (at, "retry"),
             }),
@@ -184,14 +199,12 @@ impl Daemon {
         .map(|(at, reason)| NextSession {
             at,
             reason: reason.to_owned(),
-        });
-        let now = self
-            .door
-            .as_ref()
-            .map(|door| door.listener_ref().counters());
-        let counters = self.counted.and(now.unwrap_or_default());
-        status.refused_knocks = status::refused(&counters);
-        status.accepted_knocks = counters.accepted;
-        status
+        })
+    }
+
+    /// When the wait before a session is over, if there is one, given the wall clock.
+    fn wait_over(&self, now: i64) -> Option<i64> {
+        let left = self.wait_left()?;
+        Some(now.saturating_add(i64::try_from(left.as_secs()).unwrap_or(i64::MAX)))
     }
 }

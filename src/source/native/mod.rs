@@ -30,6 +30,7 @@ use published::{Published, Tables};
 use sensors::Sensors;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use system::Hardware;
 use timezone::ZoneText;
@@ -73,6 +74,8 @@ pub struct Runtime {
     packages: Packages,
     /// Tables that the agent hands in.
     pub published: Published,
+    /// Where ubusd listens.
+    bus: Option<PathBuf>,
 }
 
 /// Shows the names only: the URL of the connection request is a secret.
@@ -83,6 +86,19 @@ impl fmt::Debug for Runtime {
 }
 
 impl Runtime {
+    /// With the ubusd at this socket, root included; `None`: no source asks one.
+    pub fn on_bus(socket: Option<PathBuf>) -> Runtime {
+        Runtime {
+            bus: socket,
+            ..Runtime::default()
+        }
+    }
+
+    /// Where ubusd listens, whether it runs or not.
+    pub(super) fn bus(&self) -> Option<&Path> {
+        self.bus.as_deref()
+    }
+
     /// Sets a value; it is seen by the next read.
     pub fn set(&self, name: &str, value: &str) {
         self.with(|map| map.insert(name.to_owned(), value.to_owned()));
@@ -148,7 +164,7 @@ impl NativeSource {
     /// The same; folders that another source walked in a request are not walked again.
     pub fn below(folders: Folders, runtime: Runtime) -> NativeSource {
         let wifi = Wifi::new(runtime.packages.clone());
-        let networks = network::Networks::new(runtime.packages.clone());
+        let networks = network::Networks::new(runtime.packages.clone(), runtime.bus());
         let tables = Tables::new(runtime.published.clone());
         NativeSource {
             root: folders,

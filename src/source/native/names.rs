@@ -69,8 +69,11 @@ pub enum Net {
     InterfaceAddress,
     InterfaceAddressStatus,
     InterfaceAddressing,
+    InterfaceConnection,
+    InterfaceDhcpServer,
     InterfaceDhcpStatus,
     InterfaceDns,
+    InterfaceError,
     InterfaceIpv4,
     InterfaceIpv4Mask,
     InterfaceIpv6,
@@ -100,7 +103,7 @@ pub enum Net {
 }
 
 /// Every name.
-pub const ALL: [(&str, Value); 115] = [
+pub const ALL: [(&str, Value); 118] = [
     ("config_date", Value::ConfigDate),
     ("connection_request_url", Value::Given),
     ("cpu_idle", Value::CpuIdle),
@@ -138,6 +141,14 @@ pub const ALL: [(&str, Value); 115] = [
     ("interface_addressing", Value::Net(Net::InterfaceAddressing)),
     ("interface_collisions", Value::InterfaceCounter(13)),
     (
+        "interface_connection_status",
+        Value::Net(Net::InterfaceConnection),
+    ),
+    (
+        "interface_dhcp_server",
+        Value::Net(Net::InterfaceDhcpServer),
+    ),
+    (
         "interface_dhcp_status",
         Value::Net(Net::InterfaceDhcpStatus),
     ),
@@ -145,6 +156,7 @@ pub const ALL: [(&str, Value); 115] = [
     ("interface_ipv4", Value::Net(Net::InterfaceIpv4)),
     ("interface_ipv4_mask", Value::Net(Net::InterfaceIpv4Mask)),
     ("interface_ipv6", Value::Net(Net::InterfaceIpv6)),
+    ("interface_last_error", Value::Net(Net::InterfaceError)),
     ("interface_lower", Value::Net(Net::InterfaceLower)),
     ("interface_mask", Value::Net(Net::InterfaceMask)),
     ("interface_mtu", Value::Net(Net::InterfaceMtu)),

@@ -72,7 +72,9 @@ pub struct Config {
     vlan_port_at: Vec<usize>,
     /// Pools of addresses: section key and interface.
     pub pools: Vec<(String, String)>,
-    /// How often a file was read.
+    /// The devices of networks as netifd tells them.
+    running: HashMap<String, String>,
+    /// How often a file was read, or netifd said something else.
     pub version: u32,
 }
 
@@ -226,9 +228,18 @@ impl Config {
         at(self.last.get())
     }
 
-    /// The device that carries the network's packets.
+    /// The device that carries the network's packets: as netifd says, else as it is named by
+    /// the files.
     pub fn l3_device(&self, name: &str) -> Option<&str> {
-        self.interface(name)?.l3.as_deref()
+        let running = self.running.get(name).map(String::as_str);
+        running.or_else(|| self.interface(name)?.l3.as_deref())
+    }
+
+    /// netifd says something else of its networks than before.
+    pub fn heard<'a>(&mut self, devices: impl Iterator<Item = (&'a str, &'a str)>) {
+        self.version = self.version.wrapping_add(1);
+        let owned = devices.map(|(network, device)| (network.to_owned(), device.to_owned()));
+        self.running = owned.collect();
     }
 
     fn carries(&self, name: &str) -> Option<Cow<'_, str>> {

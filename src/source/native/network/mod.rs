@@ -1,9 +1,11 @@
 //! Networks as they run: what the kernel, netifd and dnsmasq tell in files, laid over the
 //! names that UCI gives. Addresses of IPv4 come from the running kernel, never from below a
-//! root.
+//! root. Where ubus is used, netifd says which device a network has and how it is doing, and
+//! the rest of what it knows serves where neither kernel nor files say anything.
 
 mod config;
 mod kernel;
+mod netifd;
 mod netlink;
 mod stack;
 
@@ -17,12 +19,14 @@ use crate::source::packages::Packages;
 use crate::store::Folders;
 use config::Config;
 use kernel::Kernel;
+use netifd::Netifd;
 use nix::sys::socket::AddressFamily;
 use serde::Deserialize;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 
 /// Names of tables listed here.
 pub const TABLES: [&str; 9] = [
@@ -48,6 +52,7 @@ pub struct Networks {
     /// Looked at in this request.
     is_fresh: bool,
     kernel: Kernel,
+    netifd: Netifd,
     addresses: Found<Vec<Address4>>,
     /// Which devices are ports of Ethernet, of those that the stack asks for.
     physical: Found<Vec<(String, bool)>>,
@@ -77,10 +82,12 @@ struct BoardPorts {
 }
 
 impl Networks {
-    /// Nothing looked at yet; the configuration that is read is shared.
-    pub fn new(packages: Packages) -> Networks {
+    /// Nothing looked at yet; the configuration that is read is shared. netifd is asked on
+    /// the bus at this socket, if there is any.
+    pub fn new(packages: Packages, bus: Option<&Path>) -> Networks {
         Networks {
             config: Config::new(packages),
+            netifd: Netifd::at(bus),
             ..Networks::default()
         }
     }
@@ -89,6 +96,7 @@ impl Networks {
     pub fn begin(&mut self) {
         self.is_fresh = false;
         self.kernel.begin();
+        self.netifd.begin();
         self.addresses.begin();
         self.physical.begin();
         self.state = None;
@@ -101,9 +109,17 @@ impl Networks {
         }
     }
 
+    /// Has netifd say how its networks run, for values that depend on it.
+    fn ask(&mut self) {
+        if self.netifd.ask() {
+            self.config.heard(self.netifd.devices());
+        }
+    }
+
     /// The device that carries a network's packets.
     pub fn l3_device(&mut self, root: &Folders, network: &str) -> Option<&str> {
         self.refresh(root);
+        self.ask();
         self.config.l3_device(network)
     }
 
@@ -116,6 +132,9 @@ impl Networks {
         out: &mut String,
     ) -> Option<()> {
         self.refresh(root);
+        if netifd::tells(what) {
+            self.ask();
+        }
         let row = rows.last().map_or("", String::as_str);
         let around = rows.iter().rev().nth(1).map_or("", String::as_str);
         // Writing to a String does not fail.
@@ -124,9 +143,27 @@ impl Networks {
             Net::InterfaceServiceStatus => out.push_str(self.enabled(root, row)),
             Net::InterfaceAddressStatus => out.push_str(self.enabled(root, around)),
             Net::InterfaceDhcpStatus => {
-                let bound = self.of_device(row).next().is_some();
-                out.push_str(if bound { "Bound" } else { "Init" });
+                let state = self.netifd.of(row).map(|n| (n.up, n.pending));
+                out.push_str(match state {
+                    Some((true, _)) => "Bound",
+                    Some((_, true)) => "Selecting",
+                    Some(_) => "Init",
+                    None if self.of_device(row).next().is_some() => "Bound",
+                    None => "Init",
+                });
             }
+            Net::InterfaceDhcpServer => {
+                let _ = write!(out, "{}", self.netifd.of(row)?.dhcp_server?);
+            }
+            Net::InterfaceConnection => {
+                let pending = self.netifd.of(row).is_some_and(|n| n.pending);
+                out.push_str(match self.status(root, row) {
+                    "Up" => "Connected",
+                    _ if pending => "Connecting",
+                    _ => "Disconnected",
+                });
+            }
+            Net::InterfaceError => out.push_str(self.netifd.of(row)?.last_error()),
             Net::InterfaceType => out.push_str(self.kind(row)),
             Net::InterfaceMtu => {
                 let device = self.config.l3_device(row)?;
@@ -161,11 +198,11 @@ impl Networks {
                 });
             }
             Net::InterfaceIpv4 => {
-                let (_, address, _) = self.of_device(row).next()?;
+                let (address, _) = self.of_device(row).next()?;
                 let _ = write!(out, "{address}");
             }
             Net::InterfaceIpv4Mask => {
-                let mask = self.of_device(row).next()?.2?;
+                let mask = self.of_device(row).next()?.1?;
                 let _ = write!(out, "{mask}");
             }
             Net::InterfacePeer => {
@@ -174,7 +211,9 @@ impl Networks {
                 let host = Ipv4Addr::BROADCAST;
                 let peer = routes
                     .find(|r| r.device == device && r.mask == host && r.gateway.is_unspecified());
-                let _ = write!(out, "{}", peer?.to);
+                let told = || self.netifd.of(row)?.addresses.first()?.2;
+                let peer = peer.map(|route| route.to).or_else(told)?;
+                let _ = write!(out, "{peer}");
             }
             Net::InterfaceRouters => {
                 let device = self.config.l3_device(row)?;
@@ -183,11 +222,17 @@ impl Networks {
                     r.device == device && r.to.is_unspecified() && !r.gateway.is_unspecified()
                 });
                 put_list(default.map(|r| r.gateway), out);
+                if let (true, Some(network)) = (out.is_empty(), self.netifd.of(row)) {
+                    put_list(network.routers.iter(), out);
+                }
             }
             Net::InterfaceDns => {
                 let servers = self.kernel.servers(root).0.iter();
                 let own = servers.filter(|(network, a)| network == row && a.is_ipv4());
                 put_list(own.take(2).map(|(_, a)| a), out);
+                if let (true, Some(network)) = (out.is_empty(), self.netifd.of(row)) {
+                    put_list(network.servers.iter().take(2), out);
+                }
             }
             Net::Ipv6Capable => {
                 let path = root.path("/proc/net/if_inet6").ok()?;
@@ -278,6 +323,9 @@ impl Networks {
     /// A number that stands while the rows of all tables of this name do.
     pub fn version(&mut self, root: &Folders, table: &str) -> u32 {
         self.refresh(root);
+        if netifd::tells_rows(table) {
+            self.ask();
+        }
         // Each of them only grows, and so does their sum.
         let other = match table {
             "interface_addresses" => {
@@ -300,6 +348,9 @@ impl Networks {
     /// The keys of a table's rows.
     pub fn rows(&mut self, root: &Folders, name: &str, parents: &[String]) -> Vec<String> {
         self.refresh(root);
+        if netifd::tells_rows(name) {
+            self.ask();
+        }
         let parent = parents.last().map_or("", String::as_str);
         match name {
             "interface_addresses" => {
@@ -411,8 +462,16 @@ impl Networks {
         if network.disabled {
             return "Down";
         }
-        let device = network.l3.as_deref();
+        let device = self.config.l3_device(name);
         let state = device.and_then(|device| sysfs(root, device, "operstate"));
+        match (self.netifd.of(name), state.as_deref()) {
+            (Some(running), _) if running.up => return "Up",
+            (Some(running), _) if running.pending => return "Dormant",
+            (Some(running), _) if !running.available => return "NotPresent",
+            // The device is up, the network on it is not.
+            (Some(_), Some("up" | "unknown")) => return "Down",
+            _ => {}
+        }
         match state.as_deref() {
             // Devices without a carrier of their own, as lo and PPP, say unknown.
             Some("up" | "unknown") => "Up",
@@ -462,18 +521,29 @@ impl Networks {
         }
     }
 
-    /// The addresses that the kernel has for a network, in its order.
-    fn of_device(&mut self, name: &str) -> impl Iterator<Item = &Address4> {
+    /// The addresses that the kernel has for a network, in its order, else those that netifd
+    /// gave it.
+    fn of_device(
+        &mut self,
+        name: &str,
+    ) -> impl Iterator<Item = (Ipv4Addr, Option<Ipv4Addr>)> + use<'_> {
         self.load_addresses();
         let device = self.config.l3_device(name).unwrap_or_default();
         let all = self.addresses.now.as_deref().unwrap_or_default().iter();
-        all.filter(move |(d, _, _)| *d == device)
+        let own = all.filter(move |(d, _, _)| *d == device);
+        let mut own = own.map(|(_, address, mask)| (*address, *mask)).peekable();
+        let told = match own.peek() {
+            Some(_) => None,
+            None => self.netifd.of(name),
+        };
+        let told = told.into_iter().flat_map(|network| &network.addresses);
+        own.chain(told.map(|(address, mask, _)| (*address, *mask)))
     }
 
     /// The address that a row is, by its place.
     fn address(&mut self, name: &str, place: &str) -> Option<(Ipv4Addr, Option<Ipv4Addr>)> {
         let n = place.parse::<usize>().ok()?.checked_sub(1)?;
-        self.of_device(name).nth(n).map(|(_, a, mask)| (*a, *mask))
+        self.of_device(name).nth(n)
     }
 
     fn address6(&mut self, root: &Folders, name: &str, address: &str) -> Option<&kernel::Address6> {

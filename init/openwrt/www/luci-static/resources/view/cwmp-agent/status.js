@@ -12,8 +12,6 @@
 
 const PROGRAM = '/usr/sbin/cwmp-agent';
 const SECONDS = 5;
-/* So many sessions are kept while the page is open. */
-const SESSIONS = 10;
 
 function when(seconds) {
 	return new Date(seconds * 1000).toLocaleString();
@@ -108,9 +106,6 @@ function troubles(status) {
 }
 
 return view.extend({
-	/* Sessions that ended while the page is open, and the last one before; the youngest first. */
-	sessions: [],
-
 	load: function() {
 		return this.ask();
 	},
@@ -123,14 +118,6 @@ return view.extend({
 
 			return { status: JSON.parse(result.stdout) };
 		}).catch((e) => ({ trouble: e.message }));
-	},
-
-	remember: function(last) {
-		if (!last || (this.sessions.length && this.sessions[0].started === last.started))
-			return;
-
-		this.sessions.unshift(last);
-		this.sessions.length = Math.min(this.sessions.length, SESSIONS);
 	},
 
 	inform: function() {
@@ -157,8 +144,8 @@ return view.extend({
 		const transfers = status.transfers || [];
 		const watch = status.watch || {};
 		const refused = status.refused_knocks || [];
-
-		this.remember(status.last_session);
+		/* The youngest first. */
+		const sessions = status.sessions || [];
 
 		return [
 			section('state', _('State'), [
@@ -185,9 +172,9 @@ return view.extend({
 				}, [ _('Inform now') ])
 			]),
 			section('sessions', _('Last sessions'), [
-				E('table', { 'class': 'table' }, [ head([ _('Started'), _('Ended'), _('Events'), _('Result') ]) ].concat(
-					this.sessions.length ? this.sessions.map((s) => row([
-						when(s.started), when(s.ended), orNone(s.events.join(', ')),
+				E('table', { 'class': 'table' }, [ head([ _('Started'), _('Duration'), _('Events'), _('Result') ]) ].concat(
+					sessions.length ? sessions.map((s) => row([
+						when(s.started), Math.max(s.ended - s.started, 0) + ' s', orNone(s.events.join(', ')),
 						s.failure ? _('failed') + ': ' + s.failure : _('completed')
 					])) : [ E('tr', { 'class': 'tr placeholder' }, [ E('td', { 'class': 'td' }, [ _('No session since the last boot') ]) ]) ]))
 			]),

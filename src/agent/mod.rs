@@ -22,6 +22,7 @@ mod event_names;
 mod first_use;
 mod inform;
 mod knock;
+#[cfg_attr(not(feature = "software-modules"), path = "modules/absent.rs")]
 pub mod modules;
 pub mod offline;
 mod operate;

@@ -14,9 +14,11 @@ pub mod lock;
 pub mod reloads;
 pub mod rooted;
 pub mod run_dir;
+pub mod sha256;
 pub mod state;
 pub mod trial;
 
 pub use disk::{Disk, RealDisk};
 pub use index::Index;
 pub use rooted::{Folders, Root};
+pub use sha256::Sha256;

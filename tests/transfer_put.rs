@@ -4,7 +4,6 @@ mod files;
 mod net_support;
 mod scratch;
 
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -246,6 +245,7 @@ fn https_takes_it_too() {
     use cwmp_agent::net::tls::{TlsConfig, TlsFiles};
     use net_support::pki::{Authority, Folder};
     use rustls::version::{TLS12, TLS13};
+    use std::sync::Arc;
     let ca = Authority::new("Test Root");
     let folder = Folder::new();
     let roots = TlsFiles {

@@ -55,6 +55,11 @@ const BUDGETS: &[(&str, Option<u64>, &str)] = &[
         "anonymous memory, idle after the first session",
     ),
     (
+        "idle_rss",
+        Some(2048),
+        "resident memory then, the program's own pages included",
+    ),
+    (
         "idle_after_read",
         Some(600),
         "the same after two reads of the whole tree",
@@ -63,6 +68,11 @@ const BUDGETS: &[(&str, Option<u64>, &str)] = &[
         "peak",
         Some(4096),
         "most memory at any time, with those reads",
+    ),
+    (
+        "peak_https",
+        Some(3584),
+        "most memory at any time, with a session over HTTPS",
     ),
 ];
 

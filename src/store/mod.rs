@@ -7,6 +7,7 @@
 //! This room knows nothing of what the files mean.
 
 pub mod atomic;
+pub mod clock;
 pub mod disk;
 pub mod index;
 pub mod journal;

@@ -57,7 +57,7 @@ impl Feed {
         feed.script(
             "cargo",
             &format!(
-                "env | grep '^CARGO_PROFILE_' | sort >{asked}\necho \"$@\" >>{asked}\n\
+                "env | grep -E '^(CARGO_PROFILE|RUST_LIBC)_' | sort >{asked}\necho \"$@\" >>{asked}\n\
                  while [ $# -gt 0 ]; do\n[ \"$1\" = --root ] && root=$2\n[ \"$1\" = --path ] && path=$2\nshift\ndone\n\
                  test -f \"$path/Cargo.lock\" && test -f \"$path/src/main.rs\" || exit 1\n\
                  mkdir -p \"$root/bin\" && cp {program} \"$root/bin/cwmp-agent\""
@@ -221,6 +221,11 @@ fn cargo_is_asked_for_the_locked_program_without_try() {
     let (profile, command) = asked.trim_end().rsplit_once('\n').expect("lines");
     assert!(
         profile.contains("CARGO_PROFILE_RELEASE_PANIC=unwind"),
+        "{profile}"
+    );
+    // 2038 is no end.
+    assert!(
+        profile.contains("RUST_LIBC_UNSTABLE_MUSL_V1_2_3=1"),
         "{profile}"
     );
     let words: Vec<_> = command.split(' ').collect();

@@ -370,7 +370,8 @@ mod tests {
             verify(Some("sha256sums"), Some(".sig"), Some("/etc/keys")),
             verify(None, Some("-usign"), None),
         ] {
-            assert_eq!(good.check(), Ok(()));
+            let checkable = good.signature.is_none() || usign::PRESENT;
+            assert_eq!(good.check().is_ok(), checkable, "{good:?}");
         }
         for bad in [
             verify(Some(""), None, None),

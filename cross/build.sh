@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Static, stripped router binaries from a bare Debian machine.
 #
-#   cross/build.sh TARGET… [-- CARGO-ARGUMENT…]
+#   cross/build.sh [--router] TARGET… [-- CARGO-ARGUMENT…]
 #   cross/build.sh --setup             installs the Debian packages this needs (as root or through sudo)
 #
+# --router leaves out what a router's image does (`try`): -- --no-default-features --features router.
 # TARGET is mips, mipsel, armv7, aarch64, x86_64 or the full name of one of these (mips-unknown-linux-musl, …).
 # The program lands in target/cross/out/TARGET/cwmp-agent. How and why: cross/README.md.
 set -euo pipefail
@@ -11,6 +12,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(dirname "$here")
 work=${CROSS_DIR:-$top/target/cross}
+profile=${CROSS_PROFILE:-router}
 llvm=${CROSS_LLVM:-19}
 musl_version=1.2.3
 musl_sha256=7d5b0b6062521e4627e099e4c9dc8248d32a30285e959b7eecaa780cf8cfd4a4
@@ -89,13 +91,14 @@ fetch_musl() {
 	mv "$work/musl.new" "$work/musl-$musl_version"
 }
 
-# name → rust target, clang target, C flags
+# name → rust target, clang target, C flags, whether the program runs at a random address
 describe() {
+	pie=yes
 	case $1 in
 	mips | mips-unknown-linux-musl)
-		target=mips-unknown-linux-musl c_target=mips-linux-musl c_flags="-march=mips32r2 -msoft-float" ;;
+		target=mips-unknown-linux-musl c_target=mips-linux-musl c_flags="-march=mips32r2 -msoft-float" pie= ;;
 	mipsel | mipsel-unknown-linux-musl)
-		target=mipsel-unknown-linux-musl c_target=mipsel-linux-musl c_flags="-march=mips32r2 -msoft-float" ;;
+		target=mipsel-unknown-linux-musl c_target=mipsel-linux-musl c_flags="-march=mips32r2 -msoft-float" pie= ;;
 	armv7 | armv7-unknown-linux-musleabihf)
 		target=armv7-unknown-linux-musleabihf c_target=armv7-linux-musleabihf
 		c_flags="-march=armv7-a -mfpu=vfpv3-d16 -mfloat-abi=hard" ;;
@@ -105,19 +108,23 @@ describe() {
 		target=x86_64-unknown-linux-musl c_target=x86_64-linux-musl c_flags="" ;;
 	*) die "unknown target '$1'; write one of mips, mipsel, armv7, aarch64, x86_64" ;;
 	esac
+	pie=${CROSS_PIE-$pie}
 	sysroot=$work/sysroot/$target
 }
 
 # musl, the unwinder stub and a linker script for one target; kept until this script or the stub changes.
 build_sysroot() {
 	local stamp
-	stamp=$(cat "$here/build.sh" "$here/unwind-stub.c" | sha256sum | cut -c1-16)-$llvm-$work
+	stamp=$(cat "$here/build.sh" "$here/unwind-stub.c" | sha256sum | cut -c1-16)-$llvm-$work-pie=$pie
 	[ "$(cat "$sysroot/stamp" 2>/dev/null)" = "$stamp" ] && return
 	fetch_musl
 	say "building musl $musl_version for $target"
 	rm -rf "$sysroot" "$sysroot.build"
 	mkdir -p "$sysroot/bin" "$sysroot.build"
-	local cc="clang-$llvm --target=$c_target $c_flags -fno-pie"
+	local cc="clang-$llvm --target=$c_target $c_flags -fno-pie" start=crt1.o kind="-static -no-pie"
+	if [ -n "$pie" ]; then
+		cc="clang-$llvm --target=$c_target $c_flags -fPIE" start=rcrt1.o kind="-static -pie --no-dynamic-linker -z text"
+	fi
 	(
 		cd "$sysroot.build"
 		"$work/musl-$musl_version/configure" --prefix="$sysroot" --target="$c_target" --disable-shared \
@@ -126,11 +133,11 @@ build_sysroot() {
 	) >"$work/musl-$target.log" 2>&1 || die "musl did not build: see $work/musl-$target.log"
 	$cc -Os -c "$here/unwind-stub.c" --sysroot="$sysroot" -isystem "$sysroot/include" -o "$sysroot.build/unwind.o"
 	"llvm-ar-$llvm" rcs "$sysroot/lib/libunwind.a" "$sysroot.build/unwind.o"
-	# Neither PIE nor anything of the host: the start files are named, every other library is in the sysroot.
+	# Nothing of the host: the start files are named, every other library is in the sysroot.
 	cat >"$sysroot/bin/link" <<-END
 		#!/bin/sh
-		exec ld.lld-$llvm --sysroot=$sysroot -static -no-pie --icf=all \\
-			$sysroot/lib/crt1.o $sysroot/lib/crti.o "\$@" -L$sysroot/lib -lc $sysroot/lib/crtn.o
+		exec ld.lld-$llvm --sysroot=$sysroot -O2 --icf=all \\
+			$sysroot/lib/$start $sysroot/lib/crti.o "\$@" $kind -L$sysroot/lib -lc $sysroot/lib/crtn.o
 	END
 	chmod +x "$sysroot/bin/link"
 	rm -rf "$sysroot.build"
@@ -138,11 +145,12 @@ build_sysroot() {
 }
 
 build() {
-	local bin upper lower root
+	local bin upper lower root model=static
 	bin=$(rust_bin) || die "no Rust with its library source: run cross/build.sh --setup (or rustup component add rust-src)"
 	upper=$(tr 'a-z-' 'A-Z_' <<<"$target")
 	lower=${target//-/_}
 	root=$(cd "$top" && "$bin/rustc" --print sysroot)
+	[ -z "$pie" ] || model=pie
 	say "building for $target with $(cd "$top" && "$bin/rustc" --version)"
 	# RUSTC_BOOTSTRAP: build-std is not stable, its compiler may be. RUST_LIBC_…: 64-bit time_t, in std's libc and ours.
 	(
@@ -150,20 +158,21 @@ build() {
 		export RUSTC_BOOTSTRAP=1 RUST_LIBC_UNSTABLE_MUSL_V1_2_3=1
 		export "RUSTC=$bin/rustc"
 		export "CARGO_TARGET_${upper}_LINKER=$sysroot/bin/link"
-		export "CARGO_TARGET_${upper}_RUSTFLAGS=-Ctarget-feature=+crt-static -Crelocation-model=static -Clink-self-contained=no -Clinker-flavor=ld -Cpanic=abort -Cforce-unwind-tables=no"
+		export "CARGO_TARGET_${upper}_RUSTFLAGS=-Ctarget-feature=+crt-static -Crelocation-model=$model -Clink-self-contained=no -Clinker-flavor=ld -Cpanic=abort -Cforce-unwind-tables=no"
 		export "CC_$lower=clang-$llvm" "AR_$lower=llvm-ar-$llvm"
 		export "CFLAGS_$lower=--target=$c_target --sysroot=$sysroot -isystem $sysroot/include $c_flags"
 		unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
-		"$bin/cargo" build --release --locked --target "$target" --target-dir "$work/build" \
-			-Zbuild-std=std,panic_abort -Zbuild-std-features= --message-format=json-render-diagnostics \
+		"$bin/cargo" build --profile "$profile" --locked --target "$target" --target-dir "$work/build" \
+			-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size --message-format=json-render-diagnostics \
 			"${cargo_arguments[@]}"
-	) >"$work/messages" || die "the build for $target failed"
+	) >"$work/messages-$target" || die "the build for $target failed"
 	mkdir -p "$work/out/$target"
 	local program
 	while read -r program; do
-		cp "$program" "$work/out/$target/"
+		# The linker leaves what no program reads at run time: .comment, and on MIPS .pdr, 300 kB.
+		"llvm-strip-$llvm" -o "$work/out/$target/$(basename "$program")" "$program"
 		report "$work/out/$target/$(basename "$program")"
-	done < <(sed -nE 's/.*"executable":"([^"]+)".*/\1/p' "$work/messages")
+	done < <(sed -nE 's/.*"executable":"([^"]+)".*/\1/p' "$work/messages-$target")
 }
 
 report() {
@@ -172,6 +181,10 @@ report() {
 	packed=$(xz -9 --stdout "$1" | wc -c)
 	kind=$("llvm-readelf-$llvm" -h "$1" | sed -nE 's/ *(Class|Data|Machine|Type): +//p' | tr '\n' ' ')
 	! "llvm-readelf-$llvm" -l "$1" | grep -q INTERP || die "$1 is not static"
+	case $kind in
+	*DYN*) [ -n "$pie" ] || die "$1 is position independent" ;;
+	*) [ -z "$pie" ] || die "$1 is not position independent" ;;
+	esac
 	case $1 in
 	*/mips*) "llvm-readelf-$llvm" -A "$1" | grep -q 'FP ABI: Soft' || die "$1 is not soft-float" ;;
 	esac
@@ -182,8 +195,9 @@ targets=() cargo_arguments=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--setup) setup; [ $# -gt 1 ] || exit 0 ;;
-	--) shift; cargo_arguments=("$@"); break ;;
-	-h | --help) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+	--router) cargo_arguments+=(--no-default-features --features router) ;;
+	--) shift; cargo_arguments+=("$@"); break ;;
+	-h | --help) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
 	-*) die "unknown option '$1'; see --help" ;;
 	*) targets+=("$1") ;;
 	esac

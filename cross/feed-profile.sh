@@ -25,7 +25,7 @@ rm -rf "$work/build"
 make -s --no-print-directory -C "$top/cross/openwrt/cwmp-agent" TOPDIR="$top/tests/feed" OUT="$work" prepare
 tree=$(echo "$work"/build/cwmp-agent-*)
 env CARGO_TARGET_DIR="$work/target" "${profile[@]}" \
-	cargo install -q --locked --no-default-features --profile release --no-track --force --root "$work/install" --path "$tree"
+	cargo install -q --locked --no-default-features --features router --profile release --no-track --force --root "$work/install" --path "$tree"
 
 program=$work/install/bin/cwmp-agent
 "$program" --version
@@ -40,4 +40,4 @@ printf '%s bytes, as the feed builds it for this machine\n' "$(stat -c %s "$prog
 names=()
 for t in "${tests[@]}"; do names+=(--test "$t"); done
 cd "$top"
-CWMP_TEST_AGENT=$program cargo test -q --locked --no-default-features "${names[@]}"
+CWMP_TEST_AGENT=$program cargo test -q --locked --no-default-features --features router "${names[@]}"

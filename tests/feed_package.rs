@@ -57,7 +57,7 @@ impl Feed {
         feed.script(
             "cargo",
             &format!(
-                "env | grep '^CARGO_PROFILE_' | sort >{asked}\necho \"$@\" >>{asked}\n\
+                "env | grep -E '^(CARGO_PROFILE|RUST_LIBC)_' | sort >{asked}\necho \"$@\" >>{asked}\n\
                  while [ $# -gt 0 ]; do\n[ \"$1\" = --root ] && root=$2\n[ \"$1\" = --path ] && path=$2\nshift\ndone\n\
                  test -f \"$path/Cargo.lock\" && test -f \"$path/src/main.rs\" || exit 1\n\
                  mkdir -p \"$root/bin\" && cp {program} \"$root/bin/cwmp-agent\""
@@ -196,15 +196,20 @@ fn the_packages_install_the_whole_tree_with_the_right_modes() {
 
 #[test]
 fn the_data_model_is_installed_where_the_menu_says_so() {
-    let Some(feed) = Feed::new() else { return };
-    let files = feed.install("cwmp-agent", &["CONFIG_CWMP_AGENT_DATA_MODEL=y"]);
-    // A folder that is there must hold all of them.
-    for entry in fs::read_dir(repository("data-model")).expect("a folder") {
-        let name = entry.expect("readable").file_name();
-        let name = name.to_str().expect("UTF-8");
-        let found = files.get(&format!("/usr/share/cwmp-agent/data-model/{name}"));
-        assert_eq!(found.is_some(), name.ends_with(".toml"), "{name}");
-        assert!(found.is_none_or(|(mode, _)| *mode == 0o644), "{name}");
+    for modules in ["y", ""] {
+        let Some(feed) = Feed::new() else { return };
+        let switch = format!("CONFIG_CWMP_AGENT_SOFTWARE_MODULES={modules}");
+        let files = feed.install("cwmp-agent", &["CONFIG_CWMP_AGENT_DATA_MODEL=y", &switch]);
+        // A folder that is there must hold all of them that the program knows what to do with.
+        for entry in fs::read_dir(repository("data-model")).expect("a folder") {
+            let name = entry.expect("readable").file_name();
+            let name = name.to_str().expect("UTF-8");
+            let found = files.get(&format!("/usr/share/cwmp-agent/data-model/{name}"));
+            let wanted =
+                name.ends_with(".toml") && (modules == "y" || name != "software-modules.toml");
+            assert_eq!(found.is_some(), wanted, "{name}");
+            assert!(found.is_none_or(|(mode, _)| *mode == 0o644), "{name}");
+        }
     }
 }
 
@@ -216,6 +221,11 @@ fn cargo_is_asked_for_the_locked_program_without_try() {
     let (profile, command) = asked.trim_end().rsplit_once('\n').expect("lines");
     assert!(
         profile.contains("CARGO_PROFILE_RELEASE_PANIC=unwind"),
+        "{profile}"
+    );
+    // 2038 is no end.
+    assert!(
+        profile.contains("RUST_LIBC_UNSTABLE_MUSL_V1_2_3=1"),
         "{profile}"
     );
     let words: Vec<_> = command.split(' ').collect();
@@ -289,7 +299,8 @@ fn every_feature_but_try_has_its_switch_in_the_menu() {
     let features = cargo_section("features");
     let features: Vec<_> = features.iter().map(|(name, _)| name.as_str()).collect();
     assert!(features.contains(&"try"), "{features:?}");
-    let own = |name: &&str| !["default", "try"].contains(name);
+    // `router` is all of them.
+    let own = |name: &&str| !["default", "router", "try"].contains(name);
     let wanted: Vec<_> = features.iter().copied().filter(own).collect();
     assert_eq!(offered, wanted, "CWMP_FEATURES in the package's Makefile");
     let menu = repository("cross/openwrt/cwmp-agent/Config.in");
@@ -377,7 +388,9 @@ fn the_test_of_the_feeds_ci_passes_on_the_installed_tree() {
 
 /// The steps of the firmware builder's page that lay files over an image, one after the other
 /// as they are written.
+// An ACS over https is part of it.
 #[test]
+#[cfg(feature = "tls")]
 fn the_overlay_of_the_documentation_is_one_that_the_program_takes() {
     let Some(feed) = Feed::new() else { return };
     let page = fs::read_to_string(repository("cross/openwrt/README.md")).expect("shipped");

@@ -1,5 +1,7 @@
 //! Whole sessions over TLS, with certificates made for the occasion.
 
+#![cfg(feature = "tls")]
+
 mod acs;
 mod cpe;
 

@@ -286,6 +286,22 @@ fn a_room_uses_only_rooms_below_it() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// The standard library's own way panics from 2038 on where it has 32 bits for the time.
+#[test]
+fn the_wall_clock_is_read_in_one_place() {
+    let mut readers: Vec<String> = sources()
+        .into_iter()
+        .filter(|file| {
+            ["SystemTime::now", "UtcDateTime::now", "now_utc"]
+                .iter()
+                .any(|w| file.code.contains(w))
+        })
+        .map(|file| file.name)
+        .collect();
+    readers.retain(|name| !name.starts_with("src/cli/try_story"));
+    assert!(readers.is_empty(), "{readers:?}: take store::clock::now");
+}
+
 #[test]
 fn the_pure_rooms_name_no_file_socket_process_clock_or_chance() {
     let mut wrong = Vec::new();

@@ -1,6 +1,8 @@
 //! TLS with real handshakes on loopback: what is accepted, what is refused, and in which
 //! words.
 
+#![cfg(feature = "tls")]
+
 mod net_support;
 
 use std::io::{Read, Write};

@@ -1,6 +1,8 @@
 //! A front that is not ours: nginx redirects from http to https, ends TLS with OpenSSL, asks
 //! for a client certificate, compresses, and closes connections as it likes.
 
+#![cfg(feature = "tls")]
+
 mod acs;
 mod cpe;
 mod scratch;

@@ -1,6 +1,8 @@
 //! The power goes at every step of a ChangeDUState: what was promised is done, and told of once
 //! with what is really there. The disk refuses: what cannot be kept is not promised.
 
+#![cfg(feature = "software-modules")]
+
 mod frail_cpe;
 
 use cwmp_agent::agent::modules;

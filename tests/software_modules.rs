@@ -1,6 +1,8 @@
 //! ChangeDUState from the request to DUStateChangeComplete, with real archives and real
 //! processes, and with stand-ins that behave like opkg and apk.
 
+#![cfg(feature = "software-modules")]
+
 mod software_rig;
 mod transfer_rig;
 

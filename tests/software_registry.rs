@@ -1,5 +1,7 @@
 //! The register of software modules on disks that refuse, over restarts, and at its limits.
 
+#![cfg(feature = "software-modules")]
+
 mod frail;
 
 use cwmp_agent::cwmp::event::EventCode;

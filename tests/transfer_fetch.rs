@@ -7,7 +7,6 @@ mod scratch;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,13 +14,10 @@ use cwmp_agent::cwmp::message::TransferFault;
 use cwmp_agent::net::auth::digest::Algorithm;
 use cwmp_agent::net::file::{FileConfig, FileTimeouts};
 use cwmp_agent::net::http::AllowBasic;
-use cwmp_agent::net::tls::{TlsConfig, TlsFiles};
 use cwmp_agent::net::url::Url;
 use cwmp_agent::transfer::fetch::{FetchJob, Fetched, discard, fetch};
 use cwmp_agent::transfer::progress::{Progress, Stop};
 use files::{FileServer, Guard, Request, Served, Trick, pattern, pattern_sha256};
-use net_support::pki::{Authority, Folder};
-use rustls::version::{TLS12, TLS13};
 use scratch::Scratch;
 
 const USER: &str = "router-7";
@@ -685,90 +681,99 @@ fn a_word_ends_it_at_once_wherever_it_is() {
     assert_eq!(server.requests().len(), before);
 }
 
-/// TLS towards servers of this authority.
-fn tls(ca: &Authority) -> TlsConfig {
-    let folder = Folder::new();
-    let files = TlsFiles {
-        ca_file: Some(folder.write("ca.pem", &ca.pem())),
-        ..TlsFiles::default()
-    };
-    let now = 1_780_272_000; // 2026-06-01
-    TlsConfig::load(&files, Arc::new(move || now), 1_704_067_200).expect("a root")
-}
+#[cfg(feature = "tls")]
+mod over_tls {
+    use super::*;
+    use cwmp_agent::net::tls::{TlsConfig, TlsFiles};
+    use net_support::pki::{Authority, Folder};
+    use rustls::version::{TLS12, TLS13};
+    use std::sync::Arc;
 
-// T-DLD-002
-#[test]
-fn https_is_verified_as_towards_the_acs() {
-    let ca = Authority::new("Test Root");
-    let leaf = ca.leaf(&["localhost"], 2025, 2030);
-    for version in [&TLS12, &TLS13] {
-        let server = FileServer::start_tls(leaf.server(&[version]));
-        let guard = Guard::digest(Algorithm::Sha256, USER, PASSWORD);
-        let served = Served::pattern(SIZE).tag("\"v1\"").guard(guard);
-        server.serve("/fw.bin", served.clone().next(Trick::Cut(77_777)));
-        let url = server.url_of("localhost", "/fw.bin");
-        let mut good = with_password(&url);
-        good.tls = Some(tls(&ca).ready());
-        let place = Place::new();
-        let fetched = place.fetch(good.clone()).expect("fetched");
-        place.has(&fetched, SIZE);
-        let asked: Vec<_> = ranges(&server).into_iter().flatten().collect();
-        assert_eq!(asked.last(), Some(&77_777));
-        // The end of the connection without TLS's own is no end of the file.
-        server.serve("/open", Served::pattern(SIZE).always(Trick::NoLength));
-        let mut open = good.clone();
-        open.url = Url::parse(&server.url_of("localhost", "/open")).expect("a URL");
-        let place = Place::new();
-        let fetched = place.fetch(open.clone()).expect("fetched");
-        place.has(&fetched, SIZE);
-        server.serve(
-            "/open",
-            Served::pattern(SIZE).always(Trick::NoLengthCut(1000)),
-        );
-        Place::new().fails(open, 9017);
-        // Another name, another authority, no roots at all.
-        let before = server.requests().len();
-        let mut name = good.clone();
-        name.url = Url::parse(&server.url("/fw.bin")).expect("a URL");
-        let text = Place::new().fails(name, 9015);
-        assert!(text.contains("certificate"), "{text}");
-        let mut other = good.clone();
-        other.tls = Some(tls(&Authority::new("Other Root")).ready());
-        Place::new().fails(other, 9015);
-        let mut none = good.clone();
-        none.tls = None;
-        Place::new().fails(none, 9015);
-        assert_eq!(server.requests().len(), before, "nothing was said");
+    /// TLS towards servers of this authority.
+    fn tls(ca: &Authority) -> TlsConfig {
+        let folder = Folder::new();
+        let files = TlsFiles {
+            ca_file: Some(folder.write("ca.pem", &ca.pem())),
+            ..TlsFiles::default()
+        };
+        let now = 1_780_272_000; // 2026-06-01
+        TlsConfig::load(&files, Arc::new(move || now), 1_704_067_200).expect("a root")
     }
-}
 
-#[test]
-fn redirects_lead_up_to_https_and_never_down() {
-    let ca = Authority::new("Test Root");
-    let leaf = ca.leaf(&["localhost"], 2025, 2030);
-    let secure = FileServer::start_tls(leaf.server(&[&TLS13]));
-    let plain = FileServer::start();
-    let guard = Guard::basic(USER, PASSWORD);
-    secure.serve("/fw.bin", Served::pattern(SIZE).guard(guard));
-    secure.serve(
-        "/down",
-        Served::redirect(302, plain.url_of("localhost", "/fw.bin")),
-    );
-    plain.serve("/fw.bin", Served::pattern(SIZE));
-    plain.serve(
-        "/up",
-        Served::redirect(302, secure.url_of("localhost", "/fw.bin")),
-    );
-    let mut up = with_password(&plain.url_of("localhost", "/up"));
-    up.tls = Some(tls(&ca).ready());
-    up.allow_basic = AllowBasic::Tls;
-    let place = Place::new();
-    let fetched = place.fetch(up.clone()).expect("the same host, over TLS");
-    place.has(&fetched, SIZE);
-    let before = plain.requests().len();
-    let mut down = up;
-    down.url = Url::parse(&secure.url_of("localhost", "/down")).expect("a URL");
-    let text = Place::new().fails(down, 9016);
-    assert!(text.contains("https"), "{text}");
-    assert_eq!(plain.requests().len(), before);
+    // T-DLD-002
+    #[test]
+    fn https_is_verified_as_towards_the_acs() {
+        let ca = Authority::new("Test Root");
+        let leaf = ca.leaf(&["localhost"], 2025, 2030);
+        for version in [&TLS12, &TLS13] {
+            let server = FileServer::start_tls(leaf.server(&[version]));
+            let guard = Guard::digest(Algorithm::Sha256, USER, PASSWORD);
+            let served = Served::pattern(SIZE).tag("\"v1\"").guard(guard);
+            server.serve("/fw.bin", served.clone().next(Trick::Cut(77_777)));
+            let url = server.url_of("localhost", "/fw.bin");
+            let mut good = with_password(&url);
+            good.tls = Some(tls(&ca).ready());
+            let place = Place::new();
+            let fetched = place.fetch(good.clone()).expect("fetched");
+            place.has(&fetched, SIZE);
+            let asked: Vec<_> = ranges(&server).into_iter().flatten().collect();
+            assert_eq!(asked.last(), Some(&77_777));
+            // The end of the connection without TLS's own is no end of the file.
+            server.serve("/open", Served::pattern(SIZE).always(Trick::NoLength));
+            let mut open = good.clone();
+            open.url = Url::parse(&server.url_of("localhost", "/open")).expect("a URL");
+            let place = Place::new();
+            let fetched = place.fetch(open.clone()).expect("fetched");
+            place.has(&fetched, SIZE);
+            server.serve(
+                "/open",
+                Served::pattern(SIZE).always(Trick::NoLengthCut(1000)),
+            );
+            Place::new().fails(open, 9017);
+            // Another name, another authority, no roots at all.
+            let before = server.requests().len();
+            let mut name = good.clone();
+            name.url = Url::parse(&server.url("/fw.bin")).expect("a URL");
+            let text = Place::new().fails(name, 9015);
+            assert!(text.contains("certificate"), "{text}");
+            let mut other = good.clone();
+            other.tls = Some(tls(&Authority::new("Other Root")).ready());
+            Place::new().fails(other, 9015);
+            let mut none = good.clone();
+            none.tls = None;
+            Place::new().fails(none, 9015);
+            assert_eq!(server.requests().len(), before, "nothing was said");
+        }
+    }
+
+    #[test]
+    fn redirects_lead_up_to_https_and_never_down() {
+        let ca = Authority::new("Test Root");
+        let leaf = ca.leaf(&["localhost"], 2025, 2030);
+        let secure = FileServer::start_tls(leaf.server(&[&TLS13]));
+        let plain = FileServer::start();
+        let guard = Guard::basic(USER, PASSWORD);
+        secure.serve("/fw.bin", Served::pattern(SIZE).guard(guard));
+        secure.serve(
+            "/down",
+            Served::redirect(302, plain.url_of("localhost", "/fw.bin")),
+        );
+        plain.serve("/fw.bin", Served::pattern(SIZE));
+        plain.serve(
+            "/up",
+            Served::redirect(302, secure.url_of("localhost", "/fw.bin")),
+        );
+        let mut up = with_password(&plain.url_of("localhost", "/up"));
+        up.tls = Some(tls(&ca).ready());
+        up.allow_basic = AllowBasic::Tls;
+        let place = Place::new();
+        let fetched = place.fetch(up.clone()).expect("the same host, over TLS");
+        place.has(&fetched, SIZE);
+        let before = plain.requests().len();
+        let mut down = up;
+        down.url = Url::parse(&secure.url_of("localhost", "/down")).expect("a URL");
+        let text = Place::new().fails(down, 9016);
+        assert!(text.contains("https"), "{text}");
+        assert_eq!(plain.requests().len(), before);
+    }
 }

@@ -1,6 +1,8 @@
 //! A file server that is not ours: nginx with TLS of OpenSSL, its own entity tags, parts,
 //! Basic authentication, its own way with `Expect`, and PUT.
 
+#![cfg(feature = "tls")]
+
 mod files;
 mod net_support;
 mod scratch;

@@ -4,7 +4,6 @@ mod files;
 mod net_support;
 mod scratch;
 
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,13 +11,10 @@ use cwmp_agent::cwmp::message::TransferFault;
 use cwmp_agent::net::auth::digest::Algorithm;
 use cwmp_agent::net::file::FileConfig;
 use cwmp_agent::net::http::AllowBasic;
-use cwmp_agent::net::tls::{TlsConfig, TlsFiles};
 use cwmp_agent::net::url::Url;
 use cwmp_agent::transfer::progress::{Progress, Stop};
 use cwmp_agent::transfer::put::put;
 use files::{Expect, FileServer, Guard, Served, Trick, pattern};
-use net_support::pki::{Authority, Folder};
-use rustls::version::{TLS12, TLS13};
 use scratch::Scratch;
 
 const USER: &str = "router-7";
@@ -244,7 +240,12 @@ fn a_word_ends_it_at_once() {
 }
 
 #[test]
+#[cfg(feature = "tls")]
 fn https_takes_it_too() {
+    use cwmp_agent::net::tls::{TlsConfig, TlsFiles};
+    use net_support::pki::{Authority, Folder};
+    use rustls::version::{TLS12, TLS13};
+    use std::sync::Arc;
     let ca = Authority::new("Test Root");
     let folder = Folder::new();
     let roots = TlsFiles {

@@ -501,6 +501,7 @@ fn a_configuration_is_applied_reloaded_and_seen_in_its_table() {
 
 // T-DLD-002
 #[test]
+#[cfg(feature = "tls")]
 fn a_file_over_https_is_taken_from_a_server_that_proves_who_it_is() {
     let authority = pki::Authority::new("files");
     let leaf = authority.leaf(&["127.0.0.1"], 2020, 2090);

@@ -1,7 +1,8 @@
 //! The agent as a process of its own on a copy of the sample router, and the sessions
 //! that are held with it.
 
-use crate::acs::{Acs, AcsConfig, Script, SessionRecord};
+use crate::acs::{Acs, AcsConfig, Auth, DigestAuth, Script, SessionRecord};
+use crate::pki::Authority;
 use crate::router::Router;
 use cwmp_agent::uci::Package;
 use nix::sys::signal::{Signal, kill};
@@ -36,6 +37,30 @@ impl Agent {
         let config = sessions
             .into_iter()
             .fold(AcsConfig::default(), AcsConfig::session);
+        Agent::of(config, program, prepare)
+    }
+
+    /// A fresh router whose ACS speaks TLS and asks for digest authentication.
+    pub fn secure(program: &Path) -> Agent {
+        let authority = Authority::new("ACS");
+        let leaf = authority.leaf(&["127.0.0.1"], 2020, 2090);
+        let config = AcsConfig::default()
+            .tls(leaf.server(&[&rustls::version::TLS13]))
+            .auth(Auth::Digest(DigestAuth::for_account("router", "secret")));
+        Agent::of(config, program, &|router| {
+            let path = "/etc/acs.pem";
+            router.write(path, &authority.pem()).expect("a root");
+            for (option, value) in [
+                ("ca_file", path),
+                ("username", "router"),
+                ("password", "secret"),
+            ] {
+                set(router, option, value);
+            }
+        })
+    }
+
+    fn of(config: AcsConfig, program: &Path, prepare: &dyn Fn(&Router)) -> Agent {
         let acs = Acs::start(config).expect("an ACS");
         let memory = Path::new("/dev/shm");
         let router = match memory.is_dir() {
@@ -43,14 +68,7 @@ impl Agent {
             false => Router::new(),
         }
         .expect("a copy of the sample router");
-        let settings = router.read("/etc/config/cwmp").expect("settings");
-        let mut package = Package::parse(settings.as_bytes()).expect("UCI");
-        let section = package.section("acs").expect("its section acs");
-        package.set(section, "url", &acs.url()).expect("the URL");
-        let settings = String::from_utf8(package.to_bytes()).expect("UTF-8");
-        router
-            .write("/etc/config/cwmp", &settings)
-            .expect("settings");
+        set(&router, "url", &acs.url());
         let apply = "#!/bin/sh\necho \"$1\" >>\"$CWMP_ROOT/tmp/reloads\"\n";
         router.write("/bin/apply", apply).expect("a program");
         executable(&router.path("/bin/apply"));
@@ -192,6 +210,18 @@ impl Drop for Agent {
             let _ = child.wait();
         }
     }
+}
+
+/// Sets an option of the settings' section `acs`.
+fn set(router: &Router, option: &str, value: &str) {
+    let settings = router.read("/etc/config/cwmp").expect("settings");
+    let mut package = Package::parse(settings.as_bytes()).expect("UCI");
+    let section = package.section("acs").expect("its section acs");
+    package.set(section, option, value).expect("an option");
+    let settings = String::from_utf8(package.to_bytes()).expect("UTF-8");
+    router
+        .write("/etc/config/cwmp", &settings)
+        .expect("settings");
 }
 
 fn executable(path: &Path) {

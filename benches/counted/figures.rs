@@ -55,6 +55,11 @@ const BUDGETS: &[(&str, Option<u64>, &str)] = &[
         "anonymous memory, idle after the first session",
     ),
     (
+        "idle_rss",
+        Some(2048),
+        "resident memory then, the program's own pages included",
+    ),
+    (
         "idle_after_read",
         Some(600),
         "the same after two reads of the whole tree",
@@ -64,10 +69,21 @@ const BUDGETS: &[(&str, Option<u64>, &str)] = &[
         Some(4096),
         "most memory at any time, with those reads",
     ),
+    (
+        "peak_https",
+        Some(3584),
+        "most memory at any time, with a session over HTTPS",
+    ),
 ];
 
 /// Budgets that are not met yet: said, but no failure. They may not get worse either.
-const OPEN: &[&str] = &["session", "idle_after_read", "peak"];
+const OPEN: &[&str] = &[
+    "session",
+    "idle_after_read",
+    "idle_rss",
+    "peak",
+    "peak_https",
+];
 
 /// How many times the cost of 1,000 parameters 10,000 may be.
 const TIMES: u64 = 11;

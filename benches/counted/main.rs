@@ -11,6 +11,9 @@ mod agent;
 mod figures;
 mod instructions;
 mod memory;
+#[allow(dead_code)] // Tests use more of it.
+#[path = "../../tests/net_support/pki.rs"]
+mod pki;
 #[path = "../../tests/router/mod.rs"]
 mod router;
 

@@ -13,6 +13,8 @@ const IDLE: Duration = Duration::from_millis(500);
 /// All figures, by name, kB.
 pub fn measure(program: &Path) -> Vec<(&'static str, u64)> {
     let mut idle = Vec::new();
+    let mut idle_rss = Vec::new();
+    let mut peak_https = Vec::new();
     let mut after = Vec::new();
     let mut peak = Vec::new();
     for _ in 0..RUNS {
@@ -21,15 +23,23 @@ pub fn measure(program: &Path) -> Vec<(&'static str, u64)> {
         agent.start(&[]);
         std::thread::sleep(IDLE);
         idle.push(agent.status_kb("RssAnon"));
+        idle_rss.push(agent.status_kb("VmRSS"));
         agent.session();
         agent.session();
         std::thread::sleep(IDLE);
         after.push(agent.status_kb("RssAnon"));
         peak.push(agent.status_kb("VmHWM"));
         agent.stop();
+        let mut secure = Agent::secure(program);
+        secure.start(&[]);
+        std::thread::sleep(IDLE);
+        peak_https.push(secure.status_kb("VmHWM"));
+        secure.stop();
     }
     vec![
         ("idle", median(idle)),
+        ("idle_rss", median(idle_rss)),
+        ("peak_https", median(peak_https)),
         ("idle_after_read", median(after)),
         ("peak", median(peak)),
     ]

@@ -9,17 +9,16 @@ mod transfers;
 pub use transfers::Transfers;
 
 use super::clock;
+use super::modules::Registry;
 use super::owed::{NotKept, Owed};
 use super::world::{World, lock};
 use crate::cwmp::fault::{self, Fault};
 use crate::cwmp::message::{
-    AcsRequest, ApplyStatus, CpeResponse, Method, Operation, ParameterAttributes, SetValue,
-    ValueType, XsdType,
+    AcsRequest, ApplyStatus, CpeResponse, Method, ParameterAttributes, SetValue, ValueType, XsdType,
 };
 use crate::cwmp::session::{Answer, Session};
 use crate::cwmp::version::CwmpVersion;
 use crate::model::{self, AttributeItem, Model, SetError, SetItem};
-use crate::transfer::software::{Registry, registry};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
@@ -42,6 +41,7 @@ pub const METHODS: &[Method] = &[
     Method::GetAllQueuedTransfers,
     Method::ScheduleDownload,
     Method::CancelTransfer,
+    #[cfg(feature = "software-modules")]
     Method::ChangeDuState,
 ];
 
@@ -184,7 +184,7 @@ pub fn answer(
         AcsRequest::ChangeDuState {
             operations,
             command_key,
-        } => change_units(modules, model, &operations, &command_key),
+        } => super::modules::change(modules, model, &operations, &command_key),
         // The session machine answers what METHODS does not hold before it comes here.
         other => Err(Fault::method_not_supported(other.name())),
     };
@@ -222,27 +222,6 @@ fn with(
         NotKept::Full => Fault::new(fault::RESOURCES_EXCEEDED, "too many of these wait already"),
         NotKept::Disk => Fault::new(fault::INTERNAL_ERROR, "the request cannot be stored"),
     })
-}
-
-fn change_units(
-    modules: &Mutex<Registry>,
-    model: &mut Model,
-    operations: &[Operation],
-    command_key: &str,
-) -> Result<CpeResponse, Fault> {
-    let target = |reference: &str| super::modules::target(model, reference);
-    let accepted = lock(modules).accept(operations, command_key, target);
-    match accepted {
-        Ok(()) => Ok(CpeResponse::ChangeDuState),
-        Err(registry::NotKept::Full) => Err(Fault::new(
-            fault::RESOURCES_EXCEEDED,
-            "too many operations wait already",
-        )),
-        Err(registry::NotKept::Disk) => Err(Fault::new(
-            fault::INTERNAL_ERROR,
-            "the request cannot be stored",
-        )),
-    }
 }
 
 fn schedule(

@@ -1,7 +1,8 @@
 //! The two clocks and chance, in one place: the rest of the agent is handed times.
 
+use crate::store::clock as wall_clock;
 use nix::time::{ClockId, clock_gettime};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// When this program was built (`SOURCE_DATE_EPOCH`, else the build machine's clock):
 /// certificates are held against it while the router's clock is below it.
@@ -25,7 +26,7 @@ const fn decimal(digits: &[u8]) -> i64 {
 
 /// The wall clock, milliseconds since 1970 (UTC).
 pub fn unix_millis() -> i64 {
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
+    match wall_clock::now().duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
         Err(_) => 0,
     }
@@ -62,7 +63,7 @@ pub fn random<const N: usize>() -> [u8; N] {
         // is better than zeros for spreading retries; secrets drawn this way are logged
         // as what they are.
         log::error!("the kernel gives no random numbers ({e}); the clock serves instead");
-        let nanos = SystemTime::now()
+        let nanos = wall_clock::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_nanos());
         for (byte, tick) in bytes.iter_mut().zip(nanos.to_le_bytes().iter().cycle()) {

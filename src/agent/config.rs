@@ -5,6 +5,7 @@
 //! This module reads text and never opens a file itself.
 
 mod files;
+#[cfg_attr(not(feature = "software-modules"), path = "config/no_software.rs")]
 mod software;
 
 pub use files::{Download, Upload, Verify};
@@ -547,7 +548,20 @@ response = "8 MiB"
 
     #[test]
     fn the_documented_example_and_an_empty_file_are_read() {
-        let example = Config::parse("agent.toml", INTERFACE_EXAMPLE).expect("example");
+        let mut example = INTERFACE_EXAMPLE.to_owned();
+        if !cfg!(feature = "software-modules") {
+            let refused = Config::parse("agent.toml", &example).unwrap_err();
+            assert!(
+                refused.what.contains("without software modules"),
+                "{refused}"
+            );
+            assert_eq!(
+                example.lines().nth(refused.line - 1),
+                Some("[[software_modules]]")
+            );
+            example = example.replace("[[software_modules]]\n", "");
+        }
+        let example = Config::parse("agent.toml", &example).expect("example");
         assert_eq!(example.limits, Limits::default());
         assert_eq!(example.download.len(), 1);
         assert_eq!(

@@ -23,6 +23,7 @@ mod first_use;
 mod inform;
 mod knock;
 pub mod migrate;
+#[cfg_attr(not(feature = "software-modules"), path = "modules/absent.rs")]
 pub mod modules;
 pub mod offline;
 mod operate;

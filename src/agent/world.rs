@@ -14,7 +14,7 @@ use super::control::client;
 use super::device::Devices;
 use super::discovery;
 use super::discovery::Discovery;
-use super::modules::Modules;
+use super::modules::{Modules, Registry};
 use super::owed::Owed;
 use super::peer::Peers;
 use super::settings::Settings;
@@ -24,7 +24,8 @@ use super::watch::Watch;
 use crate::model::Model;
 use crate::model::source::Trouble;
 use crate::net::http::Aborter;
-use crate::net::tls::{TlsConfig, TlsFiles, TlsWhenNeeded};
+use crate::net::tls::{self, TlsConfig, TlsFiles, TlsWhenNeeded};
+use crate::net::url::Url;
 use crate::platform::boot::Boot;
 use crate::platform::{Identity, Platform};
 use crate::source::Runtime;
@@ -34,7 +35,6 @@ use crate::store::run_dir::RunDir;
 use crate::store::state::StateDir;
 use crate::store::trial::Trials;
 use crate::transfer::queue::Queue;
-use crate::transfer::software::Registry;
 use crate::uci::file::Stamp as FileStamp;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -333,9 +333,14 @@ impl World {
         }))
     }
 
-    /// Says at once what is wrong with the client certificate or its key; sessions over https
-    /// would each say it again.
+    /// Says at once what is wrong with the client certificate or its key, and where TLS is
+    /// needed and this program has none; sessions over https would each say it again.
     pub fn check_client_certificate(&self, settings: &Settings) {
+        let url = Url::parse(&settings.acs.url);
+        let needed = settings.acs.require_tls || url.is_ok_and(|url| url.is_https());
+        if needed && !tls::PRESENT {
+            log::error!("{}", tls::ABSENT);
+        }
         let checked = tls_files(&self.setup, settings)
             .and_then(|files| files.check_pair().map_err(|e| e.to_string()));
         if let Err(e) = checked {

@@ -8,7 +8,7 @@ use crate::agent::setup::{
     SETTINGS_PATH, Setup, SetupError, load_schema, read_text, toml_files, unreadable,
 };
 use crate::agent::world::tls_files;
-use crate::net::tls::TlsConfig;
+use crate::net::tls::{self, TlsConfig};
 use crate::source::builtin;
 use crate::uci::{self, Package};
 use std::path::{Path, PathBuf};
@@ -98,8 +98,9 @@ fn settings(setup: &Setup, report: &mut Report) {
     };
     // The client's pair is looked at in any case, the roots where they are named or needed.
     let scheme = settings.acs.url.get(..6).unwrap_or_default();
-    let roots =
-        scheme.eq_ignore_ascii_case("https:") || files.ca_file.is_some() || files.ca_path.is_some();
+    let needed =
+        scheme.eq_ignore_ascii_case("https:") || (settings.acs.require_tls && !tls::PRESENT);
+    let roots = needed || files.ca_file.is_some() || files.ca_path.is_some();
     let checked = files.check_pair().and_then(|()| match roots {
         true => TlsConfig::load(&files, Arc::new(|| 0), 0).map(|_| ()),
         false => Ok(()),

@@ -44,6 +44,7 @@ pub const FILES: &[(&str, &str)] = &[
         "routing.toml",
         include_str!("../../data-model/routing.toml"),
     ),
+    #[cfg(feature = "software-modules")]
     (
         "software-modules.toml",
         include_str!("../../data-model/software-modules.toml"),

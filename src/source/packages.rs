@@ -7,7 +7,7 @@ use crate::uci::file::{self, FileError, Stamp};
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// A file changed this recently may change again without its stamp showing it (JFFS2
 /// counts whole seconds).
@@ -97,7 +97,7 @@ impl Packages {
 
 /// Whether a file was changed so recently that its stamp does not tell.
 pub fn is_recent(stamp: &Stamp) -> bool {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = crate::store::clock::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default();
     now.abs_diff(stamp.modified()) < UNSETTLED
 }
@@ -112,7 +112,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("cwmp-packages-{}", std::process::id()));
         let write = |text: &str, seconds: u64| {
             std::fs::write(&path, text).expect("written");
-            let at = SystemTime::now() - Duration::from_secs(seconds);
+            let at = crate::store::clock::now() - Duration::from_secs(seconds);
             let file = File::options().write(true).open(&path).expect("open");
             file.set_times(FileTimes::new().set_modified(at))
                 .expect("set");

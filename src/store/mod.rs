@@ -7,6 +7,7 @@
 //! This room knows nothing of what the files mean.
 
 pub mod atomic;
+pub mod clock;
 pub mod disk;
 pub mod index;
 pub mod journal;
@@ -14,9 +15,11 @@ pub mod lock;
 pub mod reloads;
 pub mod rooted;
 pub mod run_dir;
+pub mod sha256;
 pub mod state;
 pub mod trial;
 
 pub use disk::{Disk, RealDisk};
 pub use index::Index;
 pub use rooted::{Folders, Root};
+pub use sha256::Sha256;

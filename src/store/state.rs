@@ -6,8 +6,8 @@
 
 use super::atomic;
 use super::disk::{Disk, RealDisk};
+use super::sha256::Sha256;
 use log::{debug, info, warn};
-use ring::digest::{Context, SHA256, digest};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -300,14 +300,14 @@ pub(super) fn unseal(name: &str, mut bytes: Vec<u8>) -> Result<Vec<u8>, String> 
 
 /// SHA-256 (FIPS 180-4).
 pub(super) fn sha256(bytes: &[u8]) -> impl AsRef<[u8]> {
-    digest(&SHA256, bytes)
+    Sha256::of(bytes)
 }
 
 /// SHA-256 of two texts, of which what they begin with alike is hashed once.
 pub(super) fn sha256_of_both(one: &[u8], other: &[u8]) -> (impl AsRef<[u8]>, impl AsRef<[u8]>) {
     let pairs = one.chunks_exact(BLOCK).zip(other.chunks_exact(BLOCK));
     let alike = BLOCK * pairs.take_while(|(a, b)| a == b).count();
-    let mut first = Context::new(&SHA256);
+    let mut first = Sha256::default();
     first.update(one.get(..alike).unwrap_or_default());
     let mut second = first.clone();
     first.update(one.get(alike..).unwrap_or_default());

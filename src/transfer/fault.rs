@@ -2,6 +2,8 @@
 
 use crate::cwmp::message::TransferFault;
 use crate::net::file::FileError;
+use crate::net::http::HttpError;
+use crate::net::tls::TlsConfigError;
 
 /// Longest text of a fault, characters (TR-069 A.3.3.2).
 const MAX_TEXT: usize = 256;
@@ -10,6 +12,8 @@ const MAX_TEXT: usize = 256;
 pub(crate) const DOWNLOAD: u16 = 9010;
 /// An upload failed for a reason that has no code of its own.
 pub(crate) const UPLOAD: u16 = 9011;
+/// https, in a program without TLS.
+pub(crate) const PROTOCOL: u16 = 9013;
 /// The server wants other credentials.
 pub(crate) const AUTHENTICATION: u16 = 9012;
 /// The server cannot be contacted.
@@ -34,6 +38,7 @@ pub(crate) fn fault(code: u16, text: impl AsRef<str>) -> TransferFault {
 /// What an error means for a download.
 pub(crate) fn of_download(error: &FileError) -> TransferFault {
     let code = match error {
+        FileError::Unreachable(HttpError::TlsSetup(TlsConfigError::Absent)) => PROTOCOL,
         FileError::Unreachable(_) => CONTACT,
         FileError::Auth(_) | FileError::ForeignAuth(_) => AUTHENTICATION,
         FileError::Status(_)
@@ -54,6 +59,7 @@ pub(crate) fn of_download(error: &FileError) -> TransferFault {
 /// What an error means for an upload.
 pub(crate) fn of_upload(error: &FileError) -> TransferFault {
     let code = match error {
+        FileError::Unreachable(HttpError::TlsSetup(TlsConfigError::Absent)) => PROTOCOL,
         FileError::Unreachable(_) => CONTACT,
         FileError::Auth(_) | FileError::ForeignAuth(_) => AUTHENTICATION,
         _ => UPLOAD,

@@ -45,6 +45,7 @@ pub mod progress;
 pub mod put;
 pub mod queue;
 mod record;
+#[cfg(feature = "software-modules")]
 pub mod software;
 mod sums;
 mod usign;

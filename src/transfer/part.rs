@@ -13,11 +13,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
-use ring::digest::{Context, SHA256};
 
 use super::sums::{hex, unhex};
 use crate::net::file::{Resume, Validator};
 use crate::net::url::Url;
+use crate::store::Sha256;
 
 /// The first line of a note.
 const FORM: &str = "part 1";
@@ -60,7 +60,7 @@ pub(super) struct Part {
     path: PathBuf,
     file: File,
     size: u64,
-    hash: Context,
+    hash: Sha256,
     url: [u8; 32],
     known: Option<(Validator, Option<u64>)>,
 }
@@ -68,7 +68,7 @@ pub(super) struct Part {
 impl Part {
     /// What an earlier fetch of this URL left here, or an empty file.
     pub(super) fn open(path: &Path, url: &Url) -> Result<Part, PartError> {
-        let url = digest(url.to_string().as_bytes());
+        let url = Sha256::of(url.to_string().as_bytes());
         let note = read_note(&note_path(path)).filter(|note| note.url == url);
         let earlier = note.and_then(|note| Part::earlier(path, &note));
         match earlier {
@@ -96,7 +96,7 @@ impl Part {
             path: path.to_owned(),
             file,
             size: 0,
-            hash: Context::new(&SHA256),
+            hash: Sha256::default(),
             url,
             known: None,
         })
@@ -116,7 +116,7 @@ impl Part {
             return None;
         }
         let hash = hash_of(&mut (&file).take(note.size)).ok()?;
-        if bytes_of(&hash) != note.sha256 {
+        if hash.clone().finish() != note.sha256 {
             return None;
         }
         file.set_len(note.size).ok()?;
@@ -152,7 +152,7 @@ impl Part {
         if self.size > 0 {
             let _ = fs::remove_file(note_path(&self.path));
             self.size = 0;
-            self.hash = Context::new(&SHA256);
+            self.hash = Sha256::default();
             let emptied = self.file.set_len(0);
             let begun = emptied.and_then(|()| self.file.seek(SeekFrom::Start(0)));
             begun.map_err(|e| told(&self.path, e))?;
@@ -188,7 +188,7 @@ impl Part {
     /// The file is whole: its SHA-256.
     pub(super) fn finish(self) -> [u8; 32] {
         let _ = fs::remove_file(note_path(&self.path));
-        bytes_of(&self.hash)
+        self.hash.clone().finish()
     }
 
     /// Leaves the part and its note for a later fetch, if it can be continued.
@@ -197,7 +197,7 @@ impl Part {
             let note = Note {
                 url: self.url,
                 size: self.size,
-                sha256: bytes_of(&self.hash),
+                sha256: self.hash.clone().finish(),
                 total: resume.total,
                 validator: resume.validator,
             };
@@ -239,24 +239,8 @@ fn note_path(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn digest(bytes: &[u8]) -> [u8; 32] {
-    let mut hash = Context::new(&SHA256);
-    hash.update(bytes);
-    bytes_of(&hash)
-}
-
-/// What a hash says so far.
-fn bytes_of(hash: &Context) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    // A SHA-256 has as many bytes.
-    for (to, from) in bytes.iter_mut().zip(hash.clone().finish().as_ref()) {
-        *to = *from;
-    }
-    bytes
-}
-
-fn hash_of(reader: &mut impl Read) -> io::Result<Context> {
-    let mut hash = Context::new(&SHA256);
+fn hash_of(reader: &mut impl Read) -> io::Result<Sha256> {
+    let mut hash = Sha256::default();
     let mut buffer = vec![0; 16 * 1024];
     loop {
         match reader.read(&mut buffer) {

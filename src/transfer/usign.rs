@@ -4,7 +4,6 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ring::signature::{ED25519, UnparsedPublicKey};
 
 /// Largest signature or key read, bytes: the comment may be long, the rest is not.
 pub(super) const MAX_TEXT: u64 = 4096;
@@ -50,14 +49,29 @@ impl<const N: usize> Named<N> {
 impl PublicKey {
     /// Whether this key made the signature over this message.
     pub(super) fn made(&self, signature: &Signature, message: &[u8]) -> bool {
-        let key = UnparsedPublicKey::new(&ED25519, self.bytes);
-        self.id == signature.id && key.verify(message, &signature.bytes).is_ok()
+        self.id == signature.id && ed25519(&self.bytes, &signature.bytes, message)
     }
+}
+
+/// Whether this program can check signatures: ring does it, which comes with TLS.
+pub(super) const PRESENT: bool = cfg!(feature = "tls");
+
+#[cfg(feature = "tls")]
+fn ed25519(key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> bool {
+    use ring::signature::{ED25519, UnparsedPublicKey};
+    let key = UnparsedPublicKey::new(&ED25519, key);
+    key.verify(message, signature).is_ok()
+}
+
+/// What cannot be checked does not hold.
+#[cfg(not(feature = "tls"))]
+fn ed25519(_: &[u8; 32], _: &[u8; 64], _: &[u8]) -> bool {
+    false
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::sums::{hex, unhex};
+    use super::super::sums::hex;
     use super::*;
     use proptest::prelude::*;
 
@@ -67,7 +81,9 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "tls")]
     fn the_second_example_of_rfc_8032_in_this_form() {
+        use super::super::sums::unhex;
         let key: [u8; 32] =
             unhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
                 .expect("a key");

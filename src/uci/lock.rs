@@ -29,7 +29,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// How long to sleep between two attempts.
 const POLL: Duration = Duration::from_millis(10);
@@ -216,7 +216,7 @@ fn commit_under_way(path: &Path) -> bool {
         };
         // A file from the future is one from before the clock was set back: old.
         ours && modified().is_some_and(|at| {
-            SystemTime::now()
+            crate::store::clock::now()
                 .duration_since(at)
                 .is_ok_and(|age| age < YOUNG)
         })
@@ -244,7 +244,7 @@ mod tests {
         assert!(!commit_under_way(&path), "that is another package");
         let temporary = File::create(folder.join(".network.uci-abcdef")).expect("writable");
         assert!(commit_under_way(&path));
-        let old = SystemTime::now() - Duration::from_secs(60);
+        let old = crate::store::clock::now() - Duration::from_secs(60);
         temporary.set_modified(old).expect("own file");
         assert!(!commit_under_way(&path), "that is the remains of a crash");
         std::fs::remove_dir_all(&folder).expect("own folder");

@@ -7,6 +7,7 @@ use crate::agent::world::lock;
 use crate::cwmp::fault::{self, Fault};
 use crate::cwmp::message::{CpeResponse, Download, ScheduleDownload, TransferStatus, Upload};
 use crate::model::Model;
+use crate::net::tls;
 use crate::net::url::{Url, UrlError};
 use crate::transfer::file_types::Numbered;
 use crate::transfer::windows;
@@ -115,8 +116,11 @@ fn unknown(file_type: &str) -> Fault {
 
 /// 9013 for a scheme that is not supported, 9003 for what is no URL or holds credentials.
 fn check_url(url: &str) -> Result<(), Fault> {
-    let Err(wrong) = Url::parse(url) else {
-        return Ok(());
+    let wrong = match Url::parse(url) {
+        Ok(url) => {
+            return tls::possible(&url).map_err(|e| Fault::new(fault::TRANSFER_PROTOCOL, e));
+        }
+        Err(wrong) => wrong,
     };
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -134,14 +138,15 @@ fn check_url(url: &str) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::check_url;
+    use super::{check_url, tls};
 
     // T-DLD-008
     #[test]
     fn a_url_is_http_or_https_without_credentials() {
         let code = |url: &str| check_url(url).map_or_else(|e| e.code, |()| 0);
         assert_eq!(code("http://h/f?x=1"), 0);
-        assert_eq!(code("HTTPS://h:8443/f"), 0);
+        let https = if tls::PRESENT { 0 } else { 9013 };
+        assert_eq!(code("HTTPS://h:8443/f"), https);
         for other in ["foo://h/f", "ftp://h/f", "tftp:f", "file:///etc/passwd"] {
             assert_eq!(code(other), 9013, "{other}");
         }

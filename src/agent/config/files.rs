@@ -140,6 +140,9 @@ fn check_download(download: &Download) -> Result<(), String> {
             ));
         }
     }
+    if verify.signature.is_some() {
+        verify::signatures()?;
+    }
     match &verify.keys {
         Some(_) if verify.signature.is_none() => Err(
             "verify has keys and no signature; write signature = \".sig\" in it, or take keys out"
@@ -271,7 +274,7 @@ mod tests {
         let text = r#"
 [[download]]
 file_type = "1 Firmware Upgrade Image"
-verify    = { sha256 = "sha256sums", signature = ".sig" }
+verify    = { sha256 = "sha256sums" }
 
 [[download]]
 file_type = "2 Web Content"
@@ -292,11 +295,7 @@ produce   = ["/usr/sbin/report"]
         let here = types(text, "/");
         let firmware = here.download(FIRMWARE).unwrap();
         assert!(firmware.reboots && firmware.check.is_some());
-        assert_eq!(firmware.verify.signature.as_deref(), Some(".sig"));
-        assert_eq!(
-            firmware.verify.keys.as_deref(),
-            Some(Path::new("/etc/opkg/keys"))
-        );
+        assert_eq!(firmware.verify.sha256.as_deref(), Some("sha256sums"));
         let web = here.download(WEB_CONTENT).unwrap();
         let below = "/srv/http".to_owned();
         assert_eq!(web.apply, Apply::WebContent { below });
@@ -308,12 +307,23 @@ produce   = ["/usr/sbin/report"]
         let elsewhere = types(text, dir.to_str().unwrap());
         assert!(elsewhere.download(FIRMWARE).is_none());
         assert!(elsewhere.download("X 00D09E Modem").is_some());
+    }
+
+    #[test]
+    #[cfg(feature = "tls")]
+    fn a_signature_is_held_against_the_keys_of_the_root() {
+        let dir = std::env::temp_dir();
         let flash = "[[download]]\nfile_type = \"1 Firmware Upgrade Image\"\n\
                      apply = [\"/bin/flash\", \"{file}\"]\nverify = { signature = \".sig\" }";
         let elsewhere = types(flash, dir.to_str().unwrap());
-        let keys = &elsewhere.download(FIRMWARE).unwrap().verify.keys;
+        let verify = &elsewhere.download(FIRMWARE).unwrap().verify;
+        assert_eq!(verify.signature.as_deref(), Some(".sig"));
+        let keys = &verify.keys;
         let below = dir.canonicalize().unwrap().join("etc/opkg/keys");
         assert_eq!(keys.as_deref(), Some(below.as_path()));
+        let own = types(flash, "/");
+        let keys = &own.download(FIRMWARE).unwrap().verify.keys;
+        assert_eq!(keys.as_deref(), Some(Path::new("/etc/opkg/keys")));
     }
 
     #[test]
@@ -342,7 +352,11 @@ produce   = ["/usr/sbin/report"]
             (
                 format!("{web}verify = {{ signature = \".s\", keys = \"k\" }}"),
                 1,
-                "absolute",
+                if cfg!(feature = "tls") {
+                    "absolute"
+                } else {
+                    "without TLS"
+                },
             ),
             (
                 format!("{web}verify = {{ sha1 = \".s\" }}"),

@@ -13,12 +13,15 @@
 mod carry;
 pub mod tell;
 
+pub use crate::transfer::software::Registry;
 pub use carry::Agent;
 
 use super::clock;
-use super::policy::Operation;
+use super::policy;
 use super::setup::Setup;
 use super::world::{World, lock};
+use crate::cwmp::fault::{self, Fault};
+use crate::cwmp::message::{CpeResponse, Operation};
 use crate::model::Model;
 use crate::source::Runtime;
 use crate::source::native::published::{self, DEPLOYMENTS, ENVIRONMENTS, EXECUTIONS};
@@ -28,9 +31,9 @@ use crate::transfer::software::environment::Surroundings;
 use crate::transfer::software::executions::Supervisor;
 use crate::transfer::software::operate::Operator;
 use crate::transfer::software::record::{Change, Paths, Performed, Target, Unit};
-use crate::transfer::software::registry::{Condition, Lookup, Table};
+use crate::transfer::software::registry::{Condition, Lookup, NotKept, Table};
 use crate::transfer::software::rows::{self, Row};
-use crate::transfer::software::{Environments, Registry, look};
+use crate::transfer::software::{Environments, look};
 use crate::uci::file::Stamp;
 use std::sync::{Arc, Mutex};
 
@@ -136,6 +139,31 @@ pub fn target(model: &mut Model, reference: &str) -> Target {
     match model.row_key(&path) {
         Ok(key) if is_row => Target::Named(key),
         _ => Target::Unknown(reference.chars().take(128).collect()),
+    }
+}
+
+/// Accepts a ChangeDUState: its operations are on disk when this returns (TR-069 A.4.1.10).
+///
+/// # Errors
+/// 9004 where too many wait already, 9002 where they cannot be kept.
+pub fn change(
+    registry: &Mutex<Registry>,
+    model: &mut Model,
+    operations: &[Operation],
+    command_key: &str,
+) -> Result<CpeResponse, Fault> {
+    let target = |reference: &str| target(model, reference);
+    let accepted = lock(registry).accept(operations, command_key, target);
+    match accepted {
+        Ok(()) => Ok(CpeResponse::ChangeDuState),
+        Err(NotKept::Full) => Err(Fault::new(
+            fault::RESOURCES_EXCEEDED,
+            "too many operations wait already",
+        )),
+        Err(NotKept::Disk) => Err(Fault::new(
+            fault::INTERNAL_ERROR,
+            "the request cannot be stored",
+        )),
     }
 }
 
@@ -247,9 +275,9 @@ pub fn work(world: &World, device: Option<String>, look_too: bool, changed: &dyn
 /// Whether the ACS wants to be told of a change that it has not asked for.
 fn is_wanted(world: &World, change: &Change) -> bool {
     let operation = match change.performed {
-        Performed::Install => Operation::Install,
-        Performed::Update => Operation::Update,
-        Performed::Uninstall => Operation::Uninstall,
+        Performed::Install => policy::Operation::Install,
+        Performed::Update => policy::Operation::Update,
+        Performed::Uninstall => policy::Operation::Uninstall,
     };
     let policy = &world.settings().cpe.policies.software;
     policy.wanted(operation, change.ended.code)

@@ -8,6 +8,7 @@ use crate::agent::status;
 use crate::agent::world::World;
 use crate::cwmp::event::EventCode;
 use crate::cwmp::message::{CpeRequest, RequestDownload, TransferFault};
+use crate::net::tls;
 use crate::net::url::Url;
 use crate::transfer::file_types::Numbered;
 use crate::transfer::queue::{CancelRefused, Entry, Id, Kind, Local, NotKept};
@@ -43,7 +44,8 @@ impl fmt::Debug for Wish {
 
 /// Puts it into the queue; gives its number.
 fn accept(world: &World, wish: &Wish) -> Result<Id, String> {
-    Url::parse(&wish.url).map_err(|e| e.to_string())?;
+    let url = Url::parse(&wish.url).map_err(|e| e.to_string())?;
+    tls::possible(&url)?;
     let known = match wish.upload {
         true => world.files.types.upload(&wish.file_type).is_some(),
         false => world.files.types.download(&wish.file_type).is_some(),

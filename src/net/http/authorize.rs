@@ -245,7 +245,7 @@ impl Authorizer {
 fn random() -> [u8; 16] {
     let mut bytes = [0; 16];
     if getrandom::fill(&mut bytes).is_err() {
-        let now = std::time::SystemTime::now()
+        let now = crate::store::clock::now()
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |d| d.as_nanos());
         bytes = now.to_be_bytes();

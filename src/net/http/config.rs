@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// When a Basic challenge is answered (`acs.allow_basic`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -126,7 +126,7 @@ impl fmt::Debug for ClientConfig {
 
 /// Seconds since 1970 by the system's clock.
 fn system_time() -> i64 {
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
+    match crate::store::clock::now().duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
         Err(_) => 0,
     }

@@ -8,8 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use rustls::ClientConnection;
-use rustls::pki_types::ServerName;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
@@ -21,7 +19,7 @@ use super::buffers::Room;
 use super::error::is_gone;
 use super::{ConnectError, ResolveError, Timeouts, TlsError};
 use crate::net::socket::{Route, connect_tcp};
-use crate::net::tls::{BadCertificate, TlsConfig};
+use crate::net::tls::{self, Connection, TlsConfig};
 
 /// What the client and its connections must know of each other.
 #[derive(Default)]
@@ -66,12 +64,7 @@ impl Connector for Plug {
         (to.register_shutdown)(Arc::downgrade(&stream) as Weak<dyn ShutdownHandle>)?;
         let tls = if to.needs_tls() {
             let config = self.tls.get().ok_or(Error::TlsRequired)?;
-            Some(Box::new(shake_hands(
-                &stream,
-                config,
-                host_of(to.uri),
-                deadline,
-            )?))
+            Some(shake_hands(&stream, config, host_of(to.uri), deadline)?)
         } else {
             None
         };
@@ -112,51 +105,19 @@ fn shake_hands(
     config: &TlsConfig,
     host: &str,
     deadline: Instant,
-) -> Result<ClientConnection, Error> {
-    let fail = |why: rustls::Error| {
-        let host = host.to_owned();
-        Error::Other(Box::new(tls_error(host, why)))
-    };
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| fail(rustls::Error::General("not a host name".to_owned())))?;
-    let mut tls = ClientConnection::new(config.client(), name).map_err(fail)?;
-    let mut timed = Timed { stream, deadline };
-    while tls.is_handshaking() {
-        match tls.complete_io(&mut timed) {
-            Ok(_) => {}
-            Err(e) => {
-                return Err(match inner_rustls(&e) {
-                    Some(why) => fail(why),
-                    None if is_timeout(&e) => Error::Timeout(Timeout::Connect),
-                    None => Error::Other(Box::new(TlsError::Handshake {
-                        host: host.to_owned(),
-                        why: format!("the server ended the connection in the handshake: {e}"),
-                    })),
-                });
-            }
-        }
-    }
-    Ok(tls)
-}
-
-fn inner_rustls(e: &io::Error) -> Option<rustls::Error> {
-    e.get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-        .cloned()
-}
-
-fn tls_error(host: String, why: rustls::Error) -> TlsError {
-    if let rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) = &why
-        && let Some(bad) = other.0.downcast_ref::<BadCertificate>()
-    {
-        return TlsError::Certificate {
-            host,
-            bad: bad.clone(),
-        };
-    }
-    TlsError::Handshake {
-        host,
-        why: why.to_string(),
+) -> Result<Connection, Error> {
+    let fail = |why: TlsError| Error::Other(Box::new(why));
+    let mut connection = Connection::new(config, host).map_err(fail)?;
+    match connection.shake_hands(Timed { stream, deadline }) {
+        Ok(()) => Ok(connection),
+        Err(e) => Err(match tls::failure(&e, host) {
+            Some(why) => fail(why),
+            None if is_timeout(&e) => Error::Timeout(Timeout::Connect),
+            None => fail(TlsError::Handshake {
+                host: host.to_owned(),
+                why: format!("the server ended the connection in the handshake: {e}"),
+            }),
+        }),
     }
 }
 
@@ -223,7 +184,7 @@ impl Write for Timed<'_> {
 /// One connection, plain or TLS.
 pub(super) struct Wire {
     stream: Arc<TcpStream>,
-    tls: Option<Box<ClientConnection>>,
+    tls: Option<Connection>,
     /// Head and body of a request are gathered in it, until ureq wants to read.
     room: Room,
     /// The head of the answer must be here by then.
@@ -248,7 +209,7 @@ impl Wire {
         };
         let sent = match &mut self.tls {
             None => timed.write_all(self.room.gathered()),
-            Some(tls) => send_tls(tls, &mut timed, self.room.gathered()),
+            Some(tls) => tls.send(&mut timed, self.room.gathered()),
         };
         self.room.sent();
         // The last piece may have gone out before anybody waits for the answer.
@@ -266,27 +227,9 @@ impl Wire {
             deadline,
         };
         let free = self.room.input_append_buf();
-        let Some(tls) = &mut self.tls else {
-            return timed.read(free);
-        };
-        loop {
-            match tls.reader().read(free) {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                other => return other,
-            }
-            if tls.wants_write() {
-                match tls.write_tls(&mut timed) {
-                    // An alert may still be there to read.
-                    Err(e) if !is_gone(e.kind()) => return Err(e),
-                    _ => {}
-                }
-            }
-            tls.read_tls(&mut timed)?;
-            if let Err(why) = tls.process_new_packets() {
-                // Tell the peer, as far as it still listens.
-                let _ = tls.write_tls(&mut timed);
-                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
-            }
+        match &mut self.tls {
+            None => timed.read(free),
+            Some(tls) => tls.receive(timed, free, is_gone),
         }
     }
 
@@ -300,33 +243,8 @@ impl Wire {
                 _ => Ok(false),
             };
         };
-        // Session tickets come after the handshake; a few records at most.
-        for _ in 0..16 {
-            match tls.read_tls(&mut stream) {
-                Ok(0) => return Ok(false),
-                Ok(_) => {
-                    let state = tls.process_new_packets().map_err(io::Error::other)?;
-                    if state.peer_has_closed() || state.plaintext_bytes_to_read() > 0 {
-                        return Ok(false);
-                    }
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(true),
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(false)
+        tls.is_quiet(stream)
     }
-}
-
-fn send_tls(tls: &mut ClientConnection, timed: &mut Timed<'_>, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() || tls.wants_write() {
-        let taken = tls.writer().write(bytes)?;
-        bytes = bytes.get(taken..).unwrap_or_default();
-        while tls.wants_write() {
-            tls.write_tls(timed)?;
-        }
-    }
-    Ok(())
 }
 
 impl Transport for Wire {
@@ -372,12 +290,12 @@ impl Transport for Wire {
                 Ok(amount > 0)
             }
             Err(e) if is_timeout(&e) => Err(Error::Timeout(reason)),
-            Err(e) => match inner_rustls(&e) {
+            Err(e) => match tls::failure(&e, "") {
                 _ if is_gone(e.kind()) => {
                     self.watch.cut.store(true, Ordering::Relaxed);
                     Err(Error::Io(e))
                 }
-                Some(why) => Err(Error::Other(Box::new(tls_error(String::new(), why)))),
+                Some(why) => Err(Error::Other(Box::new(why))),
                 None => Err(Error::Io(e)),
             },
         }
@@ -399,11 +317,9 @@ impl Transport for Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if let Some(tls) = &mut self.tls {
-            // A goodbye, as far as it goes without waiting.
-            tls.send_close_notify();
+            // As far as it goes without waiting.
             if self.stream.set_nonblocking(true).is_ok() {
-                let mut stream: &TcpStream = &self.stream;
-                let _ = tls.write_tls(&mut stream);
+                tls.goodbye(&*self.stream);
             }
         }
     }

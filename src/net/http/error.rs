@@ -273,7 +273,7 @@ fn translate_inner(inner: Box<dyn std::error::Error + Send + Sync>) -> HttpError
 }
 
 /// The peer is gone: what it still sent can perhaps be read, writing is over.
-pub(super) fn is_gone(kind: io::ErrorKind) -> bool {
+pub(in crate::net) fn is_gone(kind: io::ErrorKind) -> bool {
     matches!(
         kind,
         io::ErrorKind::UnexpectedEof

@@ -5,7 +5,7 @@ use crate::source::packages::Packages;
 use crate::store::Root;
 use crate::uci::Value;
 use crate::uci::file::Stamp;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 use time::{Date, Month, OffsetDateTime, UtcOffset};
 
 /// TR-069 3.2.1: the value of a dateTime that is not known.
@@ -30,7 +30,7 @@ pub struct ZoneText {
 impl ZoneText {
     /// Device.Time.CurrentLocalTime: a dateTime with the offset that is in force.
     pub fn current_local_time(&mut self, packages: &Packages, root: &Root) -> String {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = crate::store::clock::now().duration_since(UNIX_EPOCH);
         let seconds = |passed: Duration| i64::try_from(passed.as_secs()).unwrap_or(i64::MAX);
         let now = now.map_or(0, seconds);
         local_time(now, self.get(packages, root).as_deref().unwrap_or("UTC0"))
@@ -70,7 +70,7 @@ pub fn utc_time(seconds: i64) -> String {
 
 /// This moment as a dateTime in UTC.
 pub fn utc_now() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = crate::store::clock::now().duration_since(UNIX_EPOCH);
     utc_time(now.map_or(0, |passed| {
         i64::try_from(passed.as_secs()).unwrap_or(i64::MAX)
     }))

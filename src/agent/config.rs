@@ -13,7 +13,6 @@ pub use software::SoftwareModules;
 
 use crate::platform::privileges::Capabilities;
 use crate::store::Root;
-use crate::transfer::software::environment::Environments;
 use crate::ubus;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
@@ -233,16 +232,9 @@ impl Config {
     /// What the programs may use that the agent starts: what `[platform]` says, else what those
     /// of OpenWrt need, and the package manager where there is one.
     pub fn capabilities(&self, root: &Root) -> Capabilities {
-        let usual = || {
-            let named: Vec<_> = self
-                .software_modules
-                .iter()
-                .map(|m| m.definition())
-                .collect();
-            match Environments::manage_packages(&named, root) {
-                true => Capabilities::of_commands().and(Capabilities::of_packages()),
-                false => Capabilities::of_commands(),
-            }
+        let usual = || match software::manage_packages(&self.software_modules, root) {
+            true => Capabilities::of_commands().and(Capabilities::of_packages()),
+            false => Capabilities::of_commands(),
         };
         self.platform.capabilities.unwrap_or_else(usual)
     }

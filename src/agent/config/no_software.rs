@@ -1,5 +1,6 @@
 //! `[[software_modules]]` of agent.toml in a program without software modules: an error.
 
+use crate::store::Root;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
@@ -18,6 +19,11 @@ impl From<IgnoredAny> for IgnoredKey {
     fn from(_: IgnoredAny) -> IgnoredKey {
         IgnoredKey
     }
+}
+
+/// No package manager is used.
+pub(super) fn manage_packages(_: &[SoftwareModules], _: &Root) -> bool {
+    false
 }
 
 /// The first of them is what is wrong: its number (from 0) and what to write.

@@ -1,7 +1,10 @@
 //! `[[software_modules]]` of agent.toml: the execution environments of the box.
 
 use super::{argv, seconds};
-use crate::transfer::software::environment::{Commands, Definition, Kind, MODULES, TIMEOUT};
+use crate::store::Root;
+use crate::transfer::software::environment::{
+    Commands, Definition, Environments, Kind, MODULES, TIMEOUT,
+};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -234,6 +237,12 @@ impl SoftwareModules {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a package manager of the system is among the environments.
+pub(super) fn manage_packages(named: &[SoftwareModules], root: &Root) -> bool {
+    let named: Vec<_> = named.iter().map(SoftwareModules::definition).collect();
+    Environments::manage_packages(&named, root)
 }
 
 /// Whether the list makes sense; else which of them (from 0) does not, and what to write.

@@ -3,7 +3,7 @@
 
 use super::keys::{is_anonymous, is_fingerprint, keys};
 use crate::uci::file::Stamp;
-use crate::uci::{EditError, Package, Value};
+use crate::uci::{EditError, Package, Section, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -219,6 +219,27 @@ impl Content {
         };
         content.index();
         content
+    }
+
+    /// The same of a package that was made of `before` by a change: where no section without
+    /// a name has changed, all are known by the keys that they had.
+    pub fn after(before: &Content, package: Arc<Package>) -> Content {
+        let (old, new) = (before.package.sections(), package.sections());
+        let is_same = |(old, new): (&Section, &Section)| match (old.name(), new.name()) {
+            (Some(old), Some(new)) => old == new,
+            (None, None) => old == new,
+            _ => false,
+        };
+        if old.len() != new.len() || !old.iter().zip(new).all(is_same) {
+            return Content::of(package);
+        }
+        Content {
+            package: Shared(package),
+            keys: before.keys.clone(),
+            prints: before.prints.clone(),
+            anonymous: before.anonymous.clone(),
+            looked_up: RefCell::default(),
+        }
     }
 
     /// The place of a section among those of its type, from 1. All are counted at once.

@@ -85,7 +85,7 @@ pub(super) fn is_plain(text: &str) -> bool {
 /// How much of the buffer is made ready for writing at a time at least.
 const STEP: usize = 1024;
 /// The same at most: what there is room for is not moved, but costs memory once it is ready.
-const LONG_STEP: usize = 2000;
+const LONG_STEP: usize = 1800;
 /// What is ready is filled with it.
 const READY: u8 = b' ';
 /// Room past the cap for markup that is written ahead and perhaps taken back.

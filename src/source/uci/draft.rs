@@ -580,3 +580,37 @@ fn set_list(
     }
     package.set_list(index, option, &items)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_after_a_change_are_those_that_a_fresh_look_finds() {
+        let texts = [
+            "config a 'x'\n\toption n '1'\nconfig b\n\toption n '1'\n",
+            "config a 'x'\n\toption n '2'\nconfig b\n\toption n '1'\n",
+            "config a 'y'\n\toption n '1'\nconfig b\n\toption n '1'\n",
+            "config a 'x'\n\toption n '1'\nconfig b\n\toption n '2'\n",
+            "config a 'x'\n\toption n '1'\nconfig c\n\toption n '1'\n",
+            "config b\n\toption n '1'\nconfig a 'x'\n\toption n '1'\n",
+            "config a 'x'\n\toption n '1'\nconfig b 'z'\n\toption n '1'\n",
+            "config b\n\toption n '1'\nconfig b\n\toption n '1'\n",
+            "config b\n\toption n '1'\n",
+            "",
+        ];
+        let package = |text: &str| Arc::new(Package::parse(text.as_bytes()).expect("UCI"));
+        for before in texts {
+            let known = Content::of(package(before));
+            for after in texts {
+                let fresh = Content::of(package(after));
+                let made = Content::after(&known, package(after));
+                assert_eq!(*made.keys, *fresh.keys, "{before} -> {after}");
+                assert_eq!(*made.prints, *fresh.prints, "{before} -> {after}");
+                for (at, key) in fresh.keys.iter().enumerate() {
+                    assert_eq!(made.by_key(key), Some(at), "{before} -> {after}: {key}");
+                }
+            }
+        }
+    }
+}

@@ -409,7 +409,7 @@ mod tests {
                 for end in at + 1..text.len() {
                     assert!(holds_brace(&text[..end]), "{text} {end}");
                 }
-                assert_eq!(holds_brace(&text[..at]), false, "{text} {at}");
+                assert!(!holds_brace(&text[..at]), "{text} {at}");
                 text.push('{');
                 assert_eq!(brace_at(&text), Some(at), "{text}");
             }

@@ -308,6 +308,13 @@ fn folders_that_are_walked_once_lead_where_the_root_does() {
             );
             let there = root.path(path).is_ok_and(|p| p.symlink_metadata().is_ok());
             assert_eq!(folders.exists(path), there, "{path:?}");
+            let inode = |m: std::io::Result<std::fs::Metadata>| m.ok().map(|m| m.ino());
+            let real = root.path(path).ok().map(std::fs::metadata);
+            assert_eq!(
+                inode(folders.metadata(path)),
+                real.and_then(inode),
+                "{path:?}"
+            );
         }
         assert_eq!(
             folders.read("/sys/class/net/lan/address", 100).unwrap(),

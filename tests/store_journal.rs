@@ -269,6 +269,31 @@ fn recovery_leaves_a_file_edited_by_hand_since() {
 }
 
 #[test]
+fn a_change_whose_journal_a_version_before_has_written_is_finished() {
+    use sha2::{Digest, Sha256};
+    let d = half_renamed();
+    let state = StateDir::open_on(d.clone(), Path::new("/state")).unwrap();
+    let mut journal: serde_json::Value = state.load("journal").expect("the journal");
+    for entry in journal["entries"].as_array_mut().expect("its entries") {
+        let at = FILES.iter().position(|file| entry["path"] == **file);
+        let at = at.expect("one of the files");
+        for (key, content) in [("old", &old()[at]), ("new", &new()[at])] {
+            let hash = content.as_ref().map(|content| {
+                let hash = Sha256::digest(content);
+                hash.iter().map(|b| format!("{b:02x}")).collect::<String>()
+            });
+            let written = entry[key].as_str().map(|text| text.starts_with('p'));
+            assert_eq!(written, content.is_some().then_some(true), "a print");
+            entry[key] = serde_json::json!(hash);
+        }
+    }
+    state.save("journal", &journal).expect("saved");
+    assert_eq!(recovered(&d).outcome, Outcome::Finished);
+    assert_eq!(seen(&d), new());
+    nothing_left_behind(&d);
+}
+
+#[test]
 fn a_torn_journal_means_that_nothing_was_changed() {
     let d = disk();
     d.edit("/state/journal", b"{\"version\":1,\"file\":\"jour");

@@ -311,7 +311,7 @@ pub fn expand<'t>(text: &'t str, rows: &'t [String]) -> Cow<'t, str> {
     if let ("{row}", Some(row)) = (text, rows.last()) {
         return Cow::Borrowed(row);
     }
-    if brace_at(text).is_none() {
+    if rows.is_empty() || !holds_brace(text) {
         return Cow::Borrowed(text);
     }
     if let Some((row, "")) = placeholder(text, rows) {
@@ -338,21 +338,41 @@ pub fn expand<'t>(text: &'t str, rows: &'t [String]) -> Cow<'t, str> {
     Cow::Owned(out)
 }
 
-/// Where the first `{` is. Nearly no text has one, and one is looked at for every value: eight
-/// bytes at a time.
-#[inline]
-pub fn brace_at(text: &str) -> Option<usize> {
+/// Whether there is a `{` in eight bytes.
+const fn is_in_word(word: [u8; 8]) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
+    // A byte that is `{` becomes 0, and only a 0 borrows from its highest bit first.
+    let zero = u64::from_ne_bytes(word) ^ (ONES * b'{' as u64);
+    zero.wrapping_sub(ONES) & !zero & HIGH != 0
+}
+
+/// Whether there is a `{` anywhere. Nearly no text has one, and one is looked at for every
+/// value: eight bytes at a time.
+#[inline]
+fn holds_brace(text: &str) -> bool {
+    let text = text.as_bytes();
+    match (text.last_chunk::<8>(), text.first_chunk::<4>()) {
+        // What the words leave over is in the last eight bytes.
+        (Some(last), _) => {
+            let (words, _) = text.as_chunks::<8>();
+            is_in_word(*last) || words.iter().any(|word| is_in_word(*word))
+        }
+        (None, Some(&[a, b, c, d])) => {
+            let &[e, f, g, h] = text.last_chunk::<4>().unwrap_or(&[0; 4]);
+            is_in_word([a, b, c, d, e, f, g, h])
+        }
+        (None, None) => text.contains(&b'{'),
+    }
+}
+
+/// Where the first `{` is.
+#[inline]
+pub fn brace_at(text: &str) -> Option<usize> {
     let (words, rest) = text.as_bytes().as_chunks::<8>();
-    let in_word = |word: &[u8; 8]| {
-        // A byte that is `{` becomes 0, and only a 0 borrows from its highest bit first.
-        let zero = u64::from_ne_bytes(*word) ^ (ONES * b'{' as u64);
-        zero.wrapping_sub(ONES) & !zero & HIGH != 0
-    };
     let before = words
         .iter()
-        .position(in_word)
+        .position(|word| is_in_word(*word))
         .map_or(text.len() - rest.len(), |word| 8 * word);
     let rest = text.as_bytes().get(before..)?;
     rest.iter().position(|b| *b == b'{').map(|at| before + at)
@@ -374,16 +394,22 @@ fn placeholder<'t>(text: &'t str, rows: &'t [String]) -> Option<(&'t str, &'t st
 
 #[cfg(test)]
 mod tests {
-    use super::{brace_at, expand};
+    use super::{brace_at, expand, holds_brace};
 
     #[test]
     fn the_first_brace_is_found_wherever_it_is() {
         for length in 0..40 {
             let plain = "|z}".repeat(length);
             assert_eq!(brace_at(&plain), None, "{plain}");
+            assert!(!holds_brace(&plain), "{plain}");
             for at in 0..=plain.len() {
                 let mut text = plain.clone();
                 text.insert(at, '{');
+                assert!(holds_brace(&text), "{text}");
+                for end in at + 1..text.len() {
+                    assert!(holds_brace(&text[..end]), "{text} {end}");
+                }
+                assert!(!holds_brace(&text[..at]), "{text} {at}");
                 text.push('{');
                 assert_eq!(brace_at(&text), Some(at), "{text}");
             }

@@ -40,6 +40,8 @@ const HASH: usize = 16;
 pub struct Changes {
     /// The hash of the URL of the ACS that all this is about; `None`: none has answered.
     acs: Option<String>,
+    /// The URL that was hashed last, and its hash.
+    hashed: (String, String),
     entries: BTreeMap<String, Entry>,
     /// Changed ones, and whether they were taken.
     changed: BTreeMap<String, bool>,
@@ -175,9 +177,20 @@ impl Changes {
 
     /// The ACS at this URL is the one to be told; what another one saw is forgotten.
     pub fn speak_to(&mut self, url: &str) {
-        if self.acs.is_some() && self.acs.as_deref() != Some(&*hash(url)) {
-            self.forget();
+        if let Some(acs) = self.acs.take() {
+            let is_same = acs == self.hash_of(url);
+            self.acs = Some(acs);
+            if !is_same {
+                self.forget();
+            }
         }
+    }
+
+    fn hash_of(&mut self, url: &str) -> &str {
+        if self.hashed.0 != url || self.hashed.1.is_empty() {
+            self.hashed = (url.to_owned(), hash(url));
+        }
+        &self.hashed.1
     }
 
     /// Forgets everything (factory reset).
@@ -300,7 +313,7 @@ impl Changes {
 
     /// The ACS at `url` has answered an Inform that carried these parameters and values.
     pub fn accepted<'a>(&mut self, url: &str, carried: impl Iterator<Item = (&'a str, &'a str)>) {
-        let acs = hash(url);
+        let acs = self.hash_of(url).to_owned();
         if self.acs.as_ref() != Some(&acs) {
             // What was read before is of no ACS, or of another one.
             self.changed.clear();

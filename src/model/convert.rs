@@ -34,6 +34,19 @@ impl<'s> Reading<'s> {
             live: false,
         }
     }
+
+    /// The same, borrowing nothing.
+    pub fn into_owned<'o>(self) -> Reading<'o> {
+        let value = match self.value {
+            Cow::Borrowed("") => Cow::Borrowed(""),
+            value => Cow::Owned(value.into_owned()),
+        };
+        Reading {
+            value,
+            exact: self.exact,
+            live: self.live,
+        }
+    }
 }
 
 /// Whether a Set to this value leaves the source saying nothing, as it is already where

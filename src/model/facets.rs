@@ -199,8 +199,9 @@ pub fn is_joined(text: &str) -> bool {
 }
 
 /// Items as a comma-separated list; what an item must not hold is escaped.
-pub fn join_list<'a>(items: impl Iterator<Item = &'a str>) -> String {
-    let mut out = String::new();
+pub fn join_list<'a>(items: impl Iterator<Item = &'a str> + Clone) -> String {
+    let room = items.clone().map(|item| item.len() + 1).sum();
+    let mut out = String::with_capacity(room);
     for (i, item) in items.enumerate() {
         if i > 0 {
             out.push(',');

@@ -99,7 +99,7 @@ impl Model {
         target: Target,
         each: &mut dyn FnMut(&mut Model, String, ParamId),
     ) {
-        let full = |object: &str, id: ParamId| format!("{object}{}", schema.param(id).name);
+        let full = |object: &str, id: ParamId| [object, &*schema.param(id).name].concat();
         match target {
             Target::Param(place, id) => each(self, full(&place.path, id), id),
             Target::Object(place) => {
@@ -367,7 +367,7 @@ fn of_others(schema: &Schema, param: ParamId) -> bool {
 }
 
 fn path_of(schema: &Schema, leaf: &Leaf) -> String {
-    format!("{}{}", leaf.place.path, schema.param(leaf.param).name)
+    [&*leaf.place.path, &*schema.param(leaf.param).name].concat()
 }
 
 fn check_level(path: &str, level: i64, lightweight: bool) -> Result<u8, Fault> {

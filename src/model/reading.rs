@@ -6,7 +6,7 @@ use super::api::{Entry, EntryRef, Fault};
 use super::binding::Binding;
 use super::convert::{self, Reading};
 use super::schema::{ObjectId, Param, ParamId, ParamSource, Schema, Shown};
-use super::source::{Ask, Raw, Said, Trouble};
+use super::source::{Ask, Said, Trouble};
 use super::tree::{
     At, Leaf, Model, Place, RowSet, Target, internal, push_default_alias, push_number, push_row,
 };
@@ -332,21 +332,24 @@ impl Model {
             binding,
             rows: at.keys,
         };
-        let own = self.source(binding.source())?.value(ask)?;
-        let mut raw = own.map(Said::into_raw);
+        // What the source says is put aside, where it is in nobody's way: the rows of other
+        // tables are asked for meanwhile.
+        let mut aside = std::mem::take(&mut seen.aside);
+        let mut said = put_aside(self.source(binding.source())?.value(ask)?, &mut aside);
         let mut is_live = false;
         if let Some(live) = live
-            && says_nothing(raw.as_ref())
+            && said.says_nothing(&aside)
         {
             // What is in force where the source says nothing.
             ask.binding = live;
-            if let Some(said) = self.source(live.source())?.value(ask)? {
-                raw = Some(said.into_raw());
+            let in_force = self.source(live.source())?.value(ask)?;
+            if in_force.is_some() {
+                said = put_aside(in_force, &mut aside);
                 is_live = true;
             }
         }
         let mut row_trouble = None;
-        let said = raw.map(Said::from);
+        let said = said.said(&aside);
         let reading = convert::from_said(param, schema.facets(id), said, &mut |key| {
             self.path_of_key(schema, id, at, key, seen)
                 .unwrap_or_else(|trouble| {
@@ -354,6 +357,8 @@ impl Model {
                     None
                 })
         });
+        let reading = reading.map(Reading::into_owned);
+        seen.aside = aside;
         if let Some(trouble) = row_trouble {
             return Err(trouble);
         }
@@ -369,16 +374,17 @@ impl Model {
 
     /// The alias of a row: what the ACS gave, else one made of its number.
     fn alias_of<'a>(&'a self, row: At<'_>, seen: &'a mut Seen) -> &'a str {
-        let Some((table, number)) = row.split_row() else {
+        let Some(number) = row.numbers.last() else {
             return "";
         };
         let any = *seen
             .aliases
             .get_or_insert_with(|| self.numbers.has_aliases());
-        let given = any.then(|| self.numbers.alias(table, number)).flatten();
+        let table = any.then(|| row.split_row()).flatten();
+        let given = table.and_then(|(table, number)| self.numbers.alias(table, number));
         given.unwrap_or_else(|| {
             seen.text.clear();
-            push_default_alias(&mut seen.text, number);
+            push_default_alias(&mut seen.text, *number);
             &seen.text
         })
     }
@@ -463,11 +469,11 @@ impl Model {
                     None => continue,
                 }
             }
-            if let Some(last) = &seen.last
-                && let Some(key) = last.key_in(*object, near, key)
-            {
-                match last.rows.number_of(key) {
-                    Some(number) => return Ok(Some(row_path(&last.path, number))),
+            let mut known = seen.near.iter();
+            let known = known.find_map(|n| Some((n, n.key_in(*object, near, key)?)));
+            if let Some((known, key)) = known {
+                match known.rows.number_of(key) {
+                    Some(number) => return Ok(Some(row_path(&known.path, number))),
                     None => continue,
                 }
             }
@@ -481,7 +487,10 @@ impl Model {
                 seen.tables.push((*object, table.path, rows));
             } else {
                 let outer = key.len().saturating_sub(inner.len());
-                seen.last = Some(Near {
+                if seen.near.len() >= MOST_NEAR {
+                    seen.near.remove(0);
+                }
+                seen.near.push(Near {
                     object: *object,
                     seen_from: near.object,
                     around: around_of(&table, near),
@@ -531,13 +540,18 @@ struct Seen {
     /// Tables that references led to, with their paths and rows: only those below no row,
     /// which are the same seen from everywhere.
     tables: Vec<(ObjectId, String, Arc<RowSet>)>,
-    /// The table below rows that a reference led to last.
-    last: Option<Near>,
+    /// Tables below rows that references led to, the last ones.
+    near: Vec<Near>,
     /// Whether any row was given an alias: mostly none was.
     aliases: Option<bool>,
     /// A value that lies nowhere else.
     text: String,
+    /// What a source said, while rows are asked for.
+    aside: String,
 }
+
+/// So many tables below rows are known at a time.
+const MOST_NEAR: usize = 4;
 
 /// A table below rows, as it is seen from one place.
 struct Near {
@@ -578,12 +592,42 @@ fn row_path(table: &str, number: u32) -> String {
     path
 }
 
-/// Whether there is no value, or an empty one.
-fn says_nothing(raw: Option<&Raw>) -> bool {
-    match raw {
-        None => true,
-        Some(Raw::Text(text)) => text.is_empty(),
-        Some(Raw::List(items)) => items.is_empty(),
+/// What a source said, put aside.
+enum Aside {
+    Nothing,
+    /// The text lies in a buffer.
+    Text,
+    List(Vec<String>),
+}
+
+fn put_aside(said: Option<Said<'_>>, aside: &mut String) -> Aside {
+    match said {
+        None => Aside::Nothing,
+        Some(Said::Text(text)) => {
+            aside.clear();
+            aside.push_str(&text);
+            Aside::Text
+        }
+        Some(Said::List(items)) => Aside::List(items.into_owned()),
+    }
+}
+
+impl Aside {
+    /// Whether there is no value, or an empty one.
+    fn says_nothing(&self, aside: &str) -> bool {
+        match self {
+            Aside::Nothing => true,
+            Aside::Text => aside.is_empty(),
+            Aside::List(items) => items.is_empty(),
+        }
+    }
+
+    fn said(self, aside: &str) -> Option<Said<'_>> {
+        match self {
+            Aside::Nothing => None,
+            Aside::Text => Some(Said::Text(aside.into())),
+            Aside::List(items) => Some(Said::List(items.into())),
+        }
     }
 }
 

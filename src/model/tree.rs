@@ -14,7 +14,8 @@ use super::schema::{ObjectId, ParamId, Schema};
 use super::source::{Journal, Source, Trouble};
 use super::transaction::{KEY_FILE, load_key};
 use super::troubles::Troubles;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -31,8 +32,9 @@ pub struct Model {
     pub(super) attributes: Attributes,
     pub(super) key: String,
     pub(super) troubles: Troubles,
-    /// Rows by table; those of one object in order of the rows around the table.
-    pub(super) cache: BTreeMap<ObjectId, Vec<Cached>>,
+    /// Rows by table, in the order of the schema's objects; those of one object in order of
+    /// the rows around the table.
+    cache: Vec<Vec<Cached>>,
     /// Tables and rows in `cache`.
     kept: usize,
     /// Counts requests, and changes within them: see [`Cached::asked`].
@@ -249,7 +251,7 @@ impl Model {
             attributes,
             key,
             troubles: Troubles::default(),
-            cache: BTreeMap::new(),
+            cache: Vec::new(),
             kept: 0,
             request: 0,
         }
@@ -300,7 +302,7 @@ impl Model {
     /// what is too much to keep.
     fn forget_unknown(&mut self) {
         let mut kept = 0;
-        for tables in self.cache.values_mut() {
+        for tables in &mut self.cache {
             tables.retain(|cached| {
                 if cached.version.is_some() {
                     kept += cached.weight();
@@ -309,7 +311,7 @@ impl Model {
             });
             tables.shrink_to_fit();
         }
-        let cached = self.cache.values().flatten();
+        let cached = self.cache.iter().flatten();
         self.kept = cached.map(Cached::weight).sum();
     }
 
@@ -317,15 +319,18 @@ impl Model {
     /// show stands as long as their sources say so.
     pub(super) fn forget_rows_of(&mut self, packages: &BTreeSet<String>) {
         let schema = &self.schema;
-        self.cache.retain(|table, _| {
-            let table = schema.object(*table).table.as_deref();
-            !match table.map(|table| &table.rows) {
+        for (object, tables) in self.cache.iter_mut().enumerate() {
+            let table = schema.table_at(object);
+            let is_stale = match table.map(|table| &table.rows) {
                 Some(Rows::Uci(at)) => at.within.is_some() || packages.contains(&*at.package),
                 Some(Rows::Items(at)) => packages.contains(&*at.package),
                 _ => false,
+            };
+            if is_stale {
+                *tables = Vec::new();
             }
-        });
-        let cached = self.cache.values().flatten();
+        }
+        let cached = self.cache.iter().flatten();
         self.kept = cached.map(Cached::weight).sum();
     }
 
@@ -458,32 +463,37 @@ impl Model {
 
     /// See [`rows_of`](Model::rows_of).
     pub(super) fn rows_at(&mut self, table: At<'_>) -> Result<Arc<RowSet>, Trouble> {
-        let place = |tables: &Vec<Cached>| {
-            tables.binary_search_by(|known| (*known.numbers).cmp(table.numbers))
-        };
-        let tables = self.cache.get(&table.object);
-        let known = tables.and_then(|tables| tables.get(place(tables).ok()?));
-        if let Some(known) = known
-            && known.asked == self.request
-        {
-            return known.rows.clone();
-        }
-        let version = self.version_of(table.object);
-        let tables = self.cache.get_mut(&table.object);
+        let place = |known: &Cached| (*known.numbers).cmp(table.numbers);
+        let tables = self.cache.get_mut(table.object.index());
         let known = tables.and_then(|tables| {
-            let at = place(tables).ok()?;
+            let at = match &**tables {
+                // Most tables are below no row.
+                [only] if place(only) == Ordering::Equal => 0,
+                tables => tables.binary_search_by(place).ok()?,
+            };
             tables.get_mut(at)
         });
-        if let Some(known) = known
-            && version.is_some()
-            && known.version == version
-            && *known.around == *table.keys
-        {
-            known.asked = self.request;
-            return known.rows.clone();
+        if let Some(known) = known {
+            if known.asked == self.request {
+                return known.rows.clone();
+            }
+            // What only asking tells is not asked for its version before.
+            if let Some(stood) = known.version {
+                let version = version_of(&self.schema, &mut self.sources, table.object);
+                if version == Some(stood) && *known.around == *table.keys {
+                    known.asked = self.request;
+                    return known.rows.clone();
+                }
+            }
         }
+        self.ask_rows_anew(table)
+    }
+
+    /// Asks for the rows of a table that are not known, or not known to have stayed.
+    #[inline(never)]
+    fn ask_rows_anew(&mut self, table: At<'_>) -> Result<Arc<RowSet>, Trouble> {
+        let mut version = version_of(&self.schema, &mut self.sources, table.object);
         let rows = self.ask_rows(table);
-        let mut version = version;
         match &rows {
             // A table cut short has noted that itself, and does so in every request.
             Ok(rows) if rows.rows.len() >= self.limits.rows => version = None,
@@ -505,8 +515,15 @@ impl Model {
             asked: self.request,
         };
         self.kept += cached.weight();
-        let tables = self.cache.entry(table.object).or_default();
-        match place(tables) {
+        let object = table.object.index();
+        if self.cache.len() <= object {
+            self.cache
+                .resize_with(self.schema.objects().count(), Vec::new);
+        }
+        let Some(tables) = self.cache.get_mut(object) else {
+            return rows;
+        };
+        match tables.binary_search_by(|known| (*known.numbers).cmp(table.numbers)) {
             Ok(at) => {
                 if let Some(known) = tables.get_mut(at) {
                     self.kept = self.kept.saturating_sub(known.weight());
@@ -522,14 +539,6 @@ impl Model {
             }
         }
         rows
-    }
-
-    /// What stands for a table's rows at its source.
-    fn version_of(&mut self, table: ObjectId) -> Option<u32> {
-        let rows = &self.schema.object(table).table.as_ref()?.rows;
-        let kind = rows.source();
-        let (_, source) = self.sources.iter_mut().find(|(k, _)| *k == kind)?;
-        source.rows_version(rows)
     }
 
     fn ask_rows(&mut self, place: At<'_>) -> Result<Arc<RowSet>, Trouble> {
@@ -561,17 +570,31 @@ impl Model {
     }
 
     pub(super) fn source(&mut self, kind: SourceKind) -> Result<&mut dyn Source, Trouble> {
-        // Where there is one of each, they stand in this order.
-        let usual = kind as usize;
-        let at = match self.sources.get(usual) {
-            Some((k, _)) if *k == kind => Some(usual),
-            _ => self.sources.iter().position(|(k, _)| *k == kind),
-        };
-        match at.and_then(|at| self.sources.get_mut(at)) {
-            Some((_, source)) => Ok(source.as_mut()),
-            None => Err(no_source(kind)),
-        }
+        source_of(&mut self.sources, kind).ok_or_else(|| no_source(kind))
     }
+}
+
+fn source_of(
+    sources: &mut [(SourceKind, Box<dyn Source>)],
+    kind: SourceKind,
+) -> Option<&mut dyn Source> {
+    // Where there is one of each, they stand in this order.
+    let usual = kind as usize;
+    let at = match sources.get(usual) {
+        Some((k, _)) if *k == kind => usual,
+        _ => sources.iter().position(|(k, _)| *k == kind)?,
+    };
+    Some(sources.get_mut(at)?.1.as_mut())
+}
+
+/// What stands for a table's rows at its source.
+fn version_of(
+    schema: &Schema,
+    sources: &mut [(SourceKind, Box<dyn Source>)],
+    table: ObjectId,
+) -> Option<u32> {
+    let rows = &schema.object(table).table.as_ref()?.rows;
+    source_of(sources, rows.source())?.rows_version(rows)
 }
 
 #[cold]
@@ -605,6 +628,12 @@ pub(super) fn push_row(path: &mut String, number: u32) {
 /// Appends a number: every row's path ends in one, so that the formatter would be most of
 /// what a path costs.
 pub(super) fn push_number(text: &mut String, number: u32) {
+    const DIGITS: &str = "0123456789";
+    let at = number as usize;
+    if let Some(digit) = DIGITS.get(at..at.saturating_add(1)) {
+        text.push_str(digit);
+        return;
+    }
     let mut unit = 1;
     while number / unit >= 10 {
         unit *= 10;

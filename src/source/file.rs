@@ -220,7 +220,8 @@ impl FileSource {
             }
             self.folders.exists(&path)
         };
-        let mut made_of = String::new();
+        // Most names are shorter.
+        let mut made_of = String::with_capacity(16 * names.len());
         names.retain(|name| {
             let is_row = is_row_key(name)
                 && (!rows.numeric || name.bytes().all(|b| b.is_ascii_digit()))

@@ -12,6 +12,7 @@ pub mod disk;
 pub mod index;
 pub mod journal;
 pub mod lock;
+mod print;
 pub mod reloads;
 pub mod rooted;
 pub mod run_dir;

@@ -6,6 +6,7 @@ use nix::errno::Errno;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -249,6 +250,25 @@ impl Folders {
                 real.is_ok_and(|real| real.symlink_metadata().is_ok())
             }
         }
+    }
+
+    /// What is said of the file at a path; links are followed below the root.
+    ///
+    /// # Errors
+    /// As [`Root::path`], and what `stat` answers.
+    pub fn metadata(&self, path: &str) -> io::Result<Metadata> {
+        let mut real = self.buffer();
+        let found = match self.put_unless_link(path, &mut real)? {
+            true => Some(Path::new(&real).symlink_metadata()),
+            false => None,
+        };
+        self.walked().buffer = real;
+        match found {
+            Some(Ok(m)) if m.is_symlink() => {}
+            Some(found) => return found,
+            None => {}
+        }
+        self.root.path(path)?.metadata()
     }
 
     /// As [`path`](Self::path), for a folder that what is asked for next lies in.

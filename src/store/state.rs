@@ -22,8 +22,6 @@ pub(super) const LIMIT: u64 = 4 * 1024 * 1024;
 const HEADER: usize = 512;
 /// The largest body that is remembered, bytes.
 const REMEMBERED: usize = 2048;
-/// What SHA-256 takes at a time, bytes.
-const BLOCK: usize = 64;
 /// How many damaged files of one name are kept.
 const KEPT_BAD: u32 = 4;
 
@@ -303,18 +301,6 @@ pub(super) fn sha256(bytes: &[u8]) -> impl AsRef<[u8]> {
     Sha256::of(bytes)
 }
 
-/// SHA-256 of two texts, of which what they begin with alike is hashed once.
-pub(super) fn sha256_of_both(one: &[u8], other: &[u8]) -> (impl AsRef<[u8]>, impl AsRef<[u8]>) {
-    let pairs = one.chunks_exact(BLOCK).zip(other.chunks_exact(BLOCK));
-    let alike = BLOCK * pairs.take_while(|(a, b)| a == b).count();
-    let mut first = Sha256::default();
-    first.update(one.get(..alike).unwrap_or_default());
-    let mut second = first.clone();
-    first.update(one.get(alike..).unwrap_or_default());
-    second.update(other.get(alike..).unwrap_or_default());
-    (first.finish(), second.finish())
-}
-
 /// Lower-case hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
     let digit = |n: u8| if n < 10 { b'0' + n } else { b'a' - 10 + n };
@@ -332,19 +318,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_texts_have_the_hashes_they_have_alone() {
-        let text: Vec<u8> = (0..300u32).map(|i| (i % 253) as u8).collect();
-        for changed in [None, Some(0), Some(63), Some(64), Some(200), Some(299)] {
-            for length in [0, 1, 64, 65, 128, 250, 300] {
-                let mut other = text[..length].to_vec();
-                if let Some(byte) = changed.and_then(|at: usize| other.get_mut(at)) {
-                    *byte ^= 0x55;
-                }
-                let (a, b) = sha256_of_both(&text, &other);
-                assert_eq!(a.as_ref(), sha256(&text).as_ref());
-                assert_eq!(b.as_ref(), sha256(&other).as_ref(), "{changed:?} {length}");
-            }
-        }
+    fn hexadecimal_digits_are_in_lower_case() {
         assert_eq!(hex(&[0x00, 0x9a, 0xff]), "009aff");
     }
 }

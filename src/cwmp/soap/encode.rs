@@ -162,10 +162,10 @@ fn value_struct(
         XsdType::HexBinary => "</Name><Value xsi:type=\"xsd:hexBinary\">",
         XsdType::Decimal => "</Name><Value xsi:type=\"xsd:decimal\">",
     };
-    e.put_three([object, name, between]);
     match is_plain(value) {
-        true => e.put_three([value, AFTER, ""]),
+        true => e.put_five([object, name, between, value, AFTER]),
         false => {
+            e.put_three([object, name, between]);
             e.text(value);
             e.raw(AFTER);
         }

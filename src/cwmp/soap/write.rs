@@ -82,8 +82,10 @@ pub(super) fn is_plain(text: &str) -> bool {
     }
 }
 
-/// How much of the buffer is made ready for writing at a time.
+/// How much of the buffer is made ready for writing at a time at least.
 const STEP: usize = 1024;
+/// The same at most: what there is room for is not moved, but costs memory once it is ready.
+const LONG_STEP: usize = 1800;
 /// What is ready is filled with it.
 const READY: u8 = b' ';
 /// Room past the cap for markup that is written ahead and perhaps taken back.
@@ -212,7 +214,9 @@ impl Envelope {
             // Nothing that follows fits, however short it is.
             self.out.truncate(self.len);
         } else {
-            self.out.resize((end + STEP).min(most), READY);
+            let room = self.out.capacity().saturating_sub(end);
+            let ready = end + room.clamp(STEP, LONG_STEP);
+            self.out.resize(ready.min(most), READY);
         }
     }
 
@@ -274,6 +278,26 @@ impl Envelope {
             free_a.copy_from_slice(a.as_bytes());
             free_b.copy_from_slice(b.as_bytes());
             free_c.copy_from_slice(c.as_bytes());
+            self.len += all;
+        }
+    }
+
+    /// The same of five.
+    #[inline(always)]
+    pub(super) fn put_five(&mut self, [a, b, c, d, e]: [&str; 5]) {
+        let all = a.len() + b.len() + c.len() + d.len() + e.len();
+        // As long as all of them together.
+        if let Some(free) = self.room(all)
+            && let Some((free_a, free)) = free.split_at_mut_checked(a.len())
+            && let Some((free_b, free)) = free.split_at_mut_checked(b.len())
+            && let Some((free_c, free)) = free.split_at_mut_checked(c.len())
+            && let Some((free_d, free_e)) = free.split_at_mut_checked(d.len())
+        {
+            free_a.copy_from_slice(a.as_bytes());
+            free_b.copy_from_slice(b.as_bytes());
+            free_c.copy_from_slice(c.as_bytes());
+            free_d.copy_from_slice(d.as_bytes());
+            free_e.copy_from_slice(e.as_bytes());
             self.len += all;
         }
     }

@@ -68,6 +68,11 @@ pub struct ObjectId(u16);
 impl ObjectId {
     /// The root of every schema.
     pub(crate) const ROOT: ObjectId = ObjectId(0);
+
+    /// Its place among the schema's objects.
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
 }
 
 /// A parameter of a [`Schema`].
@@ -312,6 +317,11 @@ impl Schema {
             .collect();
         let id = self.object_at(&template.join("."))?;
         self.object(id).table.as_ref().map(|t| &t.rows)
+    }
+
+    /// The table that the object at this place is.
+    pub(crate) fn table_at(&self, place: usize) -> Option<&Table> {
+        self.objects.get(place)?.table.as_deref()
     }
 
     pub(crate) fn root(&self) -> ObjectId {

@@ -75,6 +75,10 @@ impl Room {
         let line = self.watch.line.load(Ordering::Relaxed);
         let needed = self.gathered + PIECE.max(line);
         if self.output.len() < needed {
+            if self.gathered >= PIECE {
+                // A large body: what is gathered of it is not moved again.
+                self.output.reserve_exact(GATHER);
+            }
             self.output.resize(needed, 0);
         }
     }

@@ -1,6 +1,7 @@
 //! IPv4 and IPv6 addresses with the length of a network: `192.168.1.1/24`, masks in
 //! dotted form, and what lies in a network.
 
+use core::fmt::Write;
 use core::net::{IpAddr, Ipv4Addr};
 
 /// The dotted mask of a length (0 to 32): 24 is `255.255.255.0`.
@@ -18,6 +19,50 @@ pub fn length_of(mask: Ipv4Addr) -> Option<u8> {
     let ones = bits.leading_ones();
     // At most 32.
     (bits.count_ones() == ones).then_some(ones as u8)
+}
+
+/// An address as text: a whole tree holds many, and the formatter would be most of what they
+/// cost.
+pub fn text_of(address: IpAddr) -> String {
+    // The longest of IPv4.
+    let mut text = String::with_capacity(15);
+    put(address, &mut text);
+    text
+}
+
+/// Appends an address.
+pub fn put(address: IpAddr, out: &mut String) {
+    match address {
+        IpAddr::V4(v4) => put_v4(v4, out),
+        // Writing to a String does not fail.
+        IpAddr::V6(v6) => drop(write!(out, "{v6}")),
+    }
+}
+
+/// Appends an address of IPv4.
+pub fn put_v4(address: Ipv4Addr, out: &mut String) {
+    let mut digits = [0; 15];
+    let mut length = 0;
+    let mut add = |byte: u8| {
+        if let Some(free) = digits.get_mut(length) {
+            *free = byte;
+            length += 1;
+        }
+    };
+    for (n, octet) in address.octets().into_iter().enumerate() {
+        if n > 0 {
+            add(b'.');
+        }
+        if octet >= 100 {
+            add(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            add(b'0' + octet / 10 % 10);
+        }
+        add(b'0' + octet % 10);
+    }
+    let text = digits.get(..length).unwrap_or_default();
+    out.push_str(core::str::from_utf8(text).unwrap_or_default());
 }
 
 /// An address, and the length behind its `/` if there is one. A dotted mask behind the `/`
@@ -61,7 +106,10 @@ pub fn network(address: IpAddr, length: u8) -> IpAddr {
 
 /// `address/length` with the address cut to the network.
 pub fn prefix(address: IpAddr, length: u8) -> String {
-    format!("{}/{length}", network(address, length))
+    let mut text = text_of(network(address, length));
+    // Writing to a String does not fail.
+    let _ = write!(text, "/{length}");
+    text
 }
 
 /// Whether an address lies in a network.
@@ -87,5 +135,24 @@ pub fn with_prefix(text: &str, address: IpAddr, length: u8) -> String {
     match split(text) {
         Some((old, _)) if contains(address, length, old) => format!("{old}/{length}"),
         _ => format!("{address}/{length}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_the_formatter_writes_them() {
+        for octet in 0..=255u8 {
+            let v4 = Ipv4Addr::new(octet, 0, octet ^ 0x55, 255 - octet);
+            let mut text = "x".to_owned();
+            put_v4(v4, &mut text);
+            assert_eq!(text, format!("x{v4}"));
+        }
+        for text in ["::", "2001:db8::1", "192.0.2.1", "::ffff:192.0.2.1"] {
+            let address: IpAddr = text.parse().expect("an address");
+            assert_eq!(text_of(address), address.to_string());
+        }
     }
 }

@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const MOST: usize = 32;
 const ZONES: &str = "/sys/class/thermal";
 const MONITORS: &str = "/sys/class/hwmon";
+/// Bytes of what is kept of the folders of a usual router.
+const USUAL: usize = 512;
 /// TR-181: no good reading was obtained yet.
 const NO_READING: i64 = -274;
 
@@ -170,7 +172,7 @@ fn find(root: &Folders) -> (BTreeMap<String, Sensor>, bool) {
 
 /// The entries of the folders of sensors: names and inodes, one after the other.
 fn all_entries(root: &Folders) -> Vec<u8> {
-    let mut all = Vec::new();
+    let mut all = Vec::with_capacity(USUAL);
     add_entries(root, ZONES, &mut all, |_| {});
     let mut monitors: Vec<String> = Vec::new();
     add_entries(root, MONITORS, &mut all, |name| {

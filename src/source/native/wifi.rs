@@ -13,6 +13,7 @@ use crate::source::packages::Packages;
 use crate::store::{Disk, Folders, RealDisk};
 use crate::uci::file::{FileError, Stamp};
 use crate::uci::{Package, Section};
+use std::io::ErrorKind;
 
 const CONFIG: &str = "/etc/config/wireless";
 const PHYS: &str = "/sys/class/ieee80211";
@@ -174,9 +175,13 @@ impl Wifi {
         if self.state.is_some() {
             return Ok(());
         }
-        let path = root.path(CONFIG).map_err(|e| e.to_string())?;
-        let stamp = Stamp::of(&path).map_err(|e| format!("{CONFIG}: {e}"))?;
+        let stamp = match root.metadata(CONFIG) {
+            Ok(metadata) => Some(Stamp::from(&metadata)),
+            Err(e) if e.kind() == ErrorKind::NotFound => None,
+            Err(e) => return Err(format!("{CONFIG}: {e}")),
+        };
         if self.config.as_ref().is_none_or(|(then, _)| *then != stamp) {
+            let path = root.path(CONFIG).map_err(|e| e.to_string())?;
             let config = match self.packages.load(&path) {
                 Ok((package, _)) => Config::of(&package),
                 Err(FileError::Missing { .. }) => Config::default(),
@@ -341,7 +346,7 @@ fn phy_of(root: &Folders, radio: &Radio) -> Phy {
             None => (radio.path.as_str(), 0),
         };
         for base in ["/sys/devices", "/sys/devices/platform"] {
-            let mut names = list(root, &format!("{base}/{path}/ieee80211"));
+            let mut names = list(root, &[base, "/", path, "/ieee80211"].concat());
             names.sort_unstable();
             if let Some(name) = names.into_iter().nth(n) {
                 return Phy::Name(name);
@@ -404,11 +409,11 @@ fn device_of(
         if name.contains('/') || name.starts_with('.') {
             return None;
         }
-        let own = read(root, &format!("{DEVICES}/{name}/phy80211/name"));
+        let own = read(root, &[DEVICES, "/", &name, "/phy80211/name"].concat());
         if own.ok().flatten()?.trim() != phy {
             return None;
         }
-        let state = read(root, &format!("{DEVICES}/{name}/operstate"));
+        let state = read(root, &[DEVICES, "/", &name, "/operstate"].concat());
         let state = state.ok().flatten().unwrap_or_default();
         Some(Device {
             name,

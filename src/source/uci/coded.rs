@@ -148,6 +148,7 @@ pub fn address_of(network: &Content, name: &str) -> Option<(Ipv4Addr, u8)> {
 pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
     let text = |text: Option<String>| Ok(text.map(Raw::Text));
     let list = |all: Vec<String>| Ok(Some(Raw::List(all)));
+    let mask = |length: u8| net::text_of(IpAddr::V4(net::mask_of(length)));
     match name {
         "position" => text(position(scene)),
         "any_zone" => {
@@ -159,12 +160,12 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
                 Some(found) => found,
                 None => return Ok(None),
             };
-            text(Some(address.to_string()))
+            text(Some(net::text_of(address)))
         }
         "interface_mask" => {
             let found = entry(scene)?;
             let mask = match found {
-                Some((IpAddr::V4(_), Some(length))) => Some(net::mask_of(length).to_string()),
+                Some((IpAddr::V4(_), Some(length))) => Some(mask(length)),
                 // A route without a mask leads to one host.
                 Some(_) if scene.option == "target" => Some(
                     scene
@@ -183,7 +184,7 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
             };
             let (address, length) = net::split(one).ok_or("is no single address or network")?;
             if name == "cidr_address" {
-                return text(Some(address.to_string()));
+                return text(Some(net::text_of(address)));
             }
             text(length.map(|length| net::prefix(address, length)))
         }
@@ -227,11 +228,11 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
             });
             let address =
                 bounds.map(|(first, last)| if name == "pool_first" { first } else { last });
-            text(address.map(|a| a.to_string()))
+            text(address.map(|a| net::text_of(IpAddr::V4(a))))
         }
         "pool_mask" => match scene.text(scene.option) {
             Some(mask) => text(Some(mask.to_owned())),
-            None => text(scene.interface().map(|(_, l)| net::mask_of(l).to_string())),
+            None => text(scene.interface().map(|(_, l)| mask(l))),
         },
         "bridge_standard" => {
             let filters = scene
@@ -265,7 +266,11 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
                 text(Some(if has { "1" } else { "0" }.to_owned()))
             }
             (None, Some(tag)) => {
-                let own = || scene.interface().map(|(address, _)| address.to_string());
+                let own = || {
+                    scene
+                        .interface()
+                        .map(|(address, _)| net::text_of(IpAddr::V4(address)))
+                };
                 let value = option_of(scene, tag);
                 if tag == 15 {
                     return text(value.map(str::to_owned));
@@ -380,7 +385,9 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
                 let entry = dhcp_option::join(tag, &items.join(","));
                 let mut all = scene.items().to_vec();
                 // What dnsmasq tells by itself needs no entry; an empty one makes it silent.
-                let own = scene.interface().map(|(address, _)| address.to_string());
+                let own = scene
+                    .interface()
+                    .map(|(address, _)| net::text_of(IpAddr::V4(address)));
                 let own = own.filter(|_| matches!(tag, 3 | 6)).unwrap_or_default();
                 match all.iter().position(|i| is_option(i, tag)) {
                     Some(at) if text == own => {
@@ -421,12 +428,11 @@ pub fn read_entry(name: &str, entry: &str) -> Option<String> {
         "dhcp_option_tag" => Some(dhcp_option::split(entry)?.0.to_string()),
         "dhcp_option_value" => {
             let (_, value) = dhcp_option::split(entry)?;
-            Some(
-                dhcp_option::octets(value)
-                    .iter()
-                    .map(|b| format!("{b:02X}"))
-                    .collect(),
-            )
+            let octets = dhcp_option::octets(value);
+            let digits = octets.iter().flat_map(|b| [b >> 4, b & 15]);
+            // Four bits each.
+            let digits = digits.filter_map(|n| char::from_digit(u32::from(n), 16));
+            Some(digits.map(|c| c.to_ascii_uppercase()).collect())
         }
         _ => None,
     }

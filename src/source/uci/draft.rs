@@ -3,7 +3,7 @@
 
 use super::keys::{is_anonymous, is_fingerprint, keys};
 use crate::uci::file::Stamp;
-use crate::uci::{EditError, Package, Value};
+use crate::uci::{EditError, Package, Section, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -219,6 +219,27 @@ impl Content {
         };
         content.index();
         content
+    }
+
+    /// The same of a package that was made of `before` by a change: where no section without
+    /// a name has changed, all are known by the keys that they had.
+    pub fn after(before: &Content, package: Arc<Package>) -> Content {
+        let (old, new) = (before.package.sections(), package.sections());
+        let is_same = |(old, new): (&Section, &Section)| match (old.name(), new.name()) {
+            (Some(old), Some(new)) => old == new,
+            (None, None) => old == new,
+            _ => false,
+        };
+        if old.len() != new.len() || !old.iter().zip(new).all(is_same) {
+            return Content::of(package);
+        }
+        Content {
+            package: Shared(package),
+            keys: before.keys.clone(),
+            prints: before.prints.clone(),
+            anonymous: before.anonymous.clone(),
+            looked_up: RefCell::default(),
+        }
     }
 
     /// The place of a section among those of its type, from 1. All are counted at once.
@@ -558,4 +579,38 @@ fn set_list(
         return package.set(index, option, "");
     }
     package.set_list(index, option, &items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_after_a_change_are_those_that_a_fresh_look_finds() {
+        let texts = [
+            "config a 'x'\n\toption n '1'\nconfig b\n\toption n '1'\n",
+            "config a 'x'\n\toption n '2'\nconfig b\n\toption n '1'\n",
+            "config a 'y'\n\toption n '1'\nconfig b\n\toption n '1'\n",
+            "config a 'x'\n\toption n '1'\nconfig b\n\toption n '2'\n",
+            "config a 'x'\n\toption n '1'\nconfig c\n\toption n '1'\n",
+            "config b\n\toption n '1'\nconfig a 'x'\n\toption n '1'\n",
+            "config a 'x'\n\toption n '1'\nconfig b 'z'\n\toption n '1'\n",
+            "config b\n\toption n '1'\nconfig b\n\toption n '1'\n",
+            "config b\n\toption n '1'\n",
+            "",
+        ];
+        let package = |text: &str| Arc::new(Package::parse(text.as_bytes()).expect("UCI"));
+        for before in texts {
+            let known = Content::of(package(before));
+            for after in texts {
+                let fresh = Content::of(package(after));
+                let made = Content::after(&known, package(after));
+                assert_eq!(*made.keys, *fresh.keys, "{before} -> {after}");
+                assert_eq!(*made.prints, *fresh.prints, "{before} -> {after}");
+                for (at, key) in fresh.keys.iter().enumerate() {
+                    assert_eq!(made.by_key(key), Some(at), "{before} -> {after}: {key}");
+                }
+            }
+        }
+    }
 }

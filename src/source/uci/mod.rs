@@ -29,6 +29,7 @@ use draft::{Change, ChangeError, Content, Draft};
 use naming::{Ready, Written};
 use reading::LastSection;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -165,6 +166,18 @@ impl UciSource {
             .map_err(|e| trouble(package, e))
     }
 
+    /// The stamp of a package's file at this moment; `None` where there is none.
+    fn stamp(&self, package: &str) -> Result<Option<Stamp>, Trouble> {
+        if !is_row_key(package) {
+            return Err(trouble(package, "not the name of a package"));
+        }
+        match self.folders.metadata(&[CONFIG, "/", package].concat()) {
+            Ok(metadata) => Ok(Some(Stamp::from(&metadata))),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(trouble(package, e)),
+        }
+    }
+
     /// What a package holds: with what is staged, or as the file is.
     fn content(&mut self, package: &str) -> Result<&Content, Trouble> {
         if !self.drafts.contains_key(package) {
@@ -193,8 +206,7 @@ impl UciSource {
             return Ok(());
         }
         self.deadline.left_for(|| source_name(package))?;
-        let path = self.path(package)?;
-        let stamp = Stamp::of(&path).map_err(|e| trouble(package, e))?;
+        let stamp = self.stamp(package)?;
         let place = self.cache.iter().position(|(name, _)| name == package);
         if let Some((_, cached)) = place.and_then(|place| self.cache.get_mut(place))
             && cached.stamp == stamp
@@ -203,6 +215,7 @@ impl UciSource {
             cached.checked = true;
             return Ok(());
         }
+        let path = self.path(package)?;
         let loaded = self.packages.load(&path);
         let read = loaded.as_ref().ok().map(|(_, stamp)| *stamp).or(stamp);
         let unsettled = read.is_some_and(|stamp| is_recent(&stamp));
@@ -256,9 +269,13 @@ impl UciSource {
         tidied.tidy();
         self.packages.written(&path, print, &says);
         self.readings = self.readings.wrapping_add(1);
+        let content = match &cached.content {
+            Ok(before) => Content::after(before, says),
+            Err(_) => Content::of(says),
+        };
         *cached = Cached {
             stamp: None,
-            content: Ok(Content::of(says)),
+            content: Ok(content),
             reading: self.readings,
             checked: false,
             unsettled: true,

@@ -3,14 +3,14 @@
 //! ```text
 //!  new files beside the old, fsync   power cut: undone, they are swept away
 //!            |
-//!  journal (old and new SHA-256 of each file), fsync
+//!  journal (prints of each file, old and new), fsync
 //!            |                       from here on a power cut is finished by recovery
 //!  rename each new file, fsync
 //!            |                       an error: the same way back, with a journal that
 //!  journal removed                   names the old contents as the new ones
 //! ```
 //!
-//! Recovery goes by hashes: a file that is neither as it was nor as it was to become was
+//! Recovery goes by prints: a file that is neither as it was nor as it was to become was
 //! edited by somebody since, and is left alone.
 
 mod recovery;
@@ -19,12 +19,13 @@ pub use recovery::{Outcome, Recovered, recover};
 
 use super::atomic::Target;
 use super::disk::{Disk, Stat};
+use super::print::print;
 use super::reloads::Reloads;
-use super::state::{StateDir, hex, seal, sha256, sha256_of_both, unseal};
+use super::state::{StateDir, seal, unseal};
 use super::trial::{self, Changed, Trial, Trials};
 use crate::model::source::{FileChange, Journal, Trouble};
 use log::{debug, error, info, warn};
-use recovery::hash_of;
+use recovery::print_of;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io;
@@ -73,7 +74,8 @@ struct Record {
     reload: Vec<String>,
 }
 
-/// One file of a change. Hashes are hexadecimal SHA-256; `None`: there is no file.
+/// One file of a change. What stands for a content is its print, or, as versions before have
+/// written it, its SHA-256 in hexadecimal digits; `None`: there is no file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
     path: String,
@@ -348,8 +350,8 @@ impl DiskJournal {
         // has edited since, stay.
         let mut back = Vec::new();
         for step in steps.iter().take(done) {
-            let now = hash_of(disk, &step.target.path).map_err(|e| at(step, e))?;
-            if now == step.new.as_deref().map(hash) {
+            let now = print_of(disk, &step.target.path, print).map_err(|e| at(step, e))?;
+            if now == step.new.as_deref().map(print) {
                 back.push(step.inverse());
             }
         }
@@ -451,17 +453,10 @@ impl Journal for DiskJournal {
 
 impl Step {
     fn entry(&self) -> Entry {
-        let (old, new) = match (&self.old, &self.new) {
-            (Some(old), Some(new)) => {
-                let (old, new) = sha256_of_both(old, new);
-                (Some(hex(old.as_ref())), Some(hex(new.as_ref())))
-            }
-            (old, new) => (old.as_deref().map(hash), new.as_deref().map(hash)),
-        };
         Entry {
             path: self.path.clone(),
-            old,
-            new,
+            old: self.old.as_deref().map(print),
+            new: self.new.as_deref().map(print),
         }
     }
 
@@ -491,10 +486,6 @@ fn sync_folders(disk: &dyn Disk, steps: &[Step]) -> Result<(), Trouble> {
         disk.sync_dir(dir).map_err(|e| trouble(dir, e))?;
     }
     Ok(())
-}
-
-fn hash(content: &[u8]) -> String {
-    hex(sha256(content).as_ref())
 }
 
 fn trouble(path: &Path, what: impl std::fmt::Display) -> Trouble {

@@ -1,10 +1,11 @@
 //! What a start does with a change that a power cut or a crash interrupted: files go by
-//! their hashes, all to the new content or all to the old.
+//! their prints, all to the new content or all to the old.
 
 use super::super::atomic::{beside, is_left_over};
 use super::super::disk::Disk;
-use super::super::state::{LIMIT, StateDir, unseal};
-use super::{FILE_LIMIT, FOLDERS, NAME, Record, hash};
+use super::super::print::{MARK, print};
+use super::super::state::{LIMIT, StateDir, hex, sha256, unseal};
+use super::{Entry, FILE_LIMIT, FOLDERS, NAME, Record};
 use log::{error, info, warn};
 use std::collections::BTreeSet;
 use std::io;
@@ -140,7 +141,7 @@ fn settle(disk: &dyn Disk, record: Record) -> io::Result<Recovered> {
     let mut whole = true;
     for entry in &record.entries {
         let path = Path::new(&entry.path);
-        let now = hash_of(disk, path)?;
+        let now = print_of(disk, path, entry.stands_for())?;
         // Asked in this order: the new file may have come to its place and the old
         // content may be the same as that of an absent file nowhere.
         let stand = if now == entry.new {
@@ -150,8 +151,8 @@ fn settle(disk: &dyn Disk, record: Record) -> io::Result<Recovered> {
         } else {
             Stand::Other
         };
-        if stand == Stand::Old && entry.new.is_some() && hash_of(disk, &beside(path))? != entry.new
-        {
+        let new = || print_of(disk, &beside(path), entry.stands_for());
+        if stand == Stand::Old && entry.new.is_some() && new()? != entry.new {
             whole = false;
         }
         stands.push(stand);
@@ -179,7 +180,7 @@ fn settle(disk: &dyn Disk, record: Record) -> io::Result<Recovered> {
             Stand::Old if entry.new.is_none() => disk.remove(path)?,
             Stand::Old => {
                 let new = beside(path);
-                if hash_of(disk, &new)? == entry.new {
+                if print_of(disk, &new, entry.stands_for())? == entry.new {
                     disk.rename(&new, path)?;
                 } else {
                     error!(
@@ -195,10 +196,26 @@ fn settle(disk: &dyn Disk, record: Record) -> io::Result<Recovered> {
     Ok(recovered)
 }
 
-/// The hash of a file's content; `None` where there is no file.
-pub(super) fn hash_of(disk: &dyn Disk, path: &Path) -> io::Result<Option<String>> {
+impl Entry {
+    /// How what stands for a content is made in this entry.
+    fn stands_for(&self) -> fn(&[u8]) -> String {
+        let mut known = self.old.iter().chain(&self.new);
+        match known.any(|known| known.starts_with(MARK)) {
+            true => print,
+            // A version before has written it.
+            false => |content| hex(sha256(content).as_ref()),
+        }
+    }
+}
+
+/// What stands for a file's content; `None` where there is no file.
+pub(super) fn print_of(
+    disk: &dyn Disk,
+    path: &Path,
+    print: impl Fn(&[u8]) -> String,
+) -> io::Result<Option<String>> {
     match disk.read(path, FILE_LIMIT) {
-        Ok(content) => Ok(Some(hash(&content))),
+        Ok(content) => Ok(Some(print(&content))),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         // Grown beyond all bounds, or a folder now: it is neither old nor new.
         Err(e)

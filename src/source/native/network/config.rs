@@ -93,11 +93,11 @@ impl Watched {
     /// The file, if it does not say what it said when last asked; a broken one counts as empty, and
     /// the source that shows its options tells of it.
     fn changed(&mut self, packages: &Packages, root: &Folders, path: &str) -> Option<Arc<Package>> {
-        let path = root.path(path).ok()?;
-        let stamp = Stamp::of(&path).ok().flatten();
+        let stamp = root.metadata(path).ok().map(|m| Stamp::from(&m));
         if self.known && !self.unsettled && stamp == self.stamp {
             return None;
         }
+        let path = root.path(path).ok()?;
         self.known = true;
         let before = std::mem::take(&mut self.package);
         let loaded = packages.load(&path);

@@ -13,7 +13,7 @@ use super::kept::Found;
 use super::names::Net;
 use super::put_number;
 use super::timezone::local_time;
-use crate::source::codec::net::mask_of;
+use crate::source::codec::net::{mask_of, put, put_v4, text_of};
 use crate::source::is_row_key;
 use crate::source::packages::Packages;
 use crate::store::Folders;
@@ -184,11 +184,11 @@ impl Networks {
             Net::PortLower => out.push_str(&self.config.port_lower(around, row).join(",")),
             Net::InterfaceAddress => {
                 let (address, _) = self.address(around, row)?;
-                let _ = write!(out, "{address}");
+                put_v4(address, out);
             }
             Net::InterfaceMask => {
                 let mask = self.address(around, row)?.1?;
-                let _ = write!(out, "{mask}");
+                put_v4(mask, out);
             }
             Net::InterfaceAddressing => {
                 out.push_str(match self.config.interface(around)?.proto.as_str() {
@@ -199,11 +199,11 @@ impl Networks {
             }
             Net::InterfaceIpv4 => {
                 let (address, _) = self.of_device(row).next()?;
-                let _ = write!(out, "{address}");
+                put_v4(address, out);
             }
             Net::InterfaceIpv4Mask => {
                 let mask = self.of_device(row).next()?.1?;
-                let _ = write!(out, "{mask}");
+                put_v4(mask, out);
             }
             Net::InterfacePeer => {
                 let device = self.config.l3_device(row)?;
@@ -212,8 +212,7 @@ impl Networks {
                 let peer = routes
                     .find(|r| r.device == device && r.mask == host && r.gateway.is_unspecified());
                 let told = || self.netifd.of(row)?.addresses.first()?.2;
-                let peer = peer.map(|route| route.to).or_else(told)?;
-                let _ = write!(out, "{peer}");
+                put_v4(peer.map(|route| route.to).or_else(told)?, out);
             }
             Net::InterfaceRouters => {
                 let device = self.config.l3_device(row)?;
@@ -221,17 +220,17 @@ impl Networks {
                 let default = routes.filter(|r| {
                     r.device == device && r.to.is_unspecified() && !r.gateway.is_unspecified()
                 });
-                put_list(default.map(|r| r.gateway), out);
+                put_list(default.map(|r| IpAddr::V4(r.gateway)), out);
                 if let (true, Some(network)) = (out.is_empty(), self.netifd.of(row)) {
-                    put_list(network.routers.iter(), out);
+                    put_list(network.routers.iter().copied().map(IpAddr::V4), out);
                 }
             }
             Net::InterfaceDns => {
                 let servers = self.kernel.servers(root).0.iter();
                 let own = servers.filter(|(network, a)| network == row && a.is_ipv4());
-                put_list(own.take(2).map(|(_, a)| a), out);
+                put_list(own.take(2).map(|(_, a)| *a), out);
                 if let (true, Some(network)) = (out.is_empty(), self.netifd.of(row)) {
-                    put_list(network.servers.iter().take(2), out);
+                    put_list(network.servers.iter().take(2).copied().map(IpAddr::V4), out);
                 }
             }
             Net::Ipv6Capable => {
@@ -297,7 +296,7 @@ impl Networks {
             }
             Net::LeaseAddress => {
                 let lease = self.kernel.leases(root).0.of(row)?;
-                let _ = write!(out, "{}", lease.address);
+                put_v4(lease.address, out);
             }
             Net::LeaseExpiry => match self.kernel.leases(root).0.of(around)?.expires {
                 0 => out.push_str("9999-12-31T23:59:59Z"),
@@ -394,7 +393,7 @@ impl Networks {
             "name_servers" => {
                 let mut seen = HashSet::new();
                 let servers = self.kernel.servers(root).0.iter();
-                let keys = servers.map(|(network, address)| format!("{network}/{address}"));
+                let keys = servers.map(|(network, a)| [network, "/", &text_of(*a)].concat());
                 keys.filter(|key| seen.insert(key.clone())).collect()
             }
             "pool_clients" => {
@@ -409,7 +408,8 @@ impl Networks {
             }
             "pool_client_addresses" => {
                 let lease = self.kernel.leases(root).0.of(parent);
-                lease.map(|l| l.address.to_string()).into_iter().collect()
+                let text = lease.map(|l| text_of(IpAddr::V4(l.address)));
+                text.into_iter().collect()
             }
             "interface_stack" => {
                 self.load_physical(root);
@@ -577,11 +577,12 @@ fn put_bool(is: bool, out: &mut String) {
     out.push(if is { '1' } else { '0' });
 }
 
-fn put_list(items: impl Iterator<Item = impl std::fmt::Display>, out: &mut String) {
+fn put_list(items: impl Iterator<Item = IpAddr>, out: &mut String) {
     for (n, item) in items.enumerate() {
-        let comma = if n == 0 { "" } else { "," };
-        // Writing to a String does not fail.
-        let _ = write!(out, "{comma}{item}");
+        if n > 0 {
+            out.push(',');
+        }
+        put(item, out);
     }
 }
 

@@ -1,7 +1,8 @@
-//! Reading of written tables into the program's own types, key by key.
+//! Reading of JSON and TOML into the program's own types.
 //!
-//! Below every other room: it knows TOML, and nothing of what the keys mean. It opens no
-//! file. A derived reader of each type would do the same in four times the code, which a
-//! router's flash has no room for.
+//! Below every other room: it knows how things are written, and nothing of what they mean.
+//! It opens no file. Both readers are made to be small where they are used, which is in
+//! many places: a router's flash is.
 
+pub mod json;
 pub mod table;

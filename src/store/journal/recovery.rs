@@ -5,6 +5,7 @@ use super::super::atomic::{beside, is_left_over};
 use super::super::disk::Disk;
 use super::super::state::{LIMIT, StateDir, unseal};
 use super::{FILE_LIMIT, FOLDERS, NAME, Record, hash};
+use crate::notation::json;
 use log::{error, info, warn};
 use std::collections::BTreeSet;
 use std::io;
@@ -127,7 +128,7 @@ fn read_record(state: &StateDir) -> io::Result<Found> {
     };
     Ok(match unseal(NAME, bytes) {
         Err(why) => Found::Torn(why),
-        Ok(body) => match serde_json::from_slice(&body) {
+        Ok(body) => match json::read(&body) {
             Ok(record) => Found::Record(record),
             Err(e) => Found::Torn(format!("its content is not understood: {e}")),
         },

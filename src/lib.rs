@@ -11,6 +11,7 @@
 //! 3   net    uci    ubus             wires · the OpenWrt configuration format and message bus
 //! 2   store  process                 atomic files, journal, state · running programs
 //! 1   cwmp   model                   the protocol · the TR-181 tree: pure
+//! 0   notation                       how JSON, TOML and gzip are read
 //! ```
 
 // For the program alone: tests may unwrap, also in the functions that several of them share.
@@ -26,6 +27,7 @@ pub mod cli;
 pub mod cwmp;
 pub mod model;
 pub mod net;
+pub mod notation;
 pub mod platform;
 pub mod process;
 pub mod source;

@@ -11,11 +11,9 @@ use std::path::Path;
 use toml::{Table, Value};
 
 fn load(further: &[(&str, &str)]) -> Result<Schema, Vec<SchemaError>> {
-    let files: Vec<(String, String)> = builtin::FILES
-        .iter()
-        .chain(further)
-        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-        .collect();
+    let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+    let mut files = builtin::files();
+    files.extend(further.iter().map(own));
     Schema::load(&files)
 }
 
@@ -361,9 +359,9 @@ fn the_program_carries_every_data_model_file() {
     if !cfg!(feature = "software-modules") {
         there.remove("software-modules.toml").expect("shipped");
     }
-    let carried: BTreeMap<String, Vec<u8>> = builtin::FILES
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
+    let carried: BTreeMap<String, Vec<u8>> = builtin::files()
+        .into_iter()
+        .map(|(name, text)| (name, text.into_bytes()))
         .collect();
     assert_eq!(
         carried.keys().collect::<Vec<_>>(),

@@ -18,8 +18,7 @@ const LEAST_INSTANCES: usize = 1650;
 const DIFFERENCES: &[(&str, &str, &str)] = &[];
 
 fn files() -> Vec<(String, String)> {
-    let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
-    builtin::FILES.iter().map(own).collect()
+    builtin::files()
 }
 
 fn tree() -> Vec<Entry> {

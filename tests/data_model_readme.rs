@@ -33,10 +33,7 @@ fn blocks(language: &str, what: &str) -> BTreeMap<String, String> {
 
 /// The shipped files, then those of the page, as a router would read them.
 fn files() -> Vec<(String, String)> {
-    let mut files: Vec<(String, String)> = builtin::FILES
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-        .collect();
+    let mut files: Vec<(String, String)> = builtin::files();
     files.extend(blocks("toml", "data-model"));
     files
 }

@@ -14,10 +14,7 @@ use std::collections::BTreeMap;
 type Sources = BTreeMap<SourceKind, Box<dyn Source>>;
 
 fn files() -> Vec<(String, String)> {
-    builtin::FILES
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-        .collect()
+    builtin::files()
 }
 
 fn schema() -> Schema {

@@ -24,8 +24,7 @@ const LEAST_INSTANCES: usize = 700;
 const VOLATILE: &[&str] = &["CurrentLocalTime", "LastUpdate", "Date"];
 
 fn files() -> Vec<(String, String)> {
-    let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
-    builtin::FILES.iter().map(own).collect()
+    builtin::files()
 }
 
 /// `Device.WiFi.SSID.1.SSID` → `Device.WiFi.SSID.{i}.SSID`.

@@ -10,10 +10,7 @@ use cwmp_agent::uci::{Package, Value};
 use std::collections::BTreeMap;
 
 fn files() -> Vec<(String, String)> {
-    builtin::FILES
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-        .collect()
+    builtin::files()
 }
 
 fn fresh() -> (router::Router, Model) {

@@ -22,9 +22,7 @@ const UP_TIME: &str = "Device.DeviceInfo.UpTime";
 const ZONE: &str = "Device.Time.LocalTimeZone";
 
 fn model(router: &Router) -> Model {
-    let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
-    let files: Vec<_> = builtin::FILES.iter().map(own).collect();
-    router_model::model(router, &files)
+    router_model::model(router, &builtin::files())
 }
 
 fn set(model: &mut Model, row: u32, items: &[(&str, &str)]) -> Result<(), Vec<(String, u16)>> {

@@ -53,10 +53,7 @@ fn town_files() -> Vec<(String, String)> {
 }
 
 fn shipped() -> Vec<(String, String)> {
-    let files = builtin::FILES.iter();
-    files
-        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-        .collect()
+    builtin::files()
 }
 
 fn router(files: &[(&str, &str)]) -> Router {

@@ -25,10 +25,11 @@ const FLOORS: &[(&str, u8)] = &[
     ("process", 2),
     ("cwmp", 1),
     ("model", 1),
+    ("notation", 0),
 ];
 
 /// Rooms that are given time, chance and bytes as arguments.
-const PURE: &[&str] = &["cwmp", "model"];
+const PURE: &[&str] = &["cwmp", "model", "notation"];
 
 /// What a pure room must not name.
 const IMPURE: &[&str] = &[

@@ -11,10 +11,10 @@ mod software;
 pub use files::{Download, Upload, Verify};
 pub use software::SoftwareModules;
 
+use crate::notation::table::{self, Table, Value, Wrong, keys};
 use crate::platform::privileges::Capabilities;
 use crate::store::Root;
 use crate::ubus;
-use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -26,8 +26,7 @@ pub const DEFAULT_PATH: &str = "/etc/cwmp-agent/agent.toml";
 pub const DEFAULT_DATA_MODEL: &str = "/usr/share/cwmp-agent/data-model";
 
 /// The whole file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Directories of data-model files, in order; files of later ones override earlier
     /// ones. Taken as written (not below the root). `None`: the default directory below
@@ -48,23 +47,17 @@ pub struct Config {
 
 /// Commands that act on the box, as argv: no shell is ever involved. Absent ones have
 /// OpenWrt's defaults when the root is `/`, and none otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Platform {
-    #[serde(deserialize_with = "argv")]
     pub reboot: Option<Vec<String>>,
     /// Puts the box back to its factory state; the reboot follows.
-    #[serde(deserialize_with = "argv")]
     pub factory_reset: Option<Vec<String>>,
     /// Puts a changed UCI package into force; `{package}` is its name.
-    #[serde(deserialize_with = "argv")]
     pub apply_config: Option<Vec<String>>,
     /// Has the DHCP client of the network `{interface}` ask its server again.
-    #[serde(deserialize_with = "argv")]
     pub renew_dhcp: Option<Vec<String>>,
     /// What the programs may use that the agent starts, by the names of capabilities(7). Absent:
     /// what those of OpenWrt need; `docs/privileges.md` has the list.
-    #[serde(deserialize_with = "capabilities")]
     pub capabilities: Option<Capabilities>,
     /// Where ubusd listens, below the root; empty: ubus is not used. `None`: where OpenWrt
     /// has it, and only when the root is `/`.
@@ -72,12 +65,10 @@ pub struct Platform {
 }
 
 /// How the agent guards itself against a change of the ACS that cuts the line to the ACS.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Apply {
     /// A change that touches one of `packages` is taken back unless a session with the ACS
     /// succeeds within this time after its reload, or after a boot (off; from 1 s).
-    #[serde(deserialize_with = "maybe_seconds")]
     pub confirm_within: Option<Duration>,
     /// Whose changes may cut the line: UCI packages (network, wireless, firewall).
     pub packages: Vec<String>,
@@ -102,71 +93,54 @@ impl Apply {
 
 /// A vendor program that serves parameters. No key is defined yet: programs are not
 /// offered as sources by this version.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProcessBackend {}
 
 /// Sizes, counts and times. Times are seconds (`15`, `"15 s"`, `"2 min"`), sizes are
 /// bytes (`8388608`, `"8 MiB"`, `"64 KiB"`).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// How long all sources together may take for one request of the ACS (15 s).
-    #[serde(deserialize_with = "seconds")]
     pub request_deadline: Duration,
     /// How often watched values are read again at the latest, where nothing tells of their
     /// changes (10 s; from 0.1 s).
-    #[serde(deserialize_with = "interval")]
     pub watch_interval: Duration,
     /// The largest message taken from, or sent to, the ACS (8 MiB); a larger answer is
     /// fault 9004.
-    #[serde(deserialize_with = "bytes")]
     pub response: u32,
     /// How long to wait for the ACS's reply to a POST (60 s; at least 30 s by TR-069
     /// section 3.7.1.4 unless the firmware builder knows better).
-    #[serde(deserialize_with = "seconds")]
     pub response_wait: Duration,
     /// How long a connection to the ACS may take to come up (20 s).
-    #[serde(deserialize_with = "seconds")]
     pub connect_wait: Duration,
     /// How long no ACS may have been reached before DHCP is asked again for one, and again
     /// after twice as long each time (300 s by TR-069 section 3.1).
-    #[serde(deserialize_with = "seconds")]
     pub rediscovery: Duration,
     /// How long one configured command or `command` source may run (10 s; the commands of
     /// `[platform]` but `renew_dhcp` have 120 s).
-    #[serde(deserialize_with = "seconds")]
     pub command: Duration,
     /// The most bytes taken from a command's output or a text file (256 KiB).
-    #[serde(deserialize_with = "bytes")]
     pub output: u32,
     /// How many accepted connection requests a minute (60); more: 503.
     pub knocks_per_minute: u32,
     /// The first session after a boot comes at a random moment within this time (60 s; 0: at
     /// once), so that an area that gets its power back does not call the ACS as one. One that
     /// tells 0 BOOTSTRAP or the end of something that the ACS asked for does not wait.
-    #[serde(deserialize_with = "spread")]
     pub first_contact_spread: Duration,
     /// The largest file that is fetched or sent (64 MiB). What is free in the download folder
     /// bounds it, too: a larger one is fault 9010, told at once as 9004 where the ACS says how
     /// large it is.
-    #[serde(deserialize_with = "file_size")]
     pub transfer_size: u32,
     /// How much of the download folder's file system stays free (2 MiB).
-    #[serde(deserialize_with = "file_size")]
     pub keep_free: u32,
     /// How long a file server may send nothing (60 s).
-    #[serde(deserialize_with = "seconds")]
     pub transfer_stall: Duration,
     /// How long one file may take to come or go (1 h).
-    #[serde(deserialize_with = "seconds")]
     pub transfer_time: Duration,
     /// How long the box may take to reboot, once it was told to or a file was applied that makes
     /// it (300 s). Then that transfer has failed, and sessions go on.
-    #[serde(deserialize_with = "seconds")]
     pub reboot_wait: Duration,
     /// How long a command that checks, applies or produces a file may run (10 min).
-    #[serde(deserialize_with = "seconds")]
     pub transfer_command: Duration,
 }
 
@@ -241,13 +215,29 @@ impl Config {
 
     /// Reads the text of the file called `file` (the name is for messages only).
     pub fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
-        let config: Config = toml::from_str(text).map_err(|e| ConfigError {
+        let mut config = Config::default();
+        table::parse(text, &mut |table| config.read(table)).map_err(|wrong| ConfigError {
             file: file.to_owned(),
-            line: line_of(text, e.span().map_or(0, |s| s.start)),
-            what: mend(e.message()),
+            line: wrong.line(text),
+            what: wrong.what,
         })?;
         config.check(file, text)?;
         Ok(config)
+    }
+
+    fn read(&mut self, table: &Table<'_>) -> Result<(), Wrong> {
+        keys!(table, {
+            "data_model" => self.data_model, paths;
+            "state_dir" => self.state_dir, Value::text;
+            "run_dir" => self.run_dir, Value::text;
+            "platform" => self.platform, Platform::read;
+            "apply" => self.apply, Apply::read;
+            "download" => self.download, Download::all;
+            "upload" => self.upload, Upload::all;
+            "software_modules" => self.software_modules, SoftwareModules::all;
+            "process_backend" => self.process_backend, ProcessBackend::all;
+            "limits" => self.limits, Limits::read;
+        })
     }
 
     fn check(&self, file: &str, text: &str) -> Result<(), ConfigError> {
@@ -313,197 +303,225 @@ impl Config {
     }
 }
 
-/// The line (from 1) of a byte offset.
-pub(crate) fn line_of(text: &str, offset: usize) -> usize {
-    let upto = text.get(..offset.min(text.len())).unwrap_or(text);
-    upto.bytes().filter(|b| *b == b'\n').count() + 1
-}
-
-/// serde's text, with what to write at its end.
-fn mend(message: &str) -> String {
-    let message = message.trim().replace('\n', "; ");
-    if let Some((what, expected)) = message.split_once(", expected ") {
-        let names = expected.trim_start_matches("one of ");
-        if what.starts_with("unknown field") {
-            return format!(
-                "{}; write one of {names}",
-                what.replace("unknown field", "unknown key")
-            );
-        }
-        // serde's words are those of Rust.
-        let expected = match expected {
-            "a sequence" => "a list: [\"…\", \"…\"]",
-            "a string" => "a text in quotes",
-            "u32" => "a whole number from 0 to 4294967295",
-            "a boolean" => "true or false",
-            other => other,
-        };
-        return format!("{what}; write {expected}");
-    }
-    if let Some((what, _)) = message.split_once(", there are no fields") {
-        return format!(
-            "{}; this version offers no keys here, take the line out",
-            what.replace("unknown field", "unknown key")
-        );
-    }
-    if let Some(field) = message.strip_prefix("missing field ") {
-        return format!("{message}; write {} = …", field.trim_matches('`'));
-    }
-    if message.starts_with("duplicate key") {
-        return format!("{message}; keep one of the two");
-    }
-    if message.contains("; write ") || message.contains("take ") {
-        message
-    } else {
-        format!("{message}; write TOML")
+impl Platform {
+    fn read(value: &Value<'_>) -> Result<Platform, Wrong> {
+        let mut read = Platform::default();
+        value.table(&mut |table| {
+            keys!(table, {
+                "reboot" => read.reboot, argv;
+                "factory_reset" => read.factory_reset, argv;
+                "apply_config" => read.apply_config, argv;
+                "renew_dhcp" => read.renew_dhcp, argv;
+                "capabilities" => read.capabilities, capabilities;
+                "ubus_socket" => read.ubus_socket, Value::some_text;
+            })
+        })?;
+        Ok(read)
     }
 }
 
-fn capabilities<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Capabilities>, D::Error> {
-    let names = Vec::<String>::deserialize(from).map_err(|_| {
-        serde::de::Error::custom("no list of texts; write names in quotes: [\"CAP_NET_ADMIN\"]")
+impl Apply {
+    fn read(value: &Value<'_>) -> Result<Apply, Wrong> {
+        let mut read = Apply::default();
+        value.table(&mut |table| {
+            keys!(table, {
+                "confirm_within" => read.confirm_within, maybe_seconds;
+                "packages" => read.packages, Value::texts;
+            })
+        })?;
+        Ok(read)
+    }
+}
+
+impl ProcessBackend {
+    fn all(value: &Value<'_>) -> Result<Vec<ProcessBackend>, Wrong> {
+        let mut all = Vec::new();
+        value.tables(&mut |table| {
+            all.push(ProcessBackend {});
+            table.each(&[], &mut |_, _| Ok(()))
+        })?;
+        Ok(all)
+    }
+}
+
+impl Limits {
+    fn read(value: &Value<'_>) -> Result<Limits, Wrong> {
+        let mut read = Limits::default();
+        value.table(&mut |table| {
+            keys!(table, {
+                "request_deadline" => read.request_deadline, seconds;
+                "watch_interval" => read.watch_interval, interval;
+                "response" => read.response, bytes;
+                "response_wait" => read.response_wait, seconds;
+                "connect_wait" => read.connect_wait, seconds;
+                "rediscovery" => read.rediscovery, seconds;
+                "command" => read.command, seconds;
+                "output" => read.output, bytes;
+                "knocks_per_minute" => read.knocks_per_minute, Value::count;
+                "first_contact_spread" => read.first_contact_spread, spread;
+                "transfer_size" => read.transfer_size, file_size;
+                "keep_free" => read.keep_free, file_size;
+                "transfer_stall" => read.transfer_stall, seconds;
+                "transfer_time" => read.transfer_time, seconds;
+                "reboot_wait" => read.reboot_wait, seconds;
+                "transfer_command" => read.transfer_command, seconds;
+            })
+        })?;
+        Ok(read)
+    }
+}
+
+fn paths(value: &Value<'_>) -> Result<Option<Vec<PathBuf>>, Wrong> {
+    let paths = value.texts()?;
+    Ok(Some(paths.into_iter().map(PathBuf::from).collect()))
+}
+
+fn capabilities(value: &Value<'_>) -> Result<Option<Capabilities>, Wrong> {
+    let names = value.texts().map_err(|_| {
+        value.wrong("no list of texts; write names in quotes: [\"CAP_NET_ADMIN\"]".to_owned())
     })?;
     let named = Capabilities::named(names.iter().map(String::as_str));
     named.map(Some).map_err(|name| {
-        serde::de::Error::custom(format!(
+        value.wrong(format!(
             "no capability is called {name:?}; write names as in capabilities(7): [\"CAP_NET_ADMIN\"]"
         ))
     })
 }
 
-fn argv<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
-    let argv = Vec::<String>::deserialize(from).map_err(|_| {
-        serde::de::Error::custom(
-            "no list of texts; write the program and its arguments as a list: [\"/sbin/reboot\"]",
+fn argv(value: &Value<'_>) -> Result<Option<Vec<String>>, Wrong> {
+    let argv = value.texts().map_err(|_| {
+        value.wrong(
+            "no list of texts; write the program and its arguments as a list: [\"/sbin/reboot\"]"
+                .to_owned(),
         )
     })?;
     match argv.first() {
         Some(program) if program.starts_with('/') && !argv.iter().any(|a| a.contains('\0')) => {
             Ok(Some(argv))
         }
-        Some(program) => Err(serde::de::Error::custom(format!(
+        Some(program) => Err(value.wrong(format!(
             "the program {program:?} has no absolute path; write it as [\"/sbin/reboot\"]"
         ))),
-        None => Err(serde::de::Error::custom(
-            "an empty command; write the program and its arguments, or take the key out",
+        None => Err(value.wrong(
+            "an empty command; write the program and its arguments, or take the key out".to_owned(),
         )),
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Amount {
-    Number(u64),
-    Text(String),
-}
-
-fn amount(from: Amount, units: &[(&str, u64)], example: &str) -> Result<u64, String> {
-    match from {
-        Amount::Number(n) => Ok(n),
-        Amount::Text(t) => {
-            let t = t.trim();
-            let digits = t.trim_end_matches(|c: char| !c.is_ascii_digit());
-            let unit = t.get(digits.len()..).unwrap_or("").trim();
-            let factor = units.iter().find(|(name, _)| *name == unit);
-            match (digits.parse::<u64>(), factor) {
-                (Ok(n), Some((_, factor))) => n.checked_mul(*factor),
-                _ => None,
-            }
-            .ok_or_else(|| format!("{t:?} is no amount; write {example}"))
-        }
-    }
-}
-
-fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    const HELP: &str = "seconds, such as 15 or \"15 s\", from 1 to 86400";
-    let given = Amount::deserialize(from)
-        .map_err(|_| serde::de::Error::custom(format!("not an amount of time; write {HELP}")))?;
-    let units = [("", 1), ("s", 1), ("min", 60), ("h", 3600)];
-    match amount(given, &units, HELP) {
-        Ok(s @ 1..=86_400) => Ok(Duration::from_secs(s)),
-        Ok(s) => Err(serde::de::Error::custom(format!(
-            "{s} s is out of range; write {HELP}"
-        ))),
-        Err(e) => Err(serde::de::Error::custom(e)),
-    }
-}
-
-fn maybe_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    seconds(from).map(Some)
-}
-
-fn spread<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    const HELP: &str = "seconds, such as 60, \"60 s\" or \"10 min\", from 0 (none) to 86400";
-    let given = Amount::deserialize(from)
-        .map_err(|_| serde::de::Error::custom(format!("not an amount of time; write {HELP}")))?;
-    let units = [("", 1), ("s", 1), ("min", 60), ("h", 3600)];
-    match amount(given, &units, HELP) {
-        Ok(s @ 0..=86_400) => Ok(Duration::from_secs(s)),
-        Ok(s) => Err(serde::de::Error::custom(format!(
-            "{s} s is out of range; write {HELP}"
-        ))),
-        Err(e) => Err(serde::de::Error::custom(e)),
-    }
-}
-
-fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    const HELP: &str = "seconds, such as 10, \"10 s\" or \"500 ms\", from \"100 ms\" to 86400";
-    let given = Amount::deserialize(from)
-        .map_err(|_| serde::de::Error::custom(format!("not an amount of time; write {HELP}")))?;
-    let units = [
-        ("ms", 1),
-        ("", 1000),
-        ("s", 1000),
-        ("min", 60_000),
-        ("h", 3_600_000),
-    ];
-    let given = match given {
-        Amount::Number(n) => Amount::Text(n.to_string()),
-        text => text,
-    };
-    match amount(given, &units, HELP) {
-        Ok(ms @ 100..=86_400_000) => Ok(Duration::from_millis(ms)),
-        Ok(ms) => Err(serde::de::Error::custom(format!(
-            "{ms} ms is out of range; write {HELP}"
-        ))),
-        Err(e) => Err(serde::de::Error::custom(e)),
-    }
-}
-
-fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
-    const HELP: &str = "bytes, such as 8388608 or \"8 MiB\", from 32 KiB to 64 MiB";
-    size(from, 32 << 10, 64 << 20, HELP)
-}
-
-fn file_size<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
-    const HELP: &str = "bytes, such as 33554432 or \"32 MiB\", from 4 KiB to 2047 MiB";
-    size(from, 4 << 10, 2047 << 20, HELP)
-}
-
-fn size<'de, D: Deserializer<'de>>(
-    from: D,
+/// A number, or a text of a number and a unit, from `least` to `most`. `one` is the unit of
+/// what is out of range, for its message; `plain` the factor of a number without a unit.
+struct Amount<'a> {
+    units: &'a [(&'a str, u64)],
+    plain: u64,
     least: u64,
     most: u64,
-    help: &str,
-) -> Result<u32, D::Error> {
-    let given = Amount::deserialize(from)
-        .map_err(|_| serde::de::Error::custom(format!("not a size; write {help}")))?;
-    let units = [
-        ("", 1),
-        ("B", 1),
-        ("KiB", 1 << 10),
-        ("kB", 1000),
-        ("MiB", 1 << 20),
-        ("MB", 1_000_000),
-    ];
-    match amount(given, &units, help) {
-        Ok(n) if (least..=most).contains(&n) => u32::try_from(n)
-            .map_err(|_| serde::de::Error::custom(format!("{n} is too large; write {help}"))),
-        Ok(n) => Err(serde::de::Error::custom(format!(
-            "{n} bytes is out of range; write {help}"
-        ))),
-        Err(e) => Err(serde::de::Error::custom(e)),
+    one: &'a str,
+    kind: &'a str,
+    help: &'a str,
+}
+
+impl Amount<'_> {
+    fn read(&self, value: &Value<'_>) -> Result<u64, Wrong> {
+        let help = self.help;
+        let amount = match (value.number(), value.text()) {
+            (Some(n), _) => n.checked_mul(self.plain).ok_or_else(|| n.to_string()),
+            (None, Ok(text)) => self.parse(text.trim()).ok_or(text),
+            (None, Err(_)) => return Err(value.wrong(format!("{}; write {help}", self.kind))),
+        };
+        match amount {
+            Ok(n) if (self.least..=self.most).contains(&n) => Ok(n),
+            Ok(n) => Err(value.wrong(format!("{n} {} is out of range; write {help}", self.one))),
+            Err(text) => {
+                let text = text.trim();
+                Err(value.wrong(format!("{text:?} is no amount; write {help}")))
+            }
+        }
     }
+
+    fn parse(&self, text: &str) -> Option<u64> {
+        let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let unit = text.get(digits.len()..).unwrap_or("").trim();
+        let factor = self.units.iter().find(|(name, _)| *name == unit);
+        digits.parse::<u64>().ok()?.checked_mul(factor?.1)
+    }
+}
+
+const SECONDS: &[(&str, u64)] = &[("", 1), ("s", 1), ("min", 60), ("h", 3600)];
+
+fn time(value: &Value<'_>, least: u64, help: &str) -> Result<Duration, Wrong> {
+    let amount = Amount {
+        units: SECONDS,
+        plain: 1,
+        least,
+        most: 86_400,
+        one: "s",
+        kind: "not an amount of time",
+        help,
+    };
+    amount.read(value).map(Duration::from_secs)
+}
+
+fn seconds(value: &Value<'_>) -> Result<Duration, Wrong> {
+    time(value, 1, "seconds, such as 15 or \"15 s\", from 1 to 86400")
+}
+
+fn maybe_seconds(value: &Value<'_>) -> Result<Option<Duration>, Wrong> {
+    seconds(value).map(Some)
+}
+
+fn spread(value: &Value<'_>) -> Result<Duration, Wrong> {
+    const HELP: &str = "seconds, such as 60, \"60 s\" or \"10 min\", from 0 (none) to 86400";
+    time(value, 0, HELP)
+}
+
+fn interval(value: &Value<'_>) -> Result<Duration, Wrong> {
+    let amount = Amount {
+        units: &[
+            ("ms", 1),
+            ("", 1000),
+            ("s", 1000),
+            ("min", 60_000),
+            ("h", 3_600_000),
+        ],
+        plain: 1000,
+        least: 100,
+        most: 86_400_000,
+        one: "ms",
+        kind: "not an amount of time",
+        help: "seconds, such as 10, \"10 s\" or \"500 ms\", from \"100 ms\" to 86400",
+    };
+    amount.read(value).map(Duration::from_millis)
+}
+
+fn bytes(value: &Value<'_>) -> Result<u32, Wrong> {
+    const HELP: &str = "bytes, such as 8388608 or \"8 MiB\", from 32 KiB to 64 MiB";
+    size(value, 32 << 10, 64 << 20, HELP)
+}
+
+fn file_size(value: &Value<'_>) -> Result<u32, Wrong> {
+    const HELP: &str = "bytes, such as 33554432 or \"32 MiB\", from 4 KiB to 2047 MiB";
+    size(value, 4 << 10, 2047 << 20, HELP)
+}
+
+fn size(value: &Value<'_>, least: u32, most: u32, help: &str) -> Result<u32, Wrong> {
+    let amount = Amount {
+        units: &[
+            ("", 1),
+            ("B", 1),
+            ("KiB", 1 << 10),
+            ("kB", 1000),
+            ("MiB", 1 << 20),
+            ("MB", 1_000_000),
+        ],
+        plain: 1,
+        least: least.into(),
+        most: most.into(),
+        one: "bytes",
+        kind: "not a size",
+        help,
+    };
+    // At most `most`.
+    amount.read(value).map(|n| u32::try_from(n).unwrap_or(most))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! They are in memory while the daemon runs, and in run_dir from one daemon to the next:
 //! nothing of them is written to flash.
 
+use crate::notation::json;
 use crate::store::run_dir::RunDir;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -87,7 +88,7 @@ impl Sessions {
     /// What was kept; none where there is nothing that can be read.
     pub fn load(run_dir: &RunDir) -> Sessions {
         let text = run_dir.read(FILE, LIMIT).unwrap_or_default();
-        let mut sessions: Sessions = serde_json::from_slice(&text).unwrap_or_default();
+        let mut sessions: Sessions = json::read(&text).unwrap_or_default();
         sessions.ended.truncate(KEPT);
         sessions
     }

@@ -201,8 +201,7 @@ impl Setup {
                 if dir.is_dir() {
                     files.extend(toml_files(&dir)?);
                 } else {
-                    let built_in = source::builtin::FILES.iter();
-                    files.extend(built_in.map(|(n, t)| ((*n).to_owned(), (*t).to_owned())));
+                    files.extend(source::builtin::files());
                 }
             }
         }

@@ -139,10 +139,7 @@ fn named(paths: &[PathBuf], report: &mut Report) {
 /// Data-model files are checked over the built-in ones, whose tables they may refer to.
 fn data_model(name: &str, files: Vec<(String, String)>, report: &mut Report) {
     let count = files.len();
-    let built_in = builtin::FILES.iter();
-    let mut all: Vec<(String, String)> = built_in
-        .map(|(n, t)| ((*n).to_owned(), (*t).to_owned()))
-        .collect();
+    let mut all = builtin::files();
     all.extend(files);
     match load_schema(&all) {
         Ok(_) if count == 1 => report.fine(&format!("{name}: good")),

@@ -2,6 +2,7 @@
 //! Only what differs from the defaults is kept.
 
 use super::schema::Notify;
+use crate::notation::json;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -35,7 +36,7 @@ struct Stored {
 impl Attributes {
     /// Reads the state file; `None` where it is not understood.
     pub fn load(bytes: &[u8]) -> Option<Attributes> {
-        let stored = serde_json::from_slice::<Stored>(bytes).ok();
+        let stored = json::read::<Stored>(bytes).ok();
         let stored = stored.filter(|stored| stored.version == 1)?.attributes;
         Some(Attributes { stored })
     }

@@ -6,6 +6,7 @@
 //! numbers left over are paired where at least half of the content is the same.
 
 use super::source::Row;
+use crate::notation::json;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -60,7 +61,7 @@ struct ToStore<'a> {
 impl Numbers {
     /// Reads the state file; `None` where it is not understood.
     pub fn load(bytes: &[u8]) -> Option<Numbers> {
-        let stored = serde_json::from_slice::<Stored>(bytes).ok();
+        let stored = json::read::<Stored>(bytes).ok();
         let stored = stored.filter(|stored| stored.version == 1)?.tables;
         let mut tables = BTreeMap::new();
         for (path, mut known) in stored {

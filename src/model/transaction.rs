@@ -21,6 +21,7 @@ use super::schema::{ParamSource, Schema};
 use super::source::{Ask, FileChange, Raw, Refusal, Renamed, Trouble};
 use super::tree::{Leaf, Model, Target, default_alias, internal, parse};
 use super::value::ValueType;
+use crate::notation::json;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -41,7 +42,7 @@ struct StoredKey {
 
 /// Reads the state file of ParameterKey; `None` where it is not understood.
 pub(super) fn load_key(bytes: &[u8]) -> Option<String> {
-    let stored = serde_json::from_slice::<StoredKey>(bytes).ok();
+    let stored = json::read::<StoredKey>(bytes).ok();
     Some(stored.filter(|stored| stored.version == 1)?.key)
 }
 

@@ -2,6 +2,7 @@
 //! boot everything is as the files say, after a restart of the agent alone it may not be.
 
 use super::run_dir::RunDir;
+use crate::notation::json;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -28,7 +29,7 @@ impl Reloads {
         let waiting = run_dir
             .read(NAME, LIMIT)
             .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok())
+            .and_then(|text| json::read(&text).ok())
             .unwrap_or_default();
         Reloads {
             inner: Arc::new(Mutex::new(Inner {

@@ -7,6 +7,7 @@
 use super::atomic;
 use super::disk::{Disk, RealDisk};
 use super::sha256::Sha256;
+use crate::notation::json;
 use log::{debug, info, warn};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,7 +100,7 @@ impl StateDir {
     /// or newer than this program: then it is set aside as `name.bad-N` with a warning.
     pub fn load<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         let body = self.load_bytes(name)?;
-        match serde_json::from_slice(&body) {
+        match json::read(&body) {
             Ok(value) => Some(value),
             Err(e) => {
                 self.set_aside(name, &format!("its content is not understood: {e}"));
@@ -275,7 +276,7 @@ pub(super) fn unseal(name: &str, mut bytes: Vec<u8>) -> Result<Vec<u8>, String> 
         .take(HEADER)
         .position(|&b| b == b'\n')
         .ok_or("it is torn: no header line")?;
-    let header: Header = serde_json::from_slice(bytes.get(..end).unwrap_or_default())
+    let header: Header = json::read(bytes.get(..end).unwrap_or_default())
         .map_err(|e| format!("its header is not understood: {e}"))?;
     if header.version > VERSION {
         return Err(format!(

@@ -11,10 +11,7 @@ use std::collections::BTreeMap;
 
 /// The shipped data model.
 pub fn files() -> Vec<(String, String)> {
-    let files = builtin::FILES.iter();
-    files
-        .map(|(n, t)| ((*n).to_owned(), (*t).to_owned()))
-        .collect()
+    builtin::files()
 }
 
 /// A sample router and its model, as an agent that has just started has it.

@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
 /// A data-model file as TOML: name, objects.
-pub fn shipped() -> Vec<(&'static str, Table)> {
-    builtin::FILES
-        .iter()
+pub fn shipped() -> Vec<(String, Table)> {
+    builtin::files()
+        .into_iter()
         .map(|(name, text)| {
             let table = text
                 .parse::<Table>()
                 .unwrap_or_else(|e| panic!("{name}: {e}"));
-            (*name, table)
+            (name, table)
         })
         .collect()
 }

@@ -1,44 +1,37 @@
 //! `[[download]]` and `[[upload]]` of agent.toml: what file types do.
 
 use super::{Config, argv};
+use crate::notation::table::{Table, Value, Wrong as WrongText, keys};
 use crate::store::Root;
 use crate::transfer::file_types::{
     self, Apply, DownloadType, FileTypes, Numbered, Produce, UploadType, WEB_CONTENT,
 };
 use crate::transfer::verify;
-use serde::Deserialize;
 
 /// The longest FileType that an ACS can name (TR-069 A.3.2.8), characters.
 const MAX_FILE_TYPE: usize = 64;
 
 /// What a FileType of the Download RPC does. One that is listed takes the place of the
 /// built-in type of its name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Download {
     pub file_type: String,
     /// Looks at the file, which `{file}` stands for; another exit status than 0 is fault
     /// 9018.
-    #[serde(default, deserialize_with = "argv")]
     pub check: Option<Vec<String>>,
     /// Puts it into force; another exit status than 0 is fault 9010. Absent: what is built
     /// in for the file type.
-    #[serde(default, deserialize_with = "argv")]
     pub apply: Option<Vec<String>>,
     /// TransferComplete is reported after the next boot.
-    #[serde(default)]
     pub reboots: bool,
     /// What the file is held against once it is here.
-    #[serde(default)]
     pub verify: Option<Verify>,
     /// Below which folder built-in web content goes (`/www`).
-    #[serde(default)]
     pub folder: Option<String>,
 }
 
 /// Sums and signatures beside a file on its server.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verify {
     /// What the name of the file with the SHA-256 sum ends with (`.sha256`), or the name of
     /// a list of sums (`sha256sums`).
@@ -50,17 +43,69 @@ pub struct Verify {
 }
 
 /// What a FileType of the Upload RPC does.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Upload {
     pub file_type: String,
     /// Writes the file that `{file}` stands for, or, where that is in none of its
     /// arguments, prints it. Absent: what is built in for the file type.
-    #[serde(default, deserialize_with = "argv")]
     pub produce: Option<Vec<String>>,
     /// Passwords and keys are part of a built-in configuration file.
-    #[serde(default)]
     pub secrets: bool,
+}
+
+impl Download {
+    /// The list of them.
+    pub(super) fn all(value: &Value<'_>) -> Result<Vec<Download>, WrongText> {
+        let mut all = Vec::new();
+        value.tables(&mut |table| {
+            table.require("file_type")?;
+            let mut one = Download::default();
+            keys!(table, {
+                "file_type" => one.file_type, Value::text;
+                "check" => one.check, argv;
+                "apply" => one.apply, argv;
+                "reboots" => one.reboots, Value::flag;
+                "verify" => one.verify, Verify::read;
+                "folder" => one.folder, Value::some_text;
+            })?;
+            all.push(one);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+}
+
+impl Verify {
+    fn read(value: &Value<'_>) -> Result<Option<Verify>, WrongText> {
+        let mut verify = Verify::default();
+        value.table(&mut |table: &Table<'_>| {
+            keys!(table, {
+                "sha256" => verify.sha256, Value::some_text;
+                "signature" => verify.signature, Value::some_text;
+                "keys" => verify.keys, Value::some_text;
+            })
+        })?;
+        Ok(Some(verify))
+    }
+}
+
+impl Upload {
+    /// The list of them.
+    pub(super) fn all(value: &Value<'_>) -> Result<Vec<Upload>, WrongText> {
+        let mut all = Vec::new();
+        value.tables(&mut |table| {
+            table.require("file_type")?;
+            let mut one = Upload::default();
+            keys!(table, {
+                "file_type" => one.file_type, Value::text;
+                "produce" => one.produce, argv;
+                "secrets" => one.secrets, Value::flag;
+            })?;
+            all.push(one);
+            Ok(())
+        })?;
+        Ok(all)
+    }
 }
 
 /// What is wrong: the kind of table, which of them (from 0), and what to write.

@@ -1,23 +1,21 @@
 //! `[[software_modules]]` of agent.toml in a program without software modules: an error.
 
+use crate::notation::table::{Value, Wrong};
 use crate::store::Root;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use std::collections::BTreeMap;
 
 /// What such a table says is not looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct SoftwareModules(BTreeMap<String, IgnoredKey>);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoftwareModules;
 
-/// A value of any kind.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "IgnoredAny")]
-struct IgnoredKey;
-
-impl From<IgnoredAny> for IgnoredKey {
-    fn from(_: IgnoredAny) -> IgnoredKey {
-        IgnoredKey
+impl SoftwareModules {
+    /// The list of them.
+    pub(super) fn all(value: &Value<'_>) -> Result<Vec<SoftwareModules>, Wrong> {
+        let mut all = Vec::new();
+        value.tables(&mut |_| {
+            all.push(SoftwareModules);
+            Ok(())
+        })?;
+        Ok(all)
     }
 }
 

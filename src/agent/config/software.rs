@@ -1,11 +1,11 @@
 //! `[[software_modules]]` of agent.toml: the execution environments of the box.
 
 use super::{argv, seconds};
+use crate::notation::table::{Value, Wrong, keys};
 use crate::store::Root;
 use crate::transfer::software::environment::{
     Commands, Definition, Environments, Kind, MODULES, TIMEOUT,
 };
-use serde::Deserialize;
 use std::time::Duration;
 
 /// The longest name of an environment: it is part of the names of its units.
@@ -15,8 +15,7 @@ const MAX_NAME: usize = 24;
 /// placeholders in them: `{file}` the fetched file, `{name}` and `{version}` of a deployment
 /// unit, `{unit}` the name of an execution unit. What is absent is the kind's own where the
 /// root is `/`, and is not done elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SoftwareModules {
     /// ExecEnv.Name, at most 24 letters, digits and `._+-~`. Absent: `opkg`, `apk`,
     /// `modules`.
@@ -24,7 +23,6 @@ pub struct SoftwareModules {
     /// `opkg`, `apk`, `archive` (the default) or `command`.
     pub kind: KindName,
     /// ExecEnv.Type. Absent: the kind.
-    #[serde(rename = "type")]
     pub type_name: Option<String>,
     /// ExecEnv.Vendor.
     pub vendor: String,
@@ -36,55 +34,40 @@ pub struct SoftwareModules {
     /// Where `archive` keeps its units, below the root (`/usr/lib/cwmp-agent/modules`).
     pub dir: Option<String>,
     /// How long `install`, `update` and `remove` may take each (300 s).
-    #[serde(deserialize_with = "seconds")]
     pub timeout: Duration,
     /// `command`: prints `name=…`, `version=…` and perhaps `vendor=…`, `description=…` of
     /// `{file}`, a line each; another exit status than 0: it is not for this environment.
     /// `apk`: tells whether `{file}` is whole.
-    #[serde(deserialize_with = "argv")]
     pub inspect: Option<Vec<String>>,
     /// Installs `{file}`.
-    #[serde(deserialize_with = "argv")]
     pub install: Option<Vec<String>>,
     /// Puts `{file}` in the place of the unit `{name}`; absent: `install`.
-    #[serde(deserialize_with = "argv")]
     pub update: Option<Vec<String>>,
     /// Takes the unit `{name}` away.
-    #[serde(deserialize_with = "argv")]
     pub remove: Option<Vec<String>>,
     /// `apk`: prints what installing `{file}` would do.
-    #[serde(deserialize_with = "argv")]
     pub simulate: Option<Vec<String>>,
     /// `command`: prints a line `NAME VERSION` for each unit that is installed.
-    #[serde(deserialize_with = "argv")]
     pub list: Option<Vec<String>>,
     /// `command`: prints the names of the execution units of the unit `{name}`, a line each.
     /// Absent, and `start` is there: one of the unit's own name.
-    #[serde(deserialize_with = "argv")]
     pub units: Option<Vec<String>>,
     /// Starts the execution unit `{unit}`.
-    #[serde(deserialize_with = "argv")]
     pub start: Option<Vec<String>>,
     /// Stops it.
-    #[serde(deserialize_with = "argv")]
     pub stop: Option<Vec<String>>,
     /// Exit status 0: it runs.
-    #[serde(deserialize_with = "argv")]
     pub status: Option<Vec<String>>,
     /// Has it started at boot. (`archive` and `command`: the agent does that itself.)
-    #[serde(deserialize_with = "argv")]
     pub enable: Option<Vec<String>>,
     /// Has it not.
-    #[serde(deserialize_with = "argv")]
     pub disable: Option<Vec<String>>,
     /// Exit status 0: it is started at boot.
-    #[serde(deserialize_with = "argv")]
     pub enabled: Option<Vec<String>>,
 }
 
 /// `kind = "…"`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum KindName {
     Opkg,
     Apk,
@@ -121,7 +104,53 @@ impl Default for SoftwareModules {
     }
 }
 
+impl KindName {
+    fn read(value: &Value<'_>) -> Result<KindName, Wrong> {
+        let place = value.word(&["opkg", "apk", "archive", "command"])?;
+        Ok(match place {
+            0 => KindName::Opkg,
+            1 => KindName::Apk,
+            2 => KindName::Archive,
+            _ => KindName::Command,
+        })
+    }
+}
+
 impl SoftwareModules {
+    /// The list of them.
+    pub(super) fn all(value: &Value<'_>) -> Result<Vec<SoftwareModules>, Wrong> {
+        let mut all = Vec::new();
+        value.tables(&mut |table| {
+            let mut one = SoftwareModules::default();
+            keys!(table, {
+                "name" => one.name, Value::some_text;
+                "kind" => one.kind, KindName::read;
+                "type" => one.type_name, Value::some_text;
+                "vendor" => one.vendor, Value::text;
+                "version" => one.version, Value::text;
+                "unit_vendor" => one.unit_vendor, Value::some_text;
+                "dir" => one.dir, Value::some_text;
+                "timeout" => one.timeout, seconds;
+                "inspect" => one.inspect, argv;
+                "install" => one.install, argv;
+                "update" => one.update, argv;
+                "remove" => one.remove, argv;
+                "simulate" => one.simulate, argv;
+                "list" => one.list, argv;
+                "units" => one.units, argv;
+                "start" => one.start, argv;
+                "stop" => one.stop, argv;
+                "status" => one.status, argv;
+                "enable" => one.enable, argv;
+                "disable" => one.disable, argv;
+                "enabled" => one.enabled, argv;
+            })?;
+            all.push(one);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
     fn kind(&self) -> Kind {
         match self.kind {
             KindName::Opkg => Kind::Opkg,

@@ -1,6 +1,7 @@
 //! The commands' side of the control socket.
 
 use super::{Answer, MAX_ANSWER, Question, line, socket_path};
+use crate::notation::json;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -39,7 +40,7 @@ pub fn ask(run_dir: &Path, question: &Question) -> io::Result<Option<Answer>> {
             "the daemon closed the connection without an answer",
         ));
     }
-    serde_json::from_slice(&text)
+    json::read(&text)
         .map(Some)
         .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
 }

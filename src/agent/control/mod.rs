@@ -172,14 +172,17 @@ mod tests {
         };
         let text = line(&question);
         assert_eq!(text.iter().filter(|b| **b == b'\n').count(), 1);
-        assert_eq!(serde_json::from_slice::<Question>(&text).unwrap(), question);
+        assert_eq!(
+            crate::notation::json::read::<Question>(&text).unwrap(),
+            question
+        );
         let answer = Answer::Faults(vec![Refused {
             path: "Device.Y".into(),
             code: 9005,
             text: "Invalid parameter name".into(),
         }]);
         assert_eq!(
-            serde_json::from_slice::<Answer>(&line(&answer)).unwrap(),
+            crate::notation::json::read::<Answer>(&line(&answer)).unwrap(),
             answer
         );
     }

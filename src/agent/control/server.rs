@@ -2,6 +2,7 @@
 //! polls the descriptors and calls [`ControlServer::ready`].
 
 use super::{Answer, MAX_QUESTION, Question, line, socket_path};
+use crate::notation::json;
 use nix::poll::{PollFd, PollFlags};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -161,7 +162,7 @@ impl Drop for ControlServer {
 
 /// What the dispatcher itself answers: short enough for the socket's buffer, although the
 /// parser repeats what it was sent.
-fn not_a_question(error: &serde_json::Error) -> String {
+fn not_a_question(error: &json::Error) -> String {
     let what: String = error.to_string().chars().take(200).collect();
     format!("not a question: {what}")
 }
@@ -181,7 +182,7 @@ impl Client {
                 Ok(n) => {
                     self.text.extend_from_slice(piece.get(..n).unwrap_or(&[]));
                     if let Some(end) = self.text.iter().position(|b| *b == b'\n') {
-                        let question = serde_json::from_slice(self.text.get(..end).unwrap_or(&[]))
+                        let question = json::read(self.text.get(..end).unwrap_or(&[]))
                             .map_err(|e| not_a_question(&e));
                         return Progress::Whole(question);
                     }
@@ -206,7 +207,7 @@ mod tests {
     #[test]
     fn nonsense_of_any_length_has_a_short_answer() {
         let text = format!("{{{:?}:{{}}}}", "x".repeat(MAX_QUESTION - 16));
-        let error = serde_json::from_slice::<Question>(text.as_bytes()).expect_err("no question");
+        let error = json::read::<Question>(text.as_bytes()).expect_err("no question");
         assert!(error.to_string().len() > 1000, "the parser repeats it all");
         assert!(not_a_question(&error).len() < 1000);
     }

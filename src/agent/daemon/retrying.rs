@@ -6,6 +6,7 @@ use crate::agent::clock;
 use crate::agent::retry::{Kept, Kind, Retry};
 use crate::agent::settings::Settings;
 use crate::cwmp::schedule::RetryPolicy;
+use crate::notation::json;
 use std::io;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ impl Daemon {
 
     fn kept_retry(&self) -> Option<Kept> {
         let text = self.world.run_dir.read(FILE, LIMIT).ok()?;
-        serde_json::from_slice(&text).ok()
+        json::read(&text).ok()
     }
 
     /// Keeps what a restart must find, if that is something else than before. `running`:

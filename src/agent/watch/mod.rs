@@ -28,6 +28,7 @@ use super::setup::SETTINGS_PATH;
 use super::world::{World, lock};
 use crate::model::Origins;
 use crate::model::changes::{Changes, Part, Stored};
+use crate::notation::json;
 use crate::source::native;
 use crate::store::Root;
 use crate::store::run_dir::RunDir;
@@ -90,7 +91,7 @@ impl Watch {
     pub fn load(state: &StateDir, run_dir: &RunDir) -> Watch {
         let kept: Stored = state.load(FILE).unwrap_or_default();
         let passing = match run_dir.read(FILE, LIMIT) {
-            Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|e| {
+            Ok(text) => json::read(&text).unwrap_or_else(|e| {
                 log::warn!("what the ACS saw of counters is not understood: {e}");
                 Stored::default()
             }),

@@ -6,6 +6,7 @@ use super::super::disk::Disk;
 use super::super::print::{MARK, print};
 use super::super::state::{LIMIT, StateDir, hex, sha256, unseal};
 use super::{Entry, FILE_LIMIT, FOLDERS, NAME, Record};
+use crate::notation::json;
 use log::{error, info, warn};
 use std::collections::BTreeSet;
 use std::io;
@@ -128,7 +129,7 @@ fn read_record(state: &StateDir) -> io::Result<Found> {
     };
     Ok(match unseal(NAME, bytes) {
         Err(why) => Found::Torn(why),
-        Ok(body) => match serde_json::from_slice(&body) {
+        Ok(body) => match json::read(&body) {
             Ok(record) => Found::Record(record),
             Err(e) => Found::Torn(format!("its content is not understood: {e}")),
         },

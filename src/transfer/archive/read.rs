@@ -2,7 +2,7 @@
 
 use super::header::{BLOCK, Header, Pax};
 use super::{ArchiveError, Entry, Kind, Limits};
-use flate2::bufread::MultiGzDecoder;
+use crate::notation::deflate::{Form, Inflate};
 use nix::fcntl::OFlag;
 use std::fs::OpenOptions;
 use std::io::{self, BufReader, Chain, Cursor, Read};
@@ -30,34 +30,18 @@ pub struct Reader<'a> {
     ended: bool,
 }
 
-type Raw<'a> = BufReader<Chain<Cursor<Vec<u8>>, Counted<'a>>>;
+type Raw<'a> = BufReader<Chain<Cursor<Vec<u8>>, Box<dyn Read + 'a>>>;
 
 enum Stream<'a> {
     Plain(Raw<'a>),
-    Gzip(Box<MultiGzDecoder<Raw<'a>>>),
-}
-
-/// Counts what goes in.
-struct Counted<'a> {
-    from: Box<dyn Read + 'a>,
-    count: u64,
-}
-
-impl Read for Counted<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let n = self.from.read(into)?;
-        self.count += n as u64;
-        Ok(n)
-    }
+    Gzip(Box<Inflate<'a>>),
 }
 
 /// What a failing read means.
 fn failed(e: io::Error) -> ArchiveError {
     match e.kind() {
         io::ErrorKind::UnexpectedEof => ArchiveError::Damaged("it is cut off".to_owned()),
-        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-            ArchiveError::Damaged(format!("its gzip is corrupt: {e}"))
-        }
+        io::ErrorKind::InvalidData => ArchiveError::Damaged(format!("its gzip is corrupt: {e}")),
         _ => ArchiveError::Io {
             at: "the archive".to_owned(),
             error: e,
@@ -81,10 +65,10 @@ impl<'a> Reader<'a> {
             return Err(ArchiveError::Damaged("it is empty".to_owned()));
         }
         let is_gzip = first == [0x1f, 0x8b];
-        let raw = BufReader::new(Cursor::new(first).chain(Counted { from, count: 2 }));
+        let raw = BufReader::new(Cursor::new(first).chain(from));
         Ok(Reader {
             from: if is_gzip {
-                Stream::Gzip(Box::new(MultiGzDecoder::new(raw)))
+                Stream::Gzip(Box::new(Inflate::new(raw, Form::Gzip)))
             } else {
                 Stream::Plain(raw)
             },
@@ -196,7 +180,7 @@ impl<'a> Reader<'a> {
             return Err(self.too_large());
         }
         if let Stream::Gzip(from) = &self.from {
-            let came_in = from.get_ref().get_ref().get_ref().1.count;
+            let came_in = from.came_in();
             let beyond = self.out.saturating_sub(FREE_OF_RATIO);
             if beyond > came_in.saturating_mul(self.limits.ratio) {
                 return Err(ArchiveError::TooLarge(format!(

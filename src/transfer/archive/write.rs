@@ -2,17 +2,17 @@
 
 use super::header::{BLOCK, Header, Pax};
 use super::{ArchiveError, Limits};
+use crate::notation::deflate::{Deflate, Form};
 use flate2::Compression;
-use flate2::write::GzEncoder;
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::fs::OpenOptions;
+use std::io::BufWriter;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// A tar.gz being written: the same contents give the same bytes, wherever and whenever
 /// they are written (owner 0 without a name, time 0).
 pub struct Writer {
-    to: GzEncoder<BufWriter<File>>,
+    to: Deflate<'static>,
     at: String,
 }
 
@@ -28,11 +28,10 @@ impl Writer {
             .create_new(true)
             .mode(0o600)
             .open(file);
-        match created {
-            Ok(created) => Ok(Writer {
-                to: GzEncoder::new(BufWriter::new(created), Compression::default()),
-                at,
-            }),
+        let level = Compression::default();
+        let begun = created.and_then(|file| Deflate::new(BufWriter::new(file), Form::Gzip, level));
+        match begun {
+            Ok(to) => Ok(Writer { to, at }),
             Err(error) => Err(ArchiveError::Io { at, error }),
         }
     }
@@ -69,7 +68,7 @@ impl Writer {
     pub fn finish(mut self) -> Result<(), ArchiveError> {
         self.put(&[0; 2 * BLOCK])?;
         let at = self.at;
-        let written = self.to.finish().and_then(|mut file| file.flush());
+        let written = self.to.finish();
         written.map_err(|error| ArchiveError::Io { at, error })
     }
 
@@ -134,7 +133,7 @@ impl Writer {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
-        self.to.write_all(bytes).map_err(|error| ArchiveError::Io {
+        self.to.add(bytes).map_err(|error| ArchiveError::Io {
             at: self.at.clone(),
             error,
         })

@@ -51,8 +51,7 @@ impl TlsConfig {
     /// [`TlsConfigError`] names the file and what is wrong with it.
     pub fn load(files: &TlsFiles, clock: Clock, floor: i64) -> Result<TlsConfig, TlsConfigError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = verify::Verifier::new(roots(files)?, provider.clone(), clock.clone(), floor)
-            .map_err(|e| TlsConfigError::Provider(e.to_string()))?;
+        let verifier = verify::Verifier::new(roots(files)?, provider.clone(), clock.clone(), floor);
         let time = Arc::new(FlooredTime { clock, floor });
         let builder = rustls::ClientConfig::builder_with_details(provider.clone(), time)
             .with_safe_default_protocol_versions()

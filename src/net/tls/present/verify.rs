@@ -1,4 +1,6 @@
-//! The verifier: rustls' own for chain, name and dates, asked with a time that makes sense.
+//! The verifier: rustls' own steps for chain, name and dates, asked with a time that makes
+//! sense. `WebPkiServerVerifier` does the same, and carries revocation lists, which no router
+//! has.
 //!
 //! A router without a battery boots in 1970 and has no time before its first session. While
 //! the clock tells less than the floor, a certificate must still be within its `notAfter` at
@@ -8,11 +10,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
 
 use super::{Clock, describe, unix_time};
 use crate::cwmp::datetime::DateTime;
@@ -73,7 +78,8 @@ fn date(moment: UnixTime) -> DateTime {
 }
 
 pub(super) struct Verifier {
-    inner: Arc<WebPkiServerVerifier>,
+    roots: RootCertStore,
+    provider: Arc<CryptoProvider>,
     clock: Clock,
     floor: i64,
 }
@@ -86,18 +92,17 @@ impl fmt::Debug for Verifier {
 
 impl Verifier {
     pub(super) fn new(
-        roots: rustls::RootCertStore,
+        roots: RootCertStore,
         provider: Arc<CryptoProvider>,
         clock: Clock,
         floor: i64,
-    ) -> Result<Verifier, rustls::client::VerifierBuilderError> {
-        let inner =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
-        Ok(Verifier {
-            inner,
+    ) -> Verifier {
+        Verifier {
+            roots,
+            provider,
             clock,
             floor,
-        })
+        }
     }
 }
 
@@ -107,17 +112,21 @@ impl ServerCertVerifier for Verifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let algorithms = self.provider.signature_verification_algorithms.all;
         let at = |time| {
-            self.inner.verify_server_cert(
-                end_entity,
+            let cert = ParsedCertificate::try_from(end_entity)?;
+            verify_server_cert_signed_by_trust_anchor(
+                &cert,
+                &self.roots,
                 intermediates,
-                server_name,
-                ocsp_response,
                 time,
-            )
+                algorithms,
+            )?;
+            verify_server_name(&cert, server_name)?;
+            Ok(ServerCertVerified::assertion())
         };
         let clock = (self.clock)();
         let without_clock = clock < self.floor;
@@ -160,7 +169,12 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -169,11 +183,18 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
@@ -210,7 +231,7 @@ mod tests {
         roots.add(ca.der().clone()).expect("a root");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let clock: Clock = Arc::new(|| 1_780_272_000);
-        let verifier = Verifier::new(roots, provider, clock, 0).expect("a verifier");
+        let verifier = Verifier::new(roots, provider, clock, 0);
         let accepts = |names: &[&str], host: &str| {
             let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
             let mut params = CertificateParams::new(names).expect("names");

@@ -13,6 +13,7 @@ use super::kept::Found;
 use super::names::Net;
 use super::put_number;
 use super::timezone::local_time;
+use crate::notation::json;
 use crate::source::codec::net::{mask_of, put, put_v4, text_of};
 use crate::source::is_row_key;
 use crate::source::packages::Packages;
@@ -556,7 +557,7 @@ impl Networks {
     fn upstream(&self, root: &Folders) -> &[String] {
         self.upstream.get_or_init(|| {
             let bytes = root.read("/etc/board.json", 1 << 18).unwrap_or_default();
-            let board: Board = serde_json::from_slice(&bytes).unwrap_or_default();
+            let board: Board = json::read(&bytes).unwrap_or_default();
             let wan = board.network.wan.unwrap_or_default();
             wan.device.into_iter().chain(wan.ports).collect()
         })

@@ -15,7 +15,7 @@
 //! ```
 
 use super::is_plain;
-use serde::Deserialize;
+use crate::notation::table::{self, Table, Value, Wrong, keys};
 
 /// Its name in an archive.
 pub const NAME: &str = "module.toml";
@@ -25,55 +25,75 @@ pub const MAX: usize = 64 << 10;
 const MAX_UNITS: usize = 16;
 
 /// See the module.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// At most 24 characters.
     pub name: String,
-    #[serde(default)]
     pub vendor: String,
     /// At most 24 characters.
     pub version: String,
-    #[serde(default)]
     pub description: String,
-    #[serde(default, rename = "unit")]
     pub units: Vec<UnitOf>,
 }
 
 /// One execution unit.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnitOf {
     pub name: String,
     pub start: Vec<String>,
     pub stop: Vec<String>,
-    #[serde(default)]
     pub status: Vec<String>,
-    #[serde(default = "yes")]
     pub auto_start: bool,
 }
 
-fn yes() -> bool {
-    true
+impl UnitOf {
+    fn all(value: &Value<'_>) -> Result<Vec<UnitOf>, Wrong> {
+        let mut all = Vec::new();
+        value.tables(&mut |table| {
+            for key in ["name", "start", "stop"] {
+                table.require(key)?;
+            }
+            let mut one = UnitOf {
+                auto_start: true,
+                ..UnitOf::default()
+            };
+            keys!(table, {
+                "name" => one.name, Value::text;
+                "start" => one.start, Value::texts;
+                "stop" => one.stop, Value::texts;
+                "status" => one.status, Value::texts;
+                "auto_start" => one.auto_start, Value::flag;
+            })?;
+            all.push(one);
+            Ok(())
+        })?;
+        Ok(all)
+    }
 }
 
 impl Manifest {
+    fn read(&mut self, table: &Table<'_>) -> Result<(), Wrong> {
+        for key in ["name", "version"] {
+            table.require(key)?;
+        }
+        keys!(table, {
+            "name" => self.name, Value::text;
+            "vendor" => self.vendor, Value::text;
+            "version" => self.version, Value::text;
+            "description" => self.description, Value::text;
+            "unit" => self.units, UnitOf::all;
+        })
+    }
+
     /// Reads one.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn parse(bytes: &[u8]) -> Result<Manifest, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| format!("{NAME} is no UTF-8"))?;
-        let read: Manifest = toml::from_str(text).map_err(|e| {
-            let line = e.span().map_or(1, |s| {
-                1 + text
-                    .get(..s.start)
-                    .unwrap_or_default()
-                    .matches('\n')
-                    .count()
-            });
-            format!("{NAME}:{line}: {}", e.message())
-        })?;
+        let mut read = Manifest::default();
+        table::parse(text, &mut |table| read.read(table))
+            .map_err(|wrong| format!("{NAME}:{}: {}", wrong.line(text), wrong.what))?;
         let short = |text: &str| is_plain(text) && !text.contains(':') && text.len() <= 24;
         if !short(&read.name) || !short(&read.version) {
             return Err(format!(

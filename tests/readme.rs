@@ -173,6 +173,8 @@ fn the_table_of_settings_has_every_option_with_its_default() {
 }
 
 #[test]
+// A signature is part of the example.
+#[cfg(feature = "tls")]
 fn the_page_on_files_names_every_key_and_its_example_is_taken() {
     let page = include_str!("../docs/file-transfers.md");
     let block = page.split("```toml\n").nth(1).expect("an example");

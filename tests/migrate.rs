@@ -291,6 +291,18 @@ fn what_icwmp_was_told_is_taken_over_in_its_own_file() {
 }
 
 #[test]
+fn a_section_without_a_name_does_not_stand_for_the_one_that_is_there() {
+    let cpe = router();
+    let text = [ICWMP, "\nconfig cpe\n\toption passwd 'left over'\n"].concat();
+    cpe.router.write(SETTINGS, &text).expect("it");
+    let (status, said) = says(&cpe.cli(&["migrate"]));
+    assert_eq!(status, Some(0), "{said}");
+    let now = cpe.router.read(SETTINGS).expect("settings");
+    assert!(now.contains("option password 'kn0ck-s3cret'"), "{now}");
+    assert!(!now.contains("password 'left over'"), "{now}");
+}
+
+#[test]
 fn what_somebody_has_set_here_stays_unless_forced() {
     let cpe = router();
     cpe.router.write(THEIRS, EASYCWMP).expect("it");
@@ -406,7 +418,23 @@ fn values_are_copied_and_never_understood() {
     let mut bytes = theirs.to_bytes();
     bytes.extend_from_slice(b"\nconfig acs\n\toption url 'http://second.example/'\n");
     std::fs::write(cpe.router.path(THEIRS), bytes).expect("it");
+    // Without its ACS a router is lost: who calls this must know, and the old file must stay.
     let (status, said) = says(&cpe.cli(&["migrate"]));
+    assert_eq!(status, Some(1), "{said}");
+    for line in [
+        "easycwmp's acs.url cannot be taken over: it is no URL",
+        "easycwmp's acs.username cannot be taken over: it has control characters",
+        "easycwmp's local.password cannot be taken over: it has control characters",
+        "nothing was changed",
+    ] {
+        assert!(said.contains(line), "{line:?} is missing in\n{said}");
+    }
+    assert!(
+        !said.contains("acs.password") && !said.contains("acs.periodic"),
+        "{said}"
+    );
+    assert!(!cpe.exists(SETTINGS));
+    let (status, said) = says(&cpe.cli(&["migrate", "--force"]));
     assert_eq!(status, Some(0), "{said}");
     let now = settings(&cpe);
     let expected = ["acs.password", "cpe.username", "device.serial_number"];

@@ -13,13 +13,17 @@ pub fn run(common: &Common, from: Option<Agent>, dry: bool, force: bool) -> u8 {
         Ok(report) => report,
         Err(e) => return setup_failed(&e),
     };
-    if !report.conflicts.is_empty() && !force {
-        for name in &report.conflicts {
-            eprintln!("cwmp-agent: cwmp.{name} is set here already");
+    if !force && !(report.conflicts.is_empty() && report.unusable.is_empty()) {
+        let name = report.from.name();
+        for option in &report.conflicts {
+            eprintln!("cwmp-agent: cwmp.{option} is set here already");
+        }
+        for (option, why) in &report.unusable {
+            let (option, why) = (print::escape(option), print::escape(why));
+            eprintln!("cwmp-agent: {name}'s {option} cannot be taken over: {why}");
         }
         eprintln!(
-            "cwmp-agent: nothing was changed; --force puts what {} says in their place",
-            report.from.name()
+            "cwmp-agent: nothing was changed; --force puts what {name} says in place of what is set, and goes without what cannot be used"
         );
         return FAILED;
     }

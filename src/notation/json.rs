@@ -203,7 +203,9 @@ impl<'de> Reader<'de> {
     #[inline(never)]
     fn number(&mut self) -> Result<Number, Error> {
         let quoted = self.in_key && self.takes(b'"');
-        self.peek();
+        if !quoted {
+            self.peek();
+        }
         let from = self.at;
         while let Some(b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9') = self.text.get(self.at) {
             self.at += 1;
@@ -220,8 +222,10 @@ impl<'de> Reader<'de> {
             Ok(n) => Some(Number::Positive(n)),
             Err(_) => digits.parse().ok().map(Number::Negative),
         };
+        let is_closed = !quoted || self.text.get(self.at) == Some(&b'"');
+        self.at += usize::from(quoted && is_closed);
         match number {
-            Some(number) if is_whole && is_short && (!quoted || self.takes(b'"')) => Ok(number),
+            Some(number) if is_whole && is_short && is_closed => Ok(number),
             _ => Err(failed(&format_args!(
                 "invalid value: {digits}, expected a whole number"
             ))),
@@ -279,7 +283,9 @@ impl<'de> Reader<'de> {
                 let first = self.code_unit()?;
                 let is_low = |unit: &u16| (0xdc00..0xe000).contains(unit);
                 let mut units = vec![first];
-                if (0xd800..0xdc00).contains(&first) && self.word("\\u") {
+                let rest = self.text.get(self.at..).unwrap_or_default();
+                if (0xd800..0xdc00).contains(&first) && rest.starts_with(b"\\u") {
+                    self.at += 2;
                     units.extend(Some(self.code_unit()?).filter(is_low));
                 }
                 match char::decode_utf16(units).next() {

@@ -40,6 +40,15 @@ const SHIPPED: &[(&str, &str, &str)] = &[
     ("cpe", "port", "7547"),
 ];
 
+/// What there is no session without, or none that the ACS can ask for.
+const NEEDED: &[(&str, &str)] = &[
+    ("acs", "url"),
+    ("acs", "username"),
+    ("acs", "password"),
+    ("cpe", "username"),
+    ("cpe", "password"),
+];
+
 /// Whose settings are taken over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Agent {
@@ -85,6 +94,9 @@ pub struct Report {
     pub left: Vec<(String, String)>,
     /// What is set here to something else. Unless forced, nothing was changed.
     pub conflicts: Vec<String>,
+    /// Options of the other agent without which there is no session, with values that cannot be
+    /// taken over, and why.
+    pub unusable: Vec<(String, String)>,
     /// What a person should look at.
     pub notes: Vec<String>,
     /// The settings' file is, or would be, another one than before.
@@ -155,7 +167,7 @@ pub fn migrate(
         )));
     };
     let (mut report, new) = plan(from, source, &old, force).map_err(failed)?;
-    let refused = !report.conflicts.is_empty() && !force;
+    let refused = !force && !(report.conflicts.is_empty() && report.unusable.is_empty());
     let bytes = new.to_bytes();
     report.changed = !refused && lock.as_ref().is_none_or(|lock| lock.content() != bytes);
     if dry || !report.changed {
@@ -241,6 +253,7 @@ fn plan(
         taken: Vec::new(),
         left: Vec::new(),
         conflicts: Vec::new(),
+        unusable: Vec::new(),
         notes: Vec::new(),
         changed: false,
     };
@@ -259,7 +272,14 @@ fn plan(
                 easycwmp::SECTIONS.contains(&section.kind())
                     && source.sections().iter().position(first) == Some(nth)
             }
-            Agent::Icwmp => icwmp::SECTIONS.contains(&shown),
+            // A section without a name stands for the one of its type only where that is not there.
+            Agent::Icwmp => {
+                let named = |s: &Section| s.name() == Some(shown);
+                icwmp::SECTIONS.contains(&shown)
+                    && (named(section)
+                        || !source.sections().iter().any(named)
+                            && source.sections().iter().position(first) == Some(nth))
+            }
         };
         if !known {
             if !in_place || !knows_section(section) {
@@ -306,7 +326,10 @@ fn plan(
             for (section, target, value) in &targets {
                 stays |= (shown, option) == (*section, *target);
                 if let Err(why) = usable(section, target, value) {
-                    report.left.push((name.clone(), why));
+                    match NEEDED.contains(&(*section, *target)) && !force {
+                        true => report.unusable.push((name.clone(), why)),
+                        false => report.left.push((name.clone(), why)),
+                    }
                     stays = true;
                     continue;
                 }

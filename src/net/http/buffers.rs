@@ -77,7 +77,8 @@ impl Room {
         if self.output.len() < needed {
             if self.gathered >= PIECE {
                 // A large body: what is gathered of it is not moved again.
-                self.output.reserve_exact(GATHER);
+                let room = GATHER.max(needed).saturating_sub(self.output.len());
+                self.output.reserve_exact(room);
             }
             self.output.resize(needed, 0);
         }

@@ -95,6 +95,7 @@ fn escapes_are_undone_and_what_is_none_is_refused() {
         r#""\ud83d""#,
         r#""\ud83dx""#,
         r#""\ude00""#,
+        r#""\ud83d \ude00""#,
         r#""\ud83d\u0041""#,
         r#""\u+123""#,
         r#""\u12"#,
@@ -105,6 +106,21 @@ fn escapes_are_undone_and_what_is_none_is_refused() {
         r#""a" "b""#,
     ] {
         assert_eq!(text(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn a_number_as_a_key_stands_in_its_quotes_alone() {
+    for text in [
+        r#"{"5":1}"#,
+        r#"{ "5" :1}"#,
+        r#"{" 5":1}"#,
+        r#"{"5 ":1}"#,
+        r#"{"5:1}"#,
+    ] {
+        let ours = read::<std::collections::BTreeMap<u32, u32>>(text.as_bytes()).ok();
+        let theirs = serde_json::from_str(text).ok();
+        assert_eq!(ours, theirs, "{text}");
     }
 }
 

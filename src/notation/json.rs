@@ -112,7 +112,7 @@ impl<'de> Reader<'de> {
     }
 
     #[inline(never)]
-    fn expect(&mut self, byte: u8) -> Result<(), Error> {
+    fn require(&mut self, byte: u8) -> Result<(), Error> {
         match self.takes(byte) {
             true => Ok(()),
             false => Err(failed(&format_args!("expected `{}`", char::from(byte)))),
@@ -146,7 +146,7 @@ impl<'de> Reader<'de> {
     #[inline(never)]
     fn close(&mut self, byte: u8) -> Result<(), Error> {
         self.depth -= 1;
-        self.expect(byte)
+        self.require(byte)
     }
 
     /// Whether another item follows, and its comma taken.
@@ -342,7 +342,7 @@ impl<'de> Reader<'de> {
                 if self.more(&mut first, close)? {
                     if close == b'}' {
                         self.text()?;
-                        self.expect(b':')?;
+                        self.require(b':')?;
                     }
                     break;
                 }
@@ -519,7 +519,7 @@ impl<'de> MapAccess<'de> for Items<'_, 'de> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
-        self.reader.expect(b':')?;
+        self.reader.require(b':')?;
         seed.deserialize(&mut *self.reader)
     }
 }
@@ -535,7 +535,7 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Error> {
         let name = seed.deserialize(&mut *self.reader)?;
-        self.reader.expect(b':')?;
+        self.reader.require(b':')?;
         Ok((name, self))
     }
 }

@@ -13,7 +13,7 @@ pub fn run(common: &Common, from: Option<Agent>, dry: bool, force: bool) -> u8 {
         Ok(report) => report,
         Err(e) => return setup_failed(&e),
     };
-    if !force && !(report.conflicts.is_empty() && report.unusable.is_empty()) {
+    if report.needs_force() && !force {
         let name = report.from.name();
         for option in &report.conflicts {
             eprintln!("cwmp-agent: cwmp.{option} is set here already");

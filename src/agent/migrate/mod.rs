@@ -103,6 +103,13 @@ pub struct Report {
     pub changed: bool,
 }
 
+impl Report {
+    /// Whether nothing is changed unless it is forced.
+    pub fn needs_force(&self) -> bool {
+        !self.conflicts.is_empty() || !self.unusable.is_empty()
+    }
+}
+
 /// What an option of another agent means here.
 enum Meaning {
     /// These options, with their values.
@@ -167,7 +174,7 @@ pub fn migrate(
         )));
     };
     let (mut report, new) = plan(from, source, &old, force).map_err(failed)?;
-    let refused = !force && !(report.conflicts.is_empty() && report.unusable.is_empty());
+    let refused = report.needs_force() && !force;
     let bytes = new.to_bytes();
     report.changed = !refused && lock.as_ref().is_none_or(|lock| lock.content() != bytes);
     if dry || !report.changed {

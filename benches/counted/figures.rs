@@ -155,6 +155,10 @@ pub fn judge(counted: &[Counted], update: bool) -> Result<(), String> {
         match (budget.is_some_and(|b| now.n > b), OPEN.contains(name)) {
             (true, true) => println!("{:16} over its budget, which is known", ""),
             (true, false) => wrong.push(format!("{name} is over its budget")),
+            // Not on a day when it is only just so.
+            (false, true) if budget.is_some_and(|b| allowed(now.n, now.unit) > b) => {
+                println!("{:16} within its budget, by less than figures differ", "")
+            }
             (false, true) => {
                 wrong.push(format!("{name} is within its budget: take it out of OPEN"))
             }

@@ -34,6 +34,9 @@ pub trait Cpe {
     /// An operator edits the files by hand without changing what they mean.
     fn shuffle(&self, which: u8);
 
+    /// Whether its settings name an ACS.
+    fn has_acs(&self) -> bool;
+
     /// How many bytes a message may have.
     fn cap(&self) -> usize;
 }

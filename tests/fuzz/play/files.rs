@@ -210,6 +210,10 @@ impl Cpe for FilesCpe {
         self.write(&path, &format!("# looked at by hand\n\n{content}"));
     }
 
+    fn has_acs(&self) -> bool {
+        !self.world().settings().acs.url.is_empty()
+    }
+
     fn cap(&self) -> usize {
         self.world().setup.config.limits.response as usize
     }

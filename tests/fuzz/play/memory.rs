@@ -261,6 +261,10 @@ impl Cpe for MemoryCpe {
         }
     }
 
+    fn has_acs(&self) -> bool {
+        !URL.is_empty()
+    }
+
     fn cap(&self) -> usize {
         self.cap
     }

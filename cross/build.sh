@@ -136,7 +136,11 @@ build_sysroot() {
 	# Nothing of the host: the start files are named, every other library is in the sysroot.
 	cat >"$sysroot/bin/link" <<-END
 		#!/bin/sh
-		exec ld.lld-$llvm --sysroot=$sysroot -O2 --icf=all \\
+		set -eu
+		order=\$(mktemp)
+		trap 'rm -f "\$order"' EXIT
+		CROSS_LLVM=$llvm $here/functions --order "\$@" $sysroot/lib/libc.a >"\$order"
+		ld.lld-$llvm --sysroot=$sysroot -O2 --icf=all --symbol-ordering-file="\$order" --no-warn-symbol-ordering \\
 			$sysroot/lib/$start $sysroot/lib/crti.o "\$@" $kind -L$sysroot/lib -lc $sysroot/lib/crtn.o
 	END
 	chmod +x "$sysroot/bin/link"
@@ -151,6 +155,11 @@ build() {
 	lower=${target//-/_}
 	root=$(cd "$top" && "$bin/rustc" --print sysroot)
 	[ -z "$pie" ] || model=pie
+	# Where libraries' sources lay on this machine is no business of the program: what a panic says is shorter so.
+	local names="" from
+	for from in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/* "$root/lib/rustlib/src/rust/library"; do
+		case $from in *[[:space:]]*) ;; *) names+=" --remap-path-prefix=$from/=" ;; esac
+	done
 	say "building for $target with $(cd "$top" && "$bin/rustc" --version)"
 	# RUSTC_BOOTSTRAP: build-std is not stable, its compiler may be. RUST_LIBC_…: 64-bit time_t, in std's libc and ours.
 	(
@@ -158,7 +167,7 @@ build() {
 		export RUSTC_BOOTSTRAP=1 RUST_LIBC_UNSTABLE_MUSL_V1_2_3=1
 		export "RUSTC=$bin/rustc"
 		export "CARGO_TARGET_${upper}_LINKER=$sysroot/bin/link"
-		export "CARGO_TARGET_${upper}_RUSTFLAGS=-Ctarget-feature=+crt-static -Crelocation-model=$model -Clink-self-contained=no -Clinker-flavor=ld -Cpanic=abort -Cforce-unwind-tables=no"
+		export "CARGO_TARGET_${upper}_RUSTFLAGS=-Ctarget-feature=+crt-static -Crelocation-model=$model -Clink-self-contained=no -Clinker-flavor=ld -Cpanic=abort -Cforce-unwind-tables=no -Csymbol-mangling-version=v0$names"
 		export "CC_$lower=clang-$llvm" "AR_$lower=llvm-ar-$llvm"
 		export "CFLAGS_$lower=--target=$c_target --sysroot=$sysroot -isystem $sysroot/include $c_flags"
 		unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET

@@ -7,6 +7,7 @@ use crate::router::Router;
 use cwmp_agent::uci::Package;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustls::SupportedProtocolVersion;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -40,12 +41,12 @@ impl Agent {
         Agent::of(config, program, prepare)
     }
 
-    /// A fresh router whose ACS speaks TLS and asks for digest authentication.
-    pub fn secure(program: &Path) -> Agent {
+    /// A fresh router whose ACS speaks this version of TLS and asks for digest authentication.
+    pub fn secure(program: &Path, version: &'static SupportedProtocolVersion) -> Agent {
         let authority = Authority::new("ACS");
         let leaf = authority.leaf(&["127.0.0.1"], 2020, 2090);
         let config = AcsConfig::default()
-            .tls(leaf.server(&[&rustls::version::TLS13]))
+            .tls(leaf.server(&[version]))
             .auth(Auth::Digest(DigestAuth::for_account("router", "secret")));
         Agent::of(config, program, &|router| {
             let path = "/etc/acs.pem";

@@ -10,6 +10,7 @@ mod acs;
 mod agent;
 mod figures;
 mod instructions;
+mod lives;
 mod memory;
 #[allow(dead_code)] // Tests use more of it.
 #[path = "../../tests/net_support/pki.rs"]
@@ -28,6 +29,8 @@ struct Wanted {
     program: Option<PathBuf>,
     /// The static program, for the memory.
     fixed: Option<PathBuf>,
+    /// The program whose functions `cross/functions` wants.
+    lives: Option<PathBuf>,
     /// The compiler of each, as `rustc --version` tells it.
     rustc: [String; 2],
     update: bool,
@@ -35,6 +38,12 @@ struct Wanted {
     only: Vec<String>,
     /// Where callgrind's files go, to be looked into afterwards.
     keep: Option<PathBuf>,
+}
+
+impl Wanted {
+    fn asks(&self) -> bool {
+        self.program.is_some() || self.fixed.is_some() || self.lives.is_some()
+    }
 }
 
 fn wanted() -> Result<Wanted, String> {
@@ -45,6 +54,7 @@ fn wanted() -> Result<Wanted, String> {
         match arg.as_str() {
             "--program" => wanted.program = Some(value()?.into()),
             "--static" => wanted.fixed = Some(value()?.into()),
+            "--lives" => wanted.lives = Some(value()?.into()),
             "--rustc" => wanted.rustc = [value()?, wanted.rustc[1].clone()],
             "--static-rustc" => wanted.rustc = [wanted.rustc[0].clone(), value()?],
             "--keep" => wanted.keep = Some(value()?.into()),
@@ -60,7 +70,7 @@ fn wanted() -> Result<Wanted, String> {
 
 fn main() -> ExitCode {
     let wanted = match wanted() {
-        Ok(wanted) if wanted.program.is_some() || wanted.fixed.is_some() => wanted,
+        Ok(wanted) if wanted.asks() => wanted,
         // `cargo bench` and `cargo test --benches` come here without a program.
         Ok(_) => {
             println!("run benches/run: it builds what is counted and starts this");
@@ -71,6 +81,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let (Some(program), Some(folder)) = (&wanted.lives, &wanted.keep) {
+        lives::record(program, folder);
+        return ExitCode::SUCCESS;
+    }
     let mut counted: Vec<Counted> = Vec::new();
     let [rustc, fixed_rustc] = &wanted.rustc;
     if let Some(program) = &wanted.program {

@@ -204,7 +204,7 @@ impl Daemon {
     }
 
     /// Runs until told to end.
-    pub fn run(mut self) -> io::Result<()> {
+    pub fn run(mut self: Box<Self>) -> io::Result<()> {
         let (orders, worker) = worker::start(self.world.clone(), self.mailbox())?;
         self.begin(&orders);
         while !self.may_end() {

@@ -139,20 +139,24 @@ fn set_log_level(world: &World) {
     log::set_max_level(level.unwrap_or(world.log_level));
 }
 
-fn open(setup: Setup) -> Result<Daemon, SetupError> {
+fn open(setup: Setup) -> Result<Box<Daemon>, SetupError> {
     let world = Arc::new(World::open_to_stay(setup)?);
     set_log_level(&world);
     world.check_client_certificate(&world.settings());
     ask_netifd(&world);
-    Daemon::new(world).map_err(|e| SetupError::System(format!("cwmp-agent: run_dir: {e}")))
+    let daemon = Daemon::new(world).map(Box::new);
+    daemon.map_err(|e| SetupError::System(format!("cwmp-agent: run_dir: {e}")))
 }
 
 /// `cwmp-agent run`: until SIGTERM.
+#[inline(never)]
 pub fn run(setup: Setup) -> Result<RunOutcome, SetupError> {
     let system = |e: std::io::Error| SetupError::System(format!("cwmp-agent: {e}"));
     // Before anything else: a signal that comes during the start must not kill.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(system)?;
-    let daemon = worker::apart("start", || open(setup)).map_err(system)??;
+    // Neither stays on the stack, whose pages would be this thread's for as long as it runs.
+    let setup = Box::new(setup);
+    let daemon = worker::apart("start", || open(*setup)).map_err(system)??;
     daemon.ends_with_the_program();
     let mailbox = daemon.mailbox();
     // A thread that only waits: signals reach the loop as messages, and no child inherits
@@ -180,6 +184,7 @@ pub fn run(setup: Setup) -> Result<RunOutcome, SetupError> {
 
 /// `cwmp-agent run --once`: counts as a boot; one attempt at one session with what is
 /// due. Accepted reboots, resets and transfers stay queued for the next `run`.
+#[inline(never)]
 pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
     let world = Arc::new(World::open_to_stay(setup)?);
     set_log_level(&world);

@@ -51,9 +51,18 @@ where
 
 fn dispatch(common: &Common, command: Command) -> u8 {
     match command {
+        Command::Run { once } => run(common, once),
+        other => at_once(common, other),
+    }
+}
+
+/// Apart, because what all these need of the stack would lie below the daemon for years.
+#[inline(never)]
+fn at_once(common: &Common, command: Command) -> u8 {
+    match command {
+        Command::Run { once } => run(common, once),
         Command::Help(topic) => out(&arguments::help(topic)),
         Command::Version => out(&format!("cwmp-agent {}\n", env!("CARGO_PKG_VERSION"))),
-        Command::Run { once } => run(common, once),
         Command::Get { paths, json } => tree::get(common, paths, json),
         Command::Set { items } => tree::set(common, items),
         Command::Names { path, next_level } => tree::names(common, path, next_level),
@@ -113,6 +122,7 @@ fn setup_failed(error: &SetupError) -> u8 {
     }
 }
 
+#[inline(never)]
 fn run(common: &Common, once: bool) -> u8 {
     let open = || Setup::open(&common.root, common.config.as_deref());
     // The daemon's thread stays: reading agent.toml must not leave it a deep stack.

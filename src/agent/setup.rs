@@ -4,6 +4,7 @@
 use super::config::{Config, ConfigError, DEFAULT_DATA_MODEL, DEFAULT_PATH};
 use super::settings::Settings;
 use crate::model::binding::{Binding, Rows};
+use crate::model::schema::ModelFile;
 use crate::model::source::{Source, Trouble};
 use crate::model::{Limits as ModelLimits, Model, Schema};
 use crate::platform::{Actions, Platform};
@@ -180,9 +181,9 @@ impl Setup {
         }
     }
 
-    /// The data-model files in use, in order: name and text. Without any directory: the
-    /// ones compiled into the program.
-    pub fn data_model_files(&self) -> Result<Vec<(String, String)>, SetupError> {
+    /// The data-model files in use, in order. Without any directory: the ones compiled into
+    /// the program.
+    pub fn data_model_files(&self) -> Result<DataModel, SetupError> {
         let mut files = Vec::new();
         match &self.config.data_model {
             Some(dirs) => {
@@ -201,16 +202,16 @@ impl Setup {
                 if dir.is_dir() {
                     files.extend(toml_files(&dir)?);
                 } else {
-                    files.extend(source::builtin::files());
+                    return Ok(DataModel::BuiltIn);
                 }
             }
         }
-        Ok(files)
+        Ok(DataModel::Files(files))
     }
 
     /// The checked schema of the data-model files in use.
     pub fn schema(&self) -> Result<Schema, SetupError> {
-        load_schema(&self.data_model_files()?)
+        load_schema(&self.data_model_files()?.files())
     }
 
     /// The model over the real sources. The caller holds the state lock. What its changes
@@ -293,9 +294,27 @@ fn last_good(state: &StateDir, found: &dhcp::Answer) -> (Settings, Vec<String>) 
     Settings::read_with(&package, found)
 }
 
+/// The data-model files in use.
+pub enum DataModel {
+    /// Of directories: name and text.
+    Files(Vec<(String, String)>),
+    /// The ones compiled into the program.
+    BuiltIn,
+}
+
+impl DataModel {
+    /// Each of them, in order.
+    pub fn files(&self) -> Vec<&dyn ModelFile> {
+        match self {
+            DataModel::Files(files) => files.iter().map(|file| file as _).collect(),
+            DataModel::BuiltIn => source::builtin::packed().collect(),
+        }
+    }
+}
+
 /// Parses and checks data-model files; every error becomes a line.
-pub fn load_schema(files: &[(String, String)]) -> Result<Schema, SetupError> {
-    let schema = Schema::load(files).map_err(|errors| {
+pub fn load_schema(files: &[&dyn ModelFile]) -> Result<Schema, SetupError> {
+    let schema = Schema::of(files).map_err(|errors| {
         SetupError::Configuration(errors.iter().map(ToString::to_string).collect())
     })?;
     let unknown = unknown_natives(&schema, files);
@@ -308,7 +327,7 @@ pub fn load_schema(files: &[(String, String)]) -> Result<Schema, SetupError> {
 
 /// Names of compiled-in code (`native`, `as`, `within`) that nothing serves. The model does
 /// not know what the sources offer, so this is checked where both are known.
-fn unknown_natives(schema: &Schema, files: &[(String, String)]) -> Vec<String> {
+fn unknown_natives(schema: &Schema, files: &[&dyn ModelFile]) -> Vec<String> {
     let known = |name: &str, entry: bool| {
         source::uci::is_view(name) && !entry || source::uci::is_value(name, entry)
     };
@@ -348,11 +367,11 @@ fn unknown_natives(schema: &Schema, files: &[(String, String)]) -> Vec<String> {
     }
     let place = |key: &str, name: &str| {
         let quoted = [format!("\"{name}\""), format!("'{name}'")];
-        files.iter().rev().find_map(|(file, text)| {
-            let line = text.lines().position(|line| {
+        files.iter().rev().find_map(|file| {
+            let line = file.text().lines().position(|line| {
                 line.contains(key) && quoted.iter().any(|quoted| line.contains(quoted))
             })?;
-            Some(format!("{file}:{}: ", line + 1))
+            Some(format!("{}:{}: ", file.name(), line + 1))
         })
     };
     unknown

@@ -8,6 +8,7 @@ use crate::agent::setup::{
     SETTINGS_PATH, Setup, SetupError, load_schema, read_text, toml_files, unreadable,
 };
 use crate::agent::world::tls_files;
+use crate::model::schema::ModelFile;
 use crate::net::tls::{self, TlsConfig};
 use crate::source::builtin;
 use crate::uci::{self, Package};
@@ -61,7 +62,7 @@ fn in_use(common: &Common, report: &mut Report) {
     report.fine("agent.toml: good");
     match setup
         .data_model_files()
-        .and_then(|files| load_schema(&files).map(|_| files.len()))
+        .and_then(|model| load_schema(&model.files()).map(|_| model.files().len()))
     {
         Ok(count) => report.fine(&format!("data model: {count} files, good")),
         Err(e) => report.wrong(&e),
@@ -139,8 +140,9 @@ fn named(paths: &[PathBuf], report: &mut Report) {
 /// Data-model files are checked over the built-in ones, whose tables they may refer to.
 fn data_model(name: &str, files: Vec<(String, String)>, report: &mut Report) {
     let count = files.len();
-    let mut all = builtin::files();
-    all.extend(files);
+    let mut all: Vec<&dyn ModelFile> = Vec::new();
+    all.extend(builtin::packed().map(|file| file as &dyn ModelFile));
+    all.extend(files.iter().map(|file| file as &dyn ModelFile));
     match load_schema(&all) {
         Ok(_) if count == 1 => report.fine(&format!("{name}: good")),
         Ok(_) => report.fine(&format!("{name}: {count} files, good")),

@@ -21,6 +21,7 @@ use super::binding::{Binding, Rows, Text};
 use super::facets::Facets;
 use super::value::{ValueType, is_plain_number};
 use shared::Shared;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
@@ -28,6 +29,24 @@ use std::sync::Arc;
 
 /// Errors reported at once at most.
 const MAX_ERRORS: usize = 200;
+
+/// A data-model file. Its text is asked for when it is read, so that those of a whole tree
+/// need not be in memory at once.
+pub trait ModelFile {
+    /// Its name in messages.
+    fn name(&self) -> &str;
+    fn text(&self) -> Cow<'_, str>;
+}
+
+impl ModelFile for (String, String) {
+    fn name(&self) -> &str {
+        &self.0
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.1)
+    }
+}
 
 /// One thing wrong in a data-model file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -230,24 +249,31 @@ impl Extra {
 }
 
 impl Schema {
-    /// Reads data-model files, (name for messages, text) each; a later file overrides an
-    /// earlier one. All errors of all files are returned, in order of file and line.
+    /// As [`of`](Schema::of), of (name for messages, text) each.
     pub fn load(files: &[(String, String)]) -> Result<Schema, Vec<SchemaError>> {
+        let files: Vec<&dyn ModelFile> = files.iter().map(|file| file as _).collect();
+        Schema::of(&files)
+    }
+
+    /// Reads data-model files; a later one overrides an earlier one. All errors of all files
+    /// are returned, in order of file and line.
+    pub fn of(files: &[&dyn ModelFile]) -> Result<Schema, Vec<SchemaError>> {
         let mut objects = BTreeMap::new();
         let mut errors = Vec::new();
         let mut shared = Shared::default();
-        for (i, (name, text)) in files.iter().enumerate() {
+        for (i, given) in files.iter().enumerate() {
             let Ok(file) = u16::try_from(i) else {
                 errors.push(SchemaError {
-                    file: name.clone(),
+                    file: given.name().to_owned(),
                     line: 1,
                     what: "more than 65535 data-model files; join some".to_owned(),
                 });
                 break;
             };
-            load::load_file(file, name, text, &mut objects, &mut shared, &mut errors);
+            let (name, text) = (given.name(), given.text());
+            load::load_file(file, name, &text, &mut objects, &mut shared, &mut errors);
         }
-        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = files.iter().map(|file| file.name()).collect();
         let unread = !errors.is_empty();
         let schema = check::build(objects, shared, &names, unread, &mut errors);
         match schema {

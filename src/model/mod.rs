@@ -28,6 +28,8 @@ mod objects;
 pub mod path;
 pub mod pattern;
 mod reading;
+mod references;
+mod rows;
 pub mod schema;
 pub mod source;
 mod transaction;

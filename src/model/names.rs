@@ -93,7 +93,7 @@ impl Model {
 
 /// The parameters of the object or row at `path`.
 fn params_of(schema: &Schema, object: ObjectId, path: &str, visit: Visit<'_>) -> Result<(), Fault> {
-    for (_, param) in schema.described_params_of(object) {
+    for param in schema.params_in(object) {
         visit(path, &param.name, param.writable)?;
     }
     Ok(())

@@ -225,6 +225,8 @@ fn around_of(table: &Table<'_>, near: &At<'_>) -> Vec<u32> {
 
 /// Appends the path of a row as a reference has it, without a dot at the end: always so.
 fn push_row_path(path: &mut String, table: &str, number: u32) -> bool {
+    // Ten digits at most.
+    path.reserve(table.len() + 10);
     path.push_str(table);
     push_number(path, number);
     true

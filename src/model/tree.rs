@@ -395,13 +395,17 @@ pub(super) fn push_row(path: &mut String, number: u32) {
 }
 
 /// Appends a number: every row's path ends in one, so that the formatter would be most of
-/// what a path costs.
+/// what a path costs. Most tables are small.
+#[inline]
 pub(super) fn push_number(text: &mut String, number: u32) {
-    if number < 10 {
-        // Most tables are small.
-        text.push(char::from(b'0' + number as u8));
-        return;
+    match number {
+        0..10 => text.push(char::from(b'0' + number as u8)),
+        _ => push_digits(text, number),
     }
+}
+
+#[inline(never)]
+fn push_digits(text: &mut String, number: u32) {
     let mut unit = 1;
     while number / unit >= 10 {
         unit *= 10;

@@ -84,6 +84,7 @@ impl Walk {
     }
 
     /// Puts the walk on the next place.
+    #[inline(always)]
     fn advance(&mut self, schema: &Schema) -> Option<Here> {
         if !self.has_begun {
             self.has_begun = true;

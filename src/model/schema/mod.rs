@@ -446,7 +446,8 @@ impl Schema {
 
     /// The schema path, with `{i}` for rows and a dot at the end.
     pub(crate) fn path_of(&self, id: ObjectId) -> String {
-        let mut path = String::new();
+        // Most are not longer.
+        let mut path = String::with_capacity(64);
         for id in self.line_of(id) {
             let object = self.object(id);
             path.push_str(&object.name);

@@ -284,17 +284,22 @@ impl Model {
             ParamSource::Alias => return Ok(Reading::exact(self.alias_of(at, seen))),
             ParamSource::ParameterKey => return Ok(Reading::exact(self.key.as_str())),
             ParamSource::Entries(table) => {
-                let text = &mut seen.text;
-                text.clear();
-                for part in [at.path, &*schema.object(*table).name, "."] {
-                    text.push_str(part);
-                }
-                let (object, path) = (*table, text.as_str());
-                let rows = self.rows_at(&At {
-                    object,
-                    path,
-                    ..*at
-                })?;
+                let (object, text) = (*table, &mut seen.text);
+                let rows = match self.known_rows(object, at) {
+                    Some(rows) => rows?,
+                    None => {
+                        text.clear();
+                        for part in [at.path, &*schema.object(object).name, "."] {
+                            text.push_str(part);
+                        }
+                        let path = text.as_str();
+                        self.ask_rows_anew(&At {
+                            object,
+                            path,
+                            ..*at
+                        })?
+                    }
+                };
                 return Ok(Reading::exact(decimal(rows.rows.len(), text)));
             }
         };

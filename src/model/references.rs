@@ -135,8 +135,10 @@ impl Model {
         if key.is_empty() {
             return Ok(false);
         }
-        let with_table = key.starts_with("Device.").then(|| key.split_once('='));
-        let (only, key) = match with_table.flatten() {
+        let equals = || key.bytes().position(|b| b == b'=');
+        let named = key.starts_with("Device.").then(equals).flatten();
+        let named = named.and_then(|at| Some((key.get(..at)?, key.get(at + 1..)?)));
+        let (only, key) = match named {
             Some((table, key)) => (Some(table), key),
             None => (None, key),
         };

@@ -135,35 +135,41 @@ impl Model {
 
     /// See [`rows_of`](Model::rows_of).
     pub(super) fn rows_at(&mut self, table: &At<'_>) -> Result<Arc<RowSet>, Trouble> {
-        let place = |known: &Cached| (*known.numbers).cmp(table.numbers);
-        let tables = self.cache.get_mut(table.object.index());
-        let known = tables.and_then(|tables| {
-            let at = match &**tables {
-                // Most tables are below no row.
-                [only] if place(only) == Ordering::Equal => 0,
-                tables => tables.binary_search_by(place).ok()?,
-            };
-            tables.get_mut(at)
-        });
-        if let Some(known) = known {
-            if known.asked == self.request {
-                return known.rows.clone();
-            }
-            // What only asking tells is not asked for its version before.
-            if let Some(stood) = known.version {
-                let version = version_of(&self.schema, &mut self.sources, table.object);
-                if version == Some(stood) && *known.around == *table.keys {
-                    known.asked = self.request;
-                    return known.rows.clone();
-                }
-            }
+        match self.known_rows(table.object, table) {
+            Some(rows) => rows,
+            None => self.ask_rows_anew(table),
         }
-        self.ask_rows_anew(table)
+    }
+
+    /// The rows of a table among these rows, where they are known and known to have stayed.
+    pub(super) fn known_rows(
+        &mut self,
+        table: ObjectId,
+        around: &At<'_>,
+    ) -> Option<Result<Arc<RowSet>, Trouble>> {
+        let place = |known: &Cached| (*known.numbers).cmp(around.numbers);
+        let tables = self.cache.get_mut(table.index())?;
+        let at = match &**tables {
+            // Most tables are below no row.
+            [only] if place(only) == Ordering::Equal => 0,
+            tables => tables.binary_search_by(place).ok()?,
+        };
+        let known = tables.get_mut(at)?;
+        if known.asked != self.request {
+            // What only asking tells is not asked for its version before.
+            let stood = known.version?;
+            let version = version_of(&self.schema, &mut self.sources, table)?;
+            if version != stood || *known.around != *around.keys {
+                return None;
+            }
+            known.asked = self.request;
+        }
+        Some(known.rows.clone())
     }
 
     /// Asks for the rows of a table that are not known, or not known to have stayed.
     #[inline(never)]
-    fn ask_rows_anew(&mut self, table: &At<'_>) -> Result<Arc<RowSet>, Trouble> {
+    pub(super) fn ask_rows_anew(&mut self, table: &At<'_>) -> Result<Arc<RowSet>, Trouble> {
         let mut version = version_of(&self.schema, &mut self.sources, table.object);
         let rows = self.ask_rows(table);
         match &rows {

@@ -85,62 +85,46 @@ impl Model {
         let schema = Arc::clone(&self.schema);
         let mut seen = Seen::default();
         for target in targets {
-            match target {
-                Target::Param(place, param) => {
-                    let param = std::slice::from_ref(schema.param(param));
-                    if let Some(trouble) =
-                        self.show(&schema, &place.at(), param, &mut seen, visit)?
-                    {
-                        let name = param.iter().map(|param| &*param.name);
-                        let path: String = [&*place.path].into_iter().chain(name).collect();
-                        return Err(internal(&path, &trouble));
-                    }
-                }
-                Target::Object(place) => {
-                    let mut walk = Walk::from(place);
-                    while let Some(here) = self.step(&mut walk) {
-                        if !here.is_table {
-                            let params = schema.params_in(here.object);
-                            // What cannot be read is left out.
-                            self.show(&schema, &walk.at(), params, &mut seen, visit)?;
+            let (place, only) = match target {
+                Target::Param(place, param) => (place, Some(schema.param(param))),
+                Target::Object(place) => (place, None),
+            };
+            let mut walk = Walk::from(place);
+            while let Some(here) = self.step(&mut walk) {
+                let at = walk.at();
+                let params = match only {
+                    Some(param) => std::slice::from_ref(param),
+                    None if here.is_table => continue,
+                    None => schema.params_in(here.object),
+                };
+                for param in params {
+                    match self.read_at(&schema, &at, param, false, &mut seen) {
+                        Ok(reading) => visit(EntryRef {
+                            object: at.path,
+                            name: &param.name,
+                            ty: param.ty,
+                            value: &reading.value,
+                        })?,
+                        Err(trouble) => {
+                            self.no_trouble_but(&at, param, Some(&trouble));
+                            if only.is_some() {
+                                let path = [at.path, &*param.name].concat();
+                                return Err(internal(&path, &trouble));
+                            }
+                            // Below a partial path, what cannot be read is left out.
+                            continue;
                         }
                     }
+                    if !self.troubles.is_empty() {
+                        self.no_trouble_but(&at, param, None);
+                    }
+                }
+                if only.is_some() {
+                    break;
                 }
             }
         }
         Ok(())
-    }
-
-    /// Reads parameters of one place and hands them over, but for those that cannot be read;
-    /// the trouble of the last of these.
-    fn show(
-        &mut self,
-        schema: &Schema,
-        at: &At<'_>,
-        params: &[Param],
-        seen: &mut Seen,
-        visit: &mut dyn FnMut(EntryRef<'_>) -> Result<(), Fault>,
-    ) -> Result<Option<Trouble>, Fault> {
-        let mut last = None;
-        for param in params {
-            match self.read_at(schema, at, param, false, seen) {
-                Ok(reading) => visit(EntryRef {
-                    object: at.path,
-                    name: &param.name,
-                    ty: param.ty,
-                    value: &reading.value,
-                })?,
-                Err(trouble) => {
-                    self.no_trouble_but(at, param, Some(&trouble));
-                    last = Some(trouble);
-                    continue;
-                }
-            }
-            if !self.troubles.is_empty() {
-                self.no_trouble_but(at, param, None);
-            }
-        }
-        Ok(last)
     }
 
     /// Notes whether a parameter's source is in trouble.
@@ -248,6 +232,9 @@ impl Model {
                 ParamSource::At(binding),
                 Shown::AsItIs | Shown::Number | Shown::Long | Shown::Boolean,
             ) => binding,
+            (ParamSource::Alias, _) if param.extra.is_none() && param.shown == Shown::Made => {
+                return Ok(Reading::exact(self.alias_of(at, seen)));
+            }
             _ => return self.read_made(schema, at, param, secrets, seen),
         };
         let ask = Ask {
@@ -395,6 +382,7 @@ impl Model {
     }
 
     /// The alias of a row: what the ACS gave, else one made of its number.
+    #[inline(never)]
     fn alias_of<'a>(&'a self, row: &At<'_>, seen: &'a mut Seen) -> &'a str {
         let Some(number) = row.numbers.last() else {
             return "";
@@ -402,13 +390,15 @@ impl Model {
         let any = *seen
             .aliases
             .get_or_insert_with(|| self.numbers.has_aliases());
-        let table = any.then(|| row.split_row()).flatten();
-        let given = table.and_then(|(table, number)| self.numbers.alias(table, number));
-        given.unwrap_or_else(|| {
-            seen.text.clear();
-            push_default_alias(&mut seen.text, *number);
-            &seen.text
-        })
+        if any
+            && let Some((table, number)) = row.split_row()
+            && let Some(given) = self.numbers.alias(table, number)
+        {
+            return given;
+        }
+        seen.text.clear();
+        push_default_alias(&mut seen.text, *number);
+        &seen.text
     }
 }
 

@@ -135,9 +135,8 @@ impl Model {
         if key.is_empty() {
             return Ok(false);
         }
-        let equals = || key.bytes().position(|b| b == b'=');
-        let named = key.starts_with("Device.").then(equals).flatten();
-        let named = named.and_then(|at| Some((key.get(..at)?, key.get(at + 1..)?)));
+        let names_table = key.starts_with("Device.");
+        let named = names_table.then(|| key.split_once('=')).flatten();
         let (only, key) = match named {
             Some((table, key)) => (Some(table), key),
             None => (None, key),

@@ -42,7 +42,7 @@ const MAX_KEPT: usize = 1024;
 pub(super) struct RowSet {
     /// Number and key, by number.
     pub rows: Box<[(u32, String)]>,
-    /// Places in `rows`, by key.
+    /// Places in `rows`, in the order of [`by_length`].
     by_key: Box<[u32]>,
 }
 
@@ -52,7 +52,7 @@ impl RowSet {
         rows.sort_unstable_by_key(|row| row.0);
         // Bounded by Limits::rows.
         let mut by_key: Vec<u32> = (0..rows.len() as u32).collect();
-        by_key.sort_by(|a, b| rows[*a as usize].1.cmp(&rows[*b as usize].1));
+        by_key.sort_by(|a, b| by_length(&rows[*a as usize].1, &rows[*b as usize].1));
         // They may be kept for long.
         RowSet {
             rows: rows.into_boxed_slice(),
@@ -69,10 +69,15 @@ impl RowSet {
     pub fn number_of(&self, key: &str) -> Option<u32> {
         let at = self
             .by_key
-            .binary_search_by(|i| self.rows[*i as usize].1.as_str().cmp(key))
+            .binary_search_by(|i| by_length(&self.rows[*i as usize].1, key))
             .ok()?;
         Some(self.rows[self.by_key[at] as usize].0)
     }
+}
+
+/// An order of keys that mostly looks at their lengths only.
+fn by_length(a: &str, b: &str) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
 impl Model {

@@ -42,6 +42,7 @@ pub use api::{
     AttributeEntry, AttributeItem, Entry, EntryRef, Fault, Limits, NameEntry, ParameterFault,
     SetError, SetItem, SetOutcome, Watched, WatchedValue,
 };
+pub use names::Names;
 pub use notification::{Origins, Which};
 pub use path::Path;
 pub use schema::{Schema, SchemaError};

@@ -398,3 +398,66 @@ Peer  = {{ type = "string", access = "rw", memory = "peer{{row}}", reference = "
             .any(|t| t.what.contains("more than 10 rows"))
     );
 }
+
+#[test]
+fn constants_are_shown_in_the_one_form_of_their_type() {
+    let schema = r#"
+["Device.A."]
+Yes   = { type = "boolean", constant = "1" }
+No    = { type = "boolean", constant = "false" }
+Count = { type = "unsignedInt", constant = "007" }
+Long  = { type = "unsignedLong", constant = "18446744073709551615" }
+When  = { type = "dateTime", constant = "0001-01-01T00:00:00Z" }
+Bytes = { type = "hexBinary", constant = "0aff" }
+Many  = { type = "unsignedInt", list = true, constant = " 1, 2" }
+Brace = { type = "string", constant = "a{b" }
+["Device.B.{i}."]
+rows  = { fixed = ["17", "x"] }
+Row   = { type = "string", constant = "{row}" }
+Text  = { type = "string", constant = "row {row}." }
+Count = { type = "unsignedInt", constant = "{row}" }
+"#;
+    let mut model = model_with(schema, &world(""), Limits::default());
+    for (path, want) in [
+        ("Device.A.Yes", "true"),
+        ("Device.A.No", "false"),
+        ("Device.A.Count", "7"),
+        ("Device.A.Long", "18446744073709551615"),
+        ("Device.A.When", "0001-01-01T00:00:00Z"),
+        ("Device.A.Bytes", "0AFF"),
+        ("Device.A.Many", "1,2"),
+        ("Device.A.Brace", "a{b"),
+        ("Device.B.1.Row", "17"),
+        ("Device.B.1.Text", "row 17."),
+        ("Device.B.1.Count", "17"),
+        ("Device.B.2.Row", "x"),
+    ] {
+        assert_eq!(value(&mut model, path), want, "{path}");
+    }
+    assert_eq!(code(model.get(&["Device.B.2.Count"])), 9002);
+    // What cannot be shown is left out below a partial path.
+    assert_eq!(
+        paths(model.get(&["Device.B.2."])),
+        ["Device.B.2.Row", "Device.B.2.Text"]
+    );
+}
+
+#[test]
+fn lists_of_addresses_hold_nothing_else() {
+    let schema = r#"
+["Device.A."]
+Servers = { type = "IPv4Address", list = true, uci = "a.@a[0].servers" }
+"#;
+    for (kept, want) in [
+        ("192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1,192.0.2.2", "192.0.2.1,192.0.2.2"),
+        ("192.0.2.1,", "192.0.2.1"),
+        ("192.0.2.1,dns.example", "192.0.2.1"),
+        ("dns.example", ""),
+        ("192.0.2.1,,192.0.2.2", "192.0.2.1,192.0.2.2"),
+    ] {
+        let world = world(&format!("a a - servers={kept}"));
+        let mut model = model_with(schema, &world, Limits::default());
+        assert_eq!(value(&mut model, "Device.A.Servers"), want, "{kept}");
+    }
+}

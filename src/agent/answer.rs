@@ -255,9 +255,10 @@ fn values(session: &Session, model: &mut Model, paths: &[String]) -> Answer {
 
 fn names(session: &Session, model: &mut Model, path: &str, next_level: bool) -> Answer {
     let mut writer = session.names_writer();
-    let result = model.visit_names(path, next_level, &mut |object, name, writable| {
-        let pushed = writer.push(object, name, writable);
-        pushed.map_err(|e| too_large(e.cap))
+    let result = model.visit_names(path, next_level, &mut |object, mut names| {
+        names
+            .try_for_each(|(name, writable)| writer.push(object, name, writable))
+            .map_err(|e| too_large(e.cap))
     });
     match result {
         Ok(()) => Answer::Names(writer),

@@ -314,6 +314,11 @@ pub fn expand<'t>(text: &'t str, rows: &'t [String]) -> Cow<'t, str> {
     if rows.is_empty() || !holds_brace(text) {
         return Cow::Borrowed(text);
     }
+    expand_placeholders(text, rows)
+}
+
+#[inline(never)]
+fn expand_placeholders<'t>(text: &'t str, rows: &'t [String]) -> Cow<'t, str> {
     if let Some((row, "")) = placeholder(text, rows) {
         return Cow::Borrowed(row);
     }

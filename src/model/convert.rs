@@ -7,6 +7,7 @@
 //! parameter is in trouble.
 
 use super::binding::Binding;
+use super::datetime;
 use super::facets::{Facets, is_joined, join_list, split_list};
 use super::schema::{Extra, Param, ParamSource, Shown};
 use super::source::{Raw, Said};
@@ -82,7 +83,7 @@ pub(super) fn from_said<'s>(
         return Ok(Reading::exact(shown.unwrap_or(absent(param, facets))));
     };
     if let (Said::Text(text), Some(extra)) = (&said, extra)
-        && extra.none.iter().any(|none| **none == *text.trim())
+        && extra.none.iter().any(|none| **none == *trimmed(text))
     {
         let shown = absent(param, facets);
         return Ok(Reading {
@@ -100,9 +101,9 @@ pub(super) fn from_said<'s>(
     }
     if let Said::Text(text) = &said
         && facets.named.base == ValueType::String
-        && !no_spaces(facets)
         && extra.is_none_or(Extra::leaves_values_alone)
         && is_joined(text)
+        && (!no_spaces(facets) || text.split(',').all(facets.named.check))
     {
         return Ok(match said {
             Said::Text(text) => Reading::exact(text),
@@ -237,7 +238,12 @@ fn item_from<'v, 's: 'v>(
     if base == ValueType::String {
         return done(text, true);
     }
-    let text = text.trim();
+    // Numbers and times in their one form: most are.
+    let is_in_form = is_plain_number(base, &text) && extra.is_none_or(|e| e.scale.is_none());
+    if is_in_form || base == ValueType::DateTime && datetime::is_plain(&text) {
+        return done(text, true);
+    }
+    let text = trimmed(&text);
     if text.is_empty()
         && facets.list.is_none()
         && !matches!(base, ValueType::Base64 | ValueType::HexBinary)
@@ -271,6 +277,15 @@ fn item_from<'v, 's: 'v>(
             let shown: String = text.chars().take(40).collect();
             Err(format!("what it holds, {shown:?}, {what}"))
         }
+    }
+}
+
+/// A text without white space around it.
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        // Most have none.
+        [b'!'..=b'~', .., b'!'..=b'~'] => text,
+        _ => text.trim(),
     }
 }
 

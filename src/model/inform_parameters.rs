@@ -123,7 +123,7 @@ fn parse<'a>(schema: &Schema, text: &'a str) -> Result<Vec<Part<'a>>, String> {
                     return Err("names an object; write a parameter".to_owned());
                 }
                 if last && let Some(param) = at.and_then(|id| schema.param_named(id, name)) {
-                    return match schema.param(param).inform {
+                    return match schema.informing().contains(&param) {
                         true => Err("is in every Inform anyway; name another".to_owned()),
                         false => Ok(parts),
                     };

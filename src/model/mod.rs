@@ -28,6 +28,8 @@ mod objects;
 pub mod path;
 pub mod pattern;
 mod reading;
+mod references;
+mod rows;
 pub mod schema;
 pub mod source;
 mod transaction;
@@ -40,6 +42,7 @@ pub use api::{
     AttributeEntry, AttributeItem, Entry, EntryRef, Fault, Limits, NameEntry, ParameterFault,
     SetError, SetItem, SetOutcome, Watched, WatchedValue,
 };
+pub use names::Names;
 pub use notification::{Origins, Which};
 pub use path::Path;
 pub use schema::{Schema, SchemaError};

@@ -1,40 +1,60 @@
-//! GetParameterNames: what exists, name by name.
+//! GetParameterNames: what exists, object by object.
 
 use super::api::{Fault, INVALID_ARGUMENTS, NameEntry};
 use super::path::Path;
-use super::schema::{ObjectId, ParamId, Schema};
+use super::schema::{ObjectId, Param, Schema};
 use super::tree::{Model, Place, Target, internal, parse};
 use super::walk::Walk;
+use std::slice;
 use std::sync::Arc;
 
-/// Takes the path of an object, the name of a parameter in it (none: the object itself), and
-/// whether it is writable; may stop with a fault of its own.
-type Visit<'v> = &'v mut dyn FnMut(&str, &str, bool) -> Result<(), Fault>;
+/// The names of an object's parameters and whether they are writable, in order; before them
+/// the empty name, which is the object itself, where it is listed, too.
+pub struct Names<'a> {
+    object: Option<bool>,
+    params: slice::Iter<'a, Param>,
+}
+
+impl<'a> Iterator for Names<'a> {
+    type Item = (&'a str, bool);
+
+    #[inline]
+    fn next(&mut self) -> Option<(&'a str, bool)> {
+        if let Some(writable) = self.object.take() {
+            return Some(("", writable));
+        }
+        let param = self.params.next()?;
+        Some((&param.name, param.writable))
+    }
+}
+
+/// Takes the path of an object, with a dot at the end, and names in it; may stop with a fault
+/// of its own.
+type Visit<'v> = &'v mut dyn FnMut(&str, Names<'_>) -> Result<(), Fault>;
 
 impl Model {
     /// GetParameterNames (TR-069 A.3.2.3), all at once.
     pub fn names(&mut self, path: &str, next_level: bool) -> Result<Vec<NameEntry>, Fault> {
         let mut entries = Vec::new();
-        self.visit_names(path, next_level, &mut |object, name, writable| {
-            entries.push(NameEntry {
+        self.visit_names(path, next_level, &mut |object, names| {
+            entries.extend(names.map(|(name, writable)| NameEntry {
                 path: [object, name].concat(),
                 writable,
-            });
+            }));
             Ok(())
         })?;
         Ok(entries)
     }
 
-    /// GetParameterNames, name by name, without holding them all: the path of an object (with a
-    /// dot at the end), the name of a parameter in it or nothing, and whether it is writable, as
-    /// [`NameEntry`] has it. 9005 for an unknown path, 9003 for a parameter with `next_level`,
-    /// 9002 for the next level of a table in trouble, each before the first name. `visit` may
-    /// stop with a fault of its own.
+    /// GetParameterNames, object by object, without holding them all: the path of an object
+    /// (with a dot at the end) and its names, as [`NameEntry`] has them. 9005 for an unknown
+    /// path, 9003 for a parameter with `next_level`, 9002 for the next level of a table in
+    /// trouble, each before the first name. `visit` may stop with a fault of its own.
     pub fn visit_names(
         &mut self,
         path: &str,
         next_level: bool,
-        visit: &mut dyn FnMut(&str, &str, bool) -> Result<(), Fault>,
+        visit: &mut dyn FnMut(&str, Names<'_>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let parsed = parse(path).map_err(|fault| fault.about(path))?;
         let target = self.resolve(&parsed).map_err(|fault| fault.about(path))?;
@@ -46,7 +66,11 @@ impl Model {
                     format!("{path} is a parameter; NextLevel goes with objects"),
                 ));
             }
-            Target::Param(place, param) => param_name(&schema, &place, param, visit),
+            Target::Param(place, param) => {
+                let params = slice::from_ref(schema.param(param)).iter();
+                let object = None;
+                visit(&place.path, Names { object, params })
+            }
             Target::Object(place) if next_level => self.next_level(&schema, &parsed, place, visit),
             Target::Object(place) => self.all_below(&schema, place, visit),
         };
@@ -57,10 +81,15 @@ impl Model {
     fn all_below(&mut self, schema: &Schema, place: Place, visit: Visit<'_>) -> Result<(), Fault> {
         let mut walk = Walk::from(place);
         while let Some(here) = self.step(&mut walk) {
-            object_name(schema, here.object, &walk.path, visit)?;
-            if !here.is_table {
-                params_of(schema, here.object, &walk.path, visit)?;
-            }
+            let params = match here.is_table {
+                true => &[],
+                false => schema.params_in(here.object),
+            };
+            let names = Names {
+                params: params.iter(),
+                ..itself(schema, here.object)
+            };
+            visit(&walk.path, names)?;
         }
         Ok(())
     }
@@ -73,48 +102,31 @@ impl Model {
         visit: Visit<'_>,
     ) -> Result<(), Fault> {
         if path.is_root() {
-            return object_name(schema, place.object, &place.path, visit);
+            return visit(&place.path, itself(schema, place.object));
         }
         if place.is_table {
             self.rows_of(&place)
                 .map_err(|t| internal(&place.path, &t))?;
         } else {
-            params_of(schema, place.object, &place.path, visit)?;
+            let params = schema.params_in(place.object).iter();
+            let object = None;
+            visit(&place.path, Names { object, params })?;
         }
         let mut walk = Walk::from(place);
         // The place itself comes first and is not listed.
         self.step(&mut walk);
         while let Some(child) = self.step_over(&mut walk) {
-            object_name(schema, child.object, &walk.path, visit)?;
+            visit(&walk.path, itself(schema, child.object))?;
         }
         Ok(())
     }
 }
 
-/// The parameters of the object or row at `path`.
-fn params_of(schema: &Schema, object: ObjectId, path: &str, visit: Visit<'_>) -> Result<(), Fault> {
-    for (_, param) in schema.described_params_of(object) {
-        visit(path, &param.name, param.writable)?;
-    }
-    Ok(())
-}
-
-fn param_name(
-    schema: &Schema,
-    place: &Place,
-    param: ParamId,
-    visit: Visit<'_>,
-) -> Result<(), Fault> {
-    let param = schema.param(param);
-    visit(&place.path, &param.name, param.writable)
-}
-
-fn object_name(
-    schema: &Schema,
-    object: ObjectId,
-    path: &str,
-    visit: Visit<'_>,
-) -> Result<(), Fault> {
+/// The name of an object alone.
+fn itself(schema: &Schema, object: ObjectId) -> Names<'_> {
     let table = &schema.object(object).table;
-    visit(path, "", table.as_ref().is_some_and(|t| t.writable))
+    Names {
+        object: Some(table.as_ref().is_some_and(|t| t.writable)),
+        params: [].iter(),
+    }
 }

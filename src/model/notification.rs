@@ -185,12 +185,9 @@ impl Model {
     /// that were given it.
     fn each_watched(&mut self, each: &mut dyn FnMut(&mut Model, &Leaf) -> bool) {
         let schema = Arc::clone(&self.schema);
-        for id in schema.all_params() {
-            let notify = schema.param(id).notify;
-            if default_level(notify) == 0 {
-                continue;
-            }
-            for leaf in self.leaves_of(id) {
+        for id in schema.notifying() {
+            let notify = schema.param(*id).notify;
+            for leaf in self.leaves_of(*id) {
                 let level = self.attributes.level(&path_of(&schema, &leaf), notify);
                 if level > 0 && !each(self, &leaf) {
                     return;

@@ -5,11 +5,10 @@
 use super::api::{Entry, EntryRef, Fault};
 use super::binding::Binding;
 use super::convert::{self, Reading};
-use super::schema::{ObjectId, Param, ParamId, ParamSource, Schema, Shown};
+use super::references::Referred;
+use super::schema::{Extra, Param, ParamSource, Schema, Shown};
 use super::source::{Ask, Said, Trouble};
-use super::tree::{
-    At, Leaf, Model, Place, RowSet, Target, internal, push_default_alias, push_number, push_row,
-};
+use super::tree::{At, Leaf, Model, Place, Target, internal, push_default_alias, push_number};
 use super::walk::Walk;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -86,75 +85,51 @@ impl Model {
         let schema = Arc::clone(&self.schema);
         let mut seen = Seen::default();
         for target in targets {
-            match target {
-                Target::Param(place, param) => {
-                    let what = (param, schema.param(param));
-                    match self.show(&schema, place.at(), what, &mut seen, visit) {
-                        Ok(()) => {}
-                        Err(Untold::Fault(fault)) => return Err(fault),
-                        Err(Untold::Trouble(trouble)) => {
-                            let path = [&*place.path, &*what.1.name].concat();
-                            return Err(internal(&path, &trouble));
-                        }
-                    }
-                }
-                Target::Object(place) => {
-                    let mut walk = Walk::from(place);
-                    while let Some(here) = self.step(&mut walk) {
-                        if here.is_table {
+            let (place, only) = match target {
+                Target::Param(place, param) => (place, Some(schema.param(param))),
+                Target::Object(place) => (place, None),
+            };
+            let mut walk = Walk::from(place);
+            while let Some(here) = self.step(&mut walk) {
+                let at = walk.at();
+                let params = match only {
+                    Some(param) => std::slice::from_ref(param),
+                    None if here.is_table => continue,
+                    None => schema.params_in(here.object),
+                };
+                for param in params {
+                    match self.read_at(&schema, &at, param, false, &mut seen) {
+                        Ok(reading) => visit(EntryRef {
+                            object: at.path,
+                            name: &param.name,
+                            ty: param.ty,
+                            value: &reading.value,
+                        })?,
+                        Err(trouble) => {
+                            self.no_trouble_but(&at, param, Some(&trouble));
+                            if only.is_some() {
+                                let path = [at.path, &*param.name].concat();
+                                return Err(internal(&path, &trouble));
+                            }
+                            // Below a partial path, what cannot be read is left out.
                             continue;
                         }
-                        let at = walk.at();
-                        for what in schema.described_params_of(here.object) {
-                            match self.show(&schema, at, what, &mut seen, visit) {
-                                // What cannot be read is left out.
-                                Ok(()) | Err(Untold::Trouble(_)) => {}
-                                Err(Untold::Fault(fault)) => return Err(fault),
-                            }
-                        }
+                    }
+                    if !self.troubles.is_empty() {
+                        self.no_trouble_but(&at, param, None);
                     }
                 }
+                if only.is_some() {
+                    break;
+                }
             }
-        }
-        Ok(())
-    }
-
-    /// Reads one value and hands it over. Where a whole tree passes through, this is part of
-    /// the loop.
-    #[inline(always)]
-    fn show(
-        &mut self,
-        schema: &Schema,
-        at: At<'_>,
-        (id, param): (ParamId, &Param),
-        seen: &mut Seen,
-        visit: &mut dyn FnMut(EntryRef<'_>) -> Result<(), Fault>,
-    ) -> Result<(), Untold> {
-        let ty = schema.facets_of(param).value_type();
-        match self.read_at(schema, at, (id, param), false, seen) {
-            Ok(reading) => {
-                let entry = EntryRef {
-                    object: at.path,
-                    name: &param.name,
-                    ty,
-                    value: &reading.value,
-                };
-                visit(entry).map_err(Untold::Fault)?;
-            }
-            Err(trouble) => {
-                self.no_trouble_but(at, param, Some(&trouble));
-                return Err(Untold::Trouble(trouble));
-            }
-        }
-        if !self.troubles.is_empty() {
-            self.no_trouble_but(at, param, None);
         }
         Ok(())
     }
 
     /// Notes whether a parameter's source is in trouble.
     #[cold]
-    fn no_trouble_but(&mut self, at: At<'_>, param: &Param, trouble: Option<&Trouble>) {
+    fn no_trouble_but(&mut self, at: &At<'_>, param: &Param, trouble: Option<&Trouble>) {
         let path = [at.path, &*param.name].concat();
         match trouble {
             Some(trouble) => self.troubles.note(&path, trouble),
@@ -167,19 +142,18 @@ impl Model {
     pub fn forced_inform(&mut self) -> Vec<Entry> {
         let schema = Arc::clone(&self.schema);
         let mut leaves = Vec::new();
-        for param in schema.all_params().filter(|p| schema.param(*p).inform) {
-            leaves.extend(self.leaves_of(param));
+        for param in schema.informing() {
+            leaves.extend(self.leaves_of(*param));
         }
         let readings = self.read_shown(&schema, &leaves);
         let entries = leaves.iter().zip(readings).map(|(leaf, reading)| {
             let param = schema.param(leaf.param);
-            let facets = schema.facets(leaf.param);
             Entry {
-                path: format!("{}{}", leaf.place.path, param.name),
-                ty: facets.value_type(),
+                path: [&*leaf.place.path, &*param.name].concat(),
+                ty: param.ty,
                 value: match reading {
                     Ok(reading) => reading.value.into_owned(),
-                    Err(_) => convert::absent(param, facets).to_owned(),
+                    Err(_) => convert::absent(param, schema.facets_of(param)).to_owned(),
                 },
             }
         });
@@ -227,8 +201,8 @@ impl Model {
         let mut readings = Vec::with_capacity(leaves.len());
         for leaf in leaves {
             let at = leaf.place.at();
-            let what = (leaf.param, schema.param(leaf.param));
-            let reading = self.read_at(schema, at, what, secrets, &mut seen);
+            let param = schema.param(leaf.param);
+            let reading = self.read_at(schema, &at, param, secrets, &mut seen);
             readings.push(reading.map(|reading| Reading {
                 value: Cow::Owned(reading.value.into_owned()),
                 exact: reading.exact,
@@ -238,26 +212,30 @@ impl Model {
         readings
     }
 
-    /// One value, borrowed from where it lies.
+    /// One value, borrowed from where it lies. Where a whole tree passes through, this is
+    /// part of the loop.
     #[inline(always)]
     fn read_at<'a>(
         &'a mut self,
         schema: &'a Schema,
-        at: At<'a>,
-        (id, param): (ParamId, &'a Param),
+        at: &At<'a>,
+        param: &'a Param,
         secrets: bool,
         seen: &'a mut Seen,
     ) -> Result<Reading<'a>, Trouble> {
         let most = self.limits.value_bytes;
-        let binding = match (param.shown, &param.source) {
-            (Shown::Hidden | Shown::Made, _) => {
-                return self.read_made(schema, at, id, secrets, seen);
-            }
-            (Shown::Constant, ParamSource::At(Binding::Constant(text))) if text.len() <= most => {
+        let binding = match (&param.source, param.shown) {
+            (ParamSource::At(Binding::Constant(text)), Shown::Constant) if text.len() <= most => {
                 return Ok(Reading::exact(&**text));
             }
-            (_, ParamSource::At(binding)) => binding,
-            _ => return self.read_made(schema, at, id, secrets, seen),
+            (
+                ParamSource::At(binding),
+                Shown::AsItIs | Shown::Number | Shown::Long | Shown::Boolean,
+            ) => binding,
+            (ParamSource::Alias, _) if param.extra.is_none() && param.shown == Shown::Made => {
+                return Ok(Reading::exact(self.alias_of(at, seen)));
+            }
+            _ => return self.read_made(schema, at, param, secrets, seen),
         };
         let ask = Ask {
             binding,
@@ -266,8 +244,8 @@ impl Model {
         let said = self.source(binding.source())?.value(ask)?;
         match convert::from_plain(param, said, || schema.facets_of(param)) {
             Ok(reading) if reading.value.len() <= most => Ok(reading),
-            Ok(reading) => fitting(Ok(reading), most, || name_of(schema, at, id)),
-            Err(said) => made_of(schema, at, id, said, most),
+            Ok(reading) => fitting(Ok(reading), most, || name_of(at, param)),
+            Err(said) => made_of(schema, at, param, said, most),
         }
     }
 
@@ -276,12 +254,11 @@ impl Model {
     fn read_made<'a>(
         &'a mut self,
         schema: &'a Schema,
-        at: At<'a>,
-        id: ParamId,
+        at: &At<'a>,
+        param: &'a Param,
         secrets: bool,
         seen: &'a mut Seen,
     ) -> Result<Reading<'a>, Trouble> {
-        let param = schema.param(id);
         let extra = param.extra.as_deref();
         if let Some(reads) = extra.and_then(|e| e.reads.as_deref()) {
             return Ok(Reading::exact(reads));
@@ -294,18 +271,29 @@ impl Model {
             ParamSource::Alias => return Ok(Reading::exact(self.alias_of(at, seen))),
             ParamSource::ParameterKey => return Ok(Reading::exact(self.key.as_str())),
             ParamSource::Entries(table) => {
-                let text = &mut seen.text;
-                text.clear();
-                for part in [at.path, &*schema.object(*table).name, "."] {
-                    text.push_str(part);
-                }
-                let (object, path) = (*table, text.as_str());
-                let rows = self.rows_at(At { object, path, ..at })?;
+                let (object, text) = (*table, &mut seen.text);
+                let rows = match self.known_rows(object, at) {
+                    Some(rows) => rows?,
+                    None => {
+                        text.clear();
+                        for part in [at.path, &*schema.object(object).name, "."] {
+                            text.push_str(part);
+                        }
+                        let path = text.as_str();
+                        self.ask_rows_anew(&At {
+                            object,
+                            path,
+                            ..*at
+                        })?
+                    }
+                };
                 return Ok(Reading::exact(decimal(rows.rows.len(), text)));
             }
         };
-        if extra.is_some_and(|e| e.live.is_some() || !e.references.is_empty()) {
-            return self.read_further(schema, at, id, binding, seen);
+        if let Some(extra) = extra
+            && (extra.live.is_some() || !extra.references.is_empty())
+        {
+            return self.read_further(schema, at, (param, extra), binding, seen);
         }
         let ask = Ask {
             binding,
@@ -313,21 +301,20 @@ impl Model {
         };
         let most = self.limits.value_bytes;
         let said = self.source(binding.source())?.value(ask)?;
-        made_of(schema, at, id, said, most)
+        made_of(schema, at, param, said, most)
     }
 
     /// A value that more than its own source may be asked for: what is in force, or the
     /// table that it refers to.
+    #[inline(never)]
     fn read_further<'a>(
         &'a mut self,
         schema: &'a Schema,
-        at: At<'a>,
-        id: ParamId,
+        at: &At<'a>,
+        (param, extra): (&'a Param, &Extra),
         binding: &'a Binding,
-        seen: &mut Seen,
+        seen: &'a mut Seen,
     ) -> Result<Reading<'a>, Trouble> {
-        let param = schema.param(id);
-        let live = param.extra.as_ref().and_then(|e| e.live.as_deref());
         let mut ask = Ask {
             binding,
             rows: at.keys,
@@ -337,7 +324,7 @@ impl Model {
         let mut aside = std::mem::take(&mut seen.aside);
         let mut said = put_aside(self.source(binding.source())?.value(ask)?, &mut aside);
         let mut is_live = false;
-        if let Some(live) = live
+        if let Some(live) = extra.live.as_deref()
             && said.says_nothing(&aside)
         {
             // What is in force where the source says nothing.
@@ -348,22 +335,44 @@ impl Model {
                 is_live = true;
             }
         }
-        let mut row_trouble = None;
-        let said = said.said(&aside);
-        let reading = convert::from_said(param, schema.facets(id), said, &mut |key| {
-            self.path_of_key(schema, id, at, key, seen)
-                .unwrap_or_else(|trouble| {
-                    row_trouble = Some(trouble);
-                    None
+        let facets = schema.facets_of(param);
+        let (text, referred) = (&mut seen.text, &mut seen.referred);
+        let reading = match said.said(&aside) {
+            // Most references name one row.
+            Some(Said::Text(key))
+                if !extra.references.is_empty()
+                    && facets.list.is_none()
+                    && extra.none.is_empty() =>
+            {
+                text.clear();
+                let found = self.push_path_of_key(schema, param, at, &key, referred, text)?;
+                Ok(Reading {
+                    value: text.as_str().into(),
+                    exact: found || key.is_empty(),
+                    live: false,
                 })
-        });
-        let reading = reading.map(Reading::into_owned);
+            }
+            said => {
+                let mut row_trouble = None;
+                let reading = convert::from_said(param, facets, said, &mut |key| {
+                    let mut path = String::new();
+                    let found = self.push_path_of_key(schema, param, at, key, referred, &mut path);
+                    let found = found.unwrap_or_else(|trouble| {
+                        row_trouble = Some(trouble);
+                        false
+                    });
+                    found.then_some(path)
+                });
+                let reading = reading.map(Reading::into_owned);
+                if let Some(trouble) = row_trouble {
+                    return Err(trouble);
+                }
+                reading
+            }
+        };
         seen.aside = aside;
-        if let Some(trouble) = row_trouble {
-            return Err(trouble);
-        }
         let most = self.limits.value_bytes;
-        let reading = fitting(reading, most, || name_of(schema, at, id))?;
+        let reading = fitting(reading, most, || name_of(at, param))?;
         Ok(Reading {
             // The source itself holds nothing: a Set of what is shown is written.
             exact: reading.exact && !is_live,
@@ -373,223 +382,37 @@ impl Model {
     }
 
     /// The alias of a row: what the ACS gave, else one made of its number.
-    fn alias_of<'a>(&'a self, row: At<'_>, seen: &'a mut Seen) -> &'a str {
+    #[inline(never)]
+    fn alias_of<'a>(&'a self, row: &At<'_>, seen: &'a mut Seen) -> &'a str {
         let Some(number) = row.numbers.last() else {
             return "";
         };
         let any = *seen
             .aliases
             .get_or_insert_with(|| self.numbers.has_aliases());
-        let table = any.then(|| row.split_row()).flatten();
-        let given = table.and_then(|(table, number)| self.numbers.alias(table, number));
-        given.unwrap_or_else(|| {
-            seen.text.clear();
-            push_default_alias(&mut seen.text, *number);
-            &seen.text
-        })
-    }
-
-    /// The table a reference may point to, seen from a place, and what is left of the key.
-    /// Rows that are not around that place are named by the key: `outer/inner`.
-    fn table_near<'k>(
-        &mut self,
-        schema: &Schema,
-        table: ObjectId,
-        near: At<'_>,
-        mut key: &'k str,
-    ) -> Result<Option<(Place, &'k str)>, Trouble> {
-        // Most are not longer.
-        let mut path = String::with_capacity(96);
-        let (mut keys, mut numbers) = (Vec::new(), Vec::new());
-        for object in schema.line_of(table) {
-            path.push_str(&schema.object(object).name);
-            path.push('.');
-            if schema.object(object).table.is_none() || object == table {
-                continue;
-            }
-            let depth = numbers.len();
-            let own = near.numbers.get(depth).zip(near.keys.get(depth));
-            if let (true, Some((n, outer))) = (schema.is_around(object, near.object), own) {
-                push_row(&mut path, *n);
-                keys.push(outer.clone());
-                numbers.push(*n);
-                continue;
-            }
-            let Some((outer, inner)) = key.split_once('/') else {
-                return Ok(None);
-            };
-            let outer_table = At {
-                object,
-                path: &path,
-                keys: &keys,
-                numbers: &numbers,
-            };
-            let Some(n) = self.rows_at(outer_table)?.number_of(outer) else {
-                return Ok(None);
-            };
-            push_row(&mut path, n);
-            keys.push(outer.to_owned());
-            numbers.push(n);
-            key = inner;
+        if any
+            && let Some((table, number)) = row.split_row()
+            && let Some(given) = self.numbers.alias(table, number)
+        {
+            return given;
         }
-        let place = Place {
-            object: table,
-            path,
-            keys: keys.into(),
-            numbers: numbers.into(),
-            is_table: true,
-        };
-        Ok(Some((place, key)))
-    }
-
-    /// The path of the row with this key in one of the tables a parameter refers to.
-    /// `Device.A.B.=key` says which of them.
-    fn path_of_key(
-        &mut self,
-        schema: &Schema,
-        param: ParamId,
-        near: At<'_>,
-        key: &str,
-        seen: &mut Seen,
-    ) -> Result<Option<String>, Trouble> {
-        if key.is_empty() {
-            return Ok(None);
-        }
-        let (only, key) = match key.split_once('=') {
-            Some((table, key)) if table.starts_with("Device.") => (Some(table), key),
-            _ => (None, key),
-        };
-        for object in references(schema, param) {
-            if only.is_some_and(|only| !schema.is_path_of_table(*object, only)) {
-                continue;
-            }
-            if let Some((_, path, rows)) = seen.tables.iter().find(|(known, ..)| known == object) {
-                match rows.number_of(key) {
-                    Some(number) => return Ok(Some(row_path(path, number))),
-                    None => continue,
-                }
-            }
-            let mut known = seen.near.iter();
-            let known = known.find_map(|n| Some((n, n.key_in(*object, near, key)?)));
-            if let Some((known, key)) = known {
-                match known.rows.number_of(key) {
-                    Some(number) => return Ok(Some(row_path(&known.path, number))),
-                    None => continue,
-                }
-            }
-            let Some((table, inner)) = self.table_near(schema, *object, near, key)? else {
-                continue;
-            };
-            let rows = self.rows_of(&table)?;
-            let found = rows.number_of(inner);
-            let path = found.map(|number| row_path(&table.path, number));
-            if table.keys.is_empty() {
-                seen.tables.push((*object, table.path, rows));
-            } else {
-                let outer = key.len().saturating_sub(inner.len());
-                if seen.near.len() >= MOST_NEAR {
-                    seen.near.remove(0);
-                }
-                seen.near.push(Near {
-                    object: *object,
-                    seen_from: near.object,
-                    around: around_of(&table, near),
-                    outer: key.get(..outer).unwrap_or_default().to_owned(),
-                    path: table.path,
-                    rows,
-                });
-            }
-            if path.is_some() {
-                return Ok(path);
-            }
-        }
-        Ok(None)
-    }
-
-    /// The key of the row with this path, if it is in one of the tables a parameter
-    /// refers to.
-    pub(super) fn key_of_path(
-        &mut self,
-        schema: &Schema,
-        param: ParamId,
-        near: &Place,
-        path: &str,
-    ) -> Option<String> {
-        for table in references(schema, param) {
-            let Ok(Some((table, _))) = self.table_near(schema, *table, near.at(), "") else {
-                continue;
-            };
-            let Some(number) = path.strip_prefix(table.path.as_str()) else {
-                continue;
-            };
-            let rows = self.rows_of(&table).ok()?;
-            // "+1" and "01" parse, too, but are no instance numbers.
-            let number = number
-                .parse::<u32>()
-                .ok()
-                .filter(|n| n.to_string() == number)?;
-            return rows.key_of(number).map(str::to_owned);
-        }
-        None
+        seen.text.clear();
+        push_default_alias(&mut seen.text, *number);
+        &seen.text
     }
 }
 
 /// What was looked up for one value and holds for the next ones.
 #[derive(Default)]
 struct Seen {
-    /// Tables that references led to, with their paths and rows: only those below no row,
-    /// which are the same seen from everywhere.
-    tables: Vec<(ObjectId, String, Arc<RowSet>)>,
-    /// Tables below rows that references led to, the last ones.
-    near: Vec<Near>,
+    /// Tables that references led to.
+    referred: Referred,
     /// Whether any row was given an alias: mostly none was.
     aliases: Option<bool>,
     /// A value that lies nowhere else.
     text: String,
     /// What a source said, while rows are asked for.
     aside: String,
-}
-
-/// So many tables below rows are known at a time.
-const MOST_NEAR: usize = 4;
-
-/// A table below rows, as it is seen from one place.
-struct Near {
-    object: ObjectId,
-    seen_from: ObjectId,
-    /// The numbers of the rows that are around both.
-    around: Vec<u32>,
-    /// What names the other rows around it at the beginning of a key: `outer/`.
-    outer: String,
-    path: String,
-    rows: Arc<RowSet>,
-}
-
-impl Near {
-    /// What is left of a key that leads to this table.
-    fn key_in<'k>(&self, object: ObjectId, near: At<'_>, key: &'k str) -> Option<&'k str> {
-        let same = self.object == object
-            && self.seen_from == near.object
-            && near.numbers.starts_with(&self.around);
-        // What is left of it may hold a slash only where nothing was taken from it.
-        key.strip_prefix(self.outer.as_str()).filter(|_| same)
-    }
-}
-
-/// The numbers of the rows around a table that are around a place, too.
-fn around_of(table: &Place, near: At<'_>) -> Vec<u32> {
-    let pairs = table.numbers.iter().zip(near.numbers);
-    let same = pairs.take_while(|(a, b)| a == b);
-    same.map(|(n, _)| *n).collect()
-}
-
-/// The path of a row as a reference has it: without a dot at the end.
-fn row_path(table: &str, number: u32) -> String {
-    // Ten digits at most.
-    let mut path = String::with_capacity(table.len() + 10);
-    path.push_str(table);
-    push_number(&mut path, number);
-    path
 }
 
 /// What a source said, put aside.
@@ -631,26 +454,17 @@ impl Aside {
     }
 }
 
-/// Why a value was not handed over.
-enum Untold {
-    /// Whoever takes the values wants no more of them.
-    Fault(Fault),
-    /// Its source is in trouble.
-    Trouble(Trouble),
-}
-
 /// The value that what a source says stands for.
 #[inline(never)]
 fn made_of<'a>(
     schema: &'a Schema,
-    at: At<'_>,
-    id: ParamId,
+    at: &At<'_>,
+    param: &'a Param,
     said: Option<Said<'a>>,
     most: usize,
 ) -> Result<Reading<'a>, Trouble> {
-    let param = schema.param(id);
-    let reading = convert::from_said(param, schema.facets(id), said, &mut |_| None);
-    fitting(reading, most, || name_of(schema, at, id))
+    let reading = convert::from_said(param, schema.facets_of(param), said, &mut |_| None);
+    fitting(reading, most, || name_of(at, param))
 }
 
 /// A reading that is not longer than so many bytes; `name` says whose it is.
@@ -673,27 +487,14 @@ fn fitting<'a>(
 }
 
 /// What the trouble of a single value is known by.
-fn name_of(schema: &Schema, at: At<'_>, id: ParamId) -> String {
-    format!("parameter {}{}", at.path, schema.param(id).name)
+fn name_of(at: &At<'_>, param: &Param) -> String {
+    format!("parameter {}{}", at.path, param.name)
 }
 
-/// A count as text; most tables are small.
+/// A count as text.
 fn decimal(n: usize, buffer: &mut String) -> &str {
-    const DIGITS: &str = "0123456789";
-    match (DIGITS.get(n..n.saturating_add(1)), u32::try_from(n)) {
-        (Some(digit), _) => digit,
-        (None, n) => {
-            buffer.clear();
-            // Bounded by Limits::rows.
-            push_number(buffer, n.unwrap_or(u32::MAX));
-            buffer
-        }
-    }
-}
-
-fn references(schema: &Schema, param: ParamId) -> &[ObjectId] {
-    match &schema.param(param).extra {
-        Some(extra) => &extra.references,
-        None => &[],
-    }
+    buffer.clear();
+    // Bounded by Limits::rows.
+    push_number(buffer, u32::try_from(n).unwrap_or(u32::MAX));
+    buffer
 }

@@ -338,7 +338,7 @@ impl Model {
         }
         let facets = schema.facets(leaf.param);
         let raw = convert::to_raw(param, facets, value, &mut |path| {
-            self.key_of_path(schema, leaf.param, place, path)
+            self.key_of_path(schema, param, &place.at(), path)
         });
         let raw = raw.map_err(|what| Refusal::Value(format!("the value {what}")))?;
         self.stage_raw(schema, change, leaf, raw)

@@ -4,8 +4,9 @@
 //! buffers that are used again from row to row: a walk over a large table allocates nothing
 //! for a row. A [`Place`] of its own is made only where somebody keeps one.
 
-use super::schema::ObjectId;
-use super::tree::{At, Model, Place, RowSet, push_row};
+use super::rows::RowSet;
+use super::schema::{ObjectId, Schema};
+use super::tree::{At, Model, Place, push_row};
 use std::sync::Arc;
 
 /// A walk from one place over all that is below it.
@@ -13,13 +14,15 @@ pub(super) struct Walk {
     /// Of where the walk stands, with a dot at the end. Who appends to it cuts it off again.
     pub path: String,
     /// Keys of the rows around, outermost first; longer than the walk is deep where it was
-    /// deeper before.
+    /// deeper before. The numbers likewise.
     keys: Vec<String>,
     numbers: Vec<u32>,
-    /// From the beginning down to where the walk stands.
+    /// Where the walk stands, and how many rows are around that, itself included.
+    here: Here,
+    depth: usize,
+    has_begun: bool,
+    /// What the walk stands in, from the beginning down: only what has anything below it.
     frames: Vec<Frame>,
-    /// Not begun yet.
-    start: Option<Here>,
 }
 
 /// What a walk stands on.
@@ -32,7 +35,7 @@ pub(super) struct Here {
 
 struct Frame {
     object: ObjectId,
-    /// Of a table, until the walk has been to all of them.
+    /// Of a table.
     rows: Option<Arc<RowSet>>,
     /// The length of its path.
     end: usize,
@@ -48,11 +51,13 @@ impl Walk {
             path: place.path,
             keys: place.keys.to_vec(),
             numbers: place.numbers.to_vec(),
-            frames: Vec::new(),
-            start: Some(Here {
+            here: Here {
                 object: place.object,
                 is_table: place.is_table,
-            }),
+            },
+            depth: place.numbers.len(),
+            has_begun: false,
+            frames: Vec::new(),
         }
     }
 
@@ -64,61 +69,64 @@ impl Walk {
             path: at.path.to_owned(),
             keys: at.keys.into(),
             numbers: at.numbers.into(),
-            is_table: self.frames.last().is_some_and(|top| top.rows.is_some()),
+            is_table: self.here.is_table,
         }
     }
 
     /// Where [`Model::step`] came to.
     pub fn at(&self) -> At<'_> {
-        let top = self.frames.last();
-        let depth = top.map_or(0, |top| top.depth);
         At {
-            // A walk that has not begun stands on nothing anybody asks about.
-            object: top.map_or(ObjectId::ROOT, |top| top.object),
+            object: self.here.object,
             path: &self.path,
-            keys: self.keys.get(..depth).unwrap_or_default(),
-            numbers: self.numbers.get(..depth).unwrap_or_default(),
+            keys: self.keys.get(..self.depth).unwrap_or_default(),
+            numbers: self.numbers.get(..self.depth).unwrap_or_default(),
         }
     }
 
-    /// Puts the walk on the next place; its rows, where it is a table, come after.
-    fn advance(&mut self, model: &Model) -> Option<Here> {
-        if let Some(start) = self.start.take() {
-            self.enter(start.object, self.numbers.len());
-            return Some(start);
+    /// Puts the walk on the next place.
+    #[inline(always)]
+    fn advance(&mut self, schema: &Schema) -> Option<Here> {
+        if !self.has_begun {
+            self.has_begun = true;
+            return Some(self.here);
         }
         loop {
             let frame = self.frames.last_mut()?;
-            self.path.truncate(frame.end);
-            let at = frame.next;
+            let next = frame.next;
             frame.next += 1;
-            let (object, depth) = (frame.object, frame.depth);
             match &frame.rows {
                 Some(rows) => {
-                    if let Some((number, key)) = rows.rows.get(at) {
+                    if let Some((number, key)) = rows.rows.get(next) {
+                        self.path.truncate(frame.end);
                         push_row(&mut self.path, *number);
-                        self.numbers.truncate(depth);
-                        self.numbers.push(*number);
-                        match self.keys.get_mut(depth) {
+                        match self.numbers.get_mut(frame.depth) {
+                            Some(known) => *known = *number,
+                            None => self.numbers.push(*number),
+                        }
+                        match self.keys.get_mut(frame.depth) {
                             Some(known) => known.clone_from(key),
                             None => self.keys.push(key.clone()),
                         }
-                        self.enter(object, depth + 1);
-                        let is_table = false;
-                        return Some(Here { object, is_table });
+                        self.depth = frame.depth + 1;
+                        self.here = Here {
+                            object: frame.object,
+                            is_table: false,
+                        };
+                        return Some(self.here);
                     }
                 }
                 None => {
-                    let children = &model.schema.object(object).children;
-                    if let Some(child) = children.get(at) {
-                        let object = model.schema.object(*child);
+                    if let Some(child) = schema.object(frame.object).children.get(next) {
+                        let object = schema.object(*child);
+                        self.path.truncate(frame.end);
                         self.path.push_str(&object.name);
                         self.path.push('.');
-                        self.enter(*child, depth);
-                        return Some(Here {
+                        self.depth = frame.depth;
+                        self.here = Here {
                             object: *child,
                             is_table: object.table.is_some(),
-                        });
+                        };
+                        return Some(self.here);
                     }
                 }
             }
@@ -126,12 +134,13 @@ impl Walk {
         }
     }
 
-    fn enter(&mut self, object: ObjectId, depth: usize) {
+    /// What is below the place comes next.
+    fn enter(&mut self, rows: Option<Arc<RowSet>>) {
         self.frames.push(Frame {
-            object,
-            rows: None,
+            object: self.here.object,
+            rows,
             end: self.path.len(),
-            depth,
+            depth: self.depth,
             next: 0,
         });
     }
@@ -140,22 +149,21 @@ impl Walk {
 impl Model {
     /// The next place of a walk. A table in trouble has no rows here.
     pub(super) fn step(&mut self, walk: &mut Walk) -> Option<Here> {
-        let here = walk.advance(self)?;
+        let here = walk.advance(&self.schema)?;
         if here.is_table {
-            let rows = self.rows_at(walk.at());
-            if let Some(frame) = walk.frames.last_mut() {
-                frame.rows = Some(rows.unwrap_or_default());
+            if let Ok(rows) = self.rows_at(&walk.at())
+                && !rows.rows.is_empty()
+            {
+                walk.enter(Some(rows));
             }
+        } else if !self.schema.object(here.object).children.is_empty() {
+            walk.enter(None);
         }
         Some(here)
     }
 
     /// The next place of a walk; what is below it is passed over.
     pub(super) fn step_over(&mut self, walk: &mut Walk) -> Option<Here> {
-        let here = walk.advance(self);
-        if here.is_some() {
-            walk.frames.pop();
-        }
-        here
+        walk.advance(&self.schema)
     }
 }

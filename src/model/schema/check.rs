@@ -47,7 +47,10 @@ pub(crate) fn build(
             objects: Vec::new(),
             params: Vec::new(),
             facets: Vec::new(),
+            informing: Box::default(),
+            notifying: Box::default(),
         },
+        informing: Vec::new(),
     };
     if facets.len() > MAX_COUNT {
         let what = format!("more than {MAX_COUNT} kinds of values");
@@ -67,6 +70,7 @@ pub(crate) fn build(
         let id = builder.ids[path.as_str()];
         builder.finish_object(id, path, object);
     }
+    builder.list_reported();
     let mut schema = builder.schema;
     schema.facets = facets;
     schema.objects.shrink_to_fit();
@@ -84,6 +88,8 @@ pub(super) struct Builder<'a> {
     pub(super) facets: &'a [Facets],
     /// Parameters whose values name rows: resolved when all tables are there.
     pub(super) references: Vec<Referring>,
+    /// Parameters that every Inform carries.
+    pub(super) informing: Vec<(ObjectId, Text)>,
     pub(super) ids: HashMap<String, ObjectId>,
     pub(super) schema: Schema,
 }
@@ -357,7 +363,7 @@ impl Builder<'_> {
                 facets: count as u16,
                 writable: false,
                 shown: Shown::Made,
-                inform: false,
+                ty: ValueType::UnsignedInt,
                 notify: Notify::Normal,
                 source: ParamSource::Entries(*table),
                 default: None,
@@ -503,6 +509,9 @@ impl Builder<'_> {
                 ),
             );
         }
+        if raw.inform {
+            self.informing.push((id, Text::clone(&name)));
+        }
         let refers = !more.references.is_empty();
         if refers {
             if facets.named.base != ValueType::String || !more.map.is_empty() {
@@ -565,7 +574,7 @@ impl Builder<'_> {
             facets: raw.facets as u16,
             writable: raw.writable,
             shown,
-            inform: raw.inform,
+            ty: facets.value_type(),
             notify: raw.notify,
             source,
             default,
@@ -594,27 +603,6 @@ impl Builder<'_> {
                 }
             }
             _ => {}
-        }
-    }
-
-    fn check_alias(&mut self, id: ObjectId, about: &str, at: At) {
-        let by_key = match &self.schema.object(id).table {
-            Some(table) => table.by_key,
-            None => {
-                if !self.unread {
-                    self.error(
-                        at,
-                        format!("{about}: alias = true belongs to a row of a table"),
-                    );
-                }
-                return;
-            }
-        };
-        if by_key {
-            self.error(
-                at,
-                format!("{about}: alias = true needs numbers = \"kept\""),
-            );
         }
     }
 

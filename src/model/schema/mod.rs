@@ -19,7 +19,7 @@ mod shared;
 
 use super::binding::{Binding, Rows, Text};
 use super::facets::Facets;
-use super::value::{ValueType, is_plain_number};
+use super::value::{ValueType, canonical, is_plain_number};
 use shared::Shared;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -104,6 +104,10 @@ pub struct Schema {
     objects: Vec<Object>,
     params: Vec<Param>,
     facets: Vec<Facets>,
+    /// Parameters that every Inform carries.
+    informing: Box<[ParamId]>,
+    /// Parameters with notification unless the ACS says otherwise.
+    notifying: Box<[ParamId]>,
 }
 
 /// A single object or a table (then this is the table and the shape of its rows).
@@ -145,7 +149,8 @@ pub(crate) struct Param {
     facets: u16,
     pub writable: bool,
     pub shown: Shown,
-    pub inform: bool,
+    /// As its facets have it.
+    pub ty: ValueType,
     pub notify: Notify,
     pub source: ParamSource,
     /// Canonical.
@@ -187,8 +192,12 @@ impl Shown {
             _ => Shown::Made,
         };
         match binding {
-            Binding::Constant(text) if text.contains('{') => Shown::Made,
-            Binding::Constant(text) if shown.takes(text) => Shown::Constant,
+            // A row's key may stand in it.
+            Binding::Constant(text) if text.contains('{') => shown,
+            Binding::Constant(text) => match canonical(facets.named.base, text) {
+                Ok(canonical) if canonical == **text => Shown::Constant,
+                _ => shown,
+            },
             _ => shown,
         }
     }
@@ -395,18 +404,24 @@ impl Schema {
         self.object(object).params.clone().map(ParamId)
     }
 
-    /// The same, with what they are.
+    /// The same, as what they are.
     #[expect(
         clippy::indexing_slicing,
         reason = "an object's range lies within `params`"
     )]
-    pub(crate) fn described_params_of(
-        &self,
-        object: ObjectId,
-    ) -> impl ExactSizeIterator<Item = (ParamId, &Param)> {
-        let range = self.object(object).params.clone();
-        let params = &self.params[usize::from(range.start)..usize::from(range.end)];
-        range.map(ParamId).zip(params)
+    pub(crate) fn params_in(&self, object: ObjectId) -> &[Param] {
+        let range = &self.object(object).params;
+        &self.params[usize::from(range.start)..usize::from(range.end)]
+    }
+
+    /// Parameters that every Inform carries.
+    pub(crate) fn informing(&self) -> &[ParamId] {
+        &self.informing
+    }
+
+    /// Parameters with notification unless the ACS says otherwise.
+    pub(crate) fn notifying(&self) -> &[ParamId] {
+        &self.notifying
     }
 
     pub(crate) fn all_params(&self) -> impl Iterator<Item = ParamId> + use<> {
@@ -457,7 +472,8 @@ impl Schema {
 
     /// The schema path, with `{i}` for rows and a dot at the end.
     pub(crate) fn path_of(&self, id: ObjectId) -> String {
-        let mut path = String::new();
+        // Most are not longer.
+        let mut path = String::with_capacity(64);
         for id in self.line_of(id) {
             let object = self.object(id);
             path.push_str(&object.name);
@@ -584,7 +600,7 @@ impl<'a> ParameterView<'a> {
 
     /// Whether every Inform carries the parameter.
     pub fn inform(&self) -> bool {
-        self.schema.param(self.id).inform
+        self.schema.informing.contains(&self.id)
     }
 
     /// What the ACS may ask for in notifications.

@@ -1,9 +1,11 @@
-//! What data-model files say between parameters: references, ordered pairs, unique keys.
+//! What data-model files say between parameters: references, ordered pairs, unique keys,
+//! aliases, and which of them the ACS is told unasked.
 
 use super::check::Builder;
 use super::fields::At;
 use super::load::RawObject;
 use super::{ObjectId, ParamId, ParamSource};
+use crate::model::attributes::default_level;
 use crate::model::binding::Text;
 use crate::model::facets::Facets;
 use crate::model::value::ValueType;
@@ -20,6 +22,38 @@ pub(super) struct Referring {
 }
 
 impl Builder<'_> {
+    /// Lists what the ACS is told unasked, so that nobody looks for it among all parameters.
+    pub(super) fn list_reported(&mut self) {
+        let schema = &mut self.schema;
+        let informing = self.informing.iter();
+        let ids = informing.filter_map(|(object, name)| schema.param_named(*object, name));
+        schema.informing = ids.collect();
+        let notifies = |id: &ParamId| default_level(schema.param(*id).notify) > 0;
+        schema.notifying = schema.all_params().filter(notifies).collect();
+    }
+
+    /// Refuses an alias where there is no row that could keep one.
+    pub(super) fn check_alias(&mut self, id: ObjectId, about: &str, at: At) {
+        let by_key = match &self.schema.object(id).table {
+            Some(table) => table.by_key,
+            None => {
+                if !self.unread {
+                    self.error(
+                        at,
+                        format!("{about}: alias = true belongs to a row of a table"),
+                    );
+                }
+                return;
+            }
+        };
+        if by_key {
+            self.error(
+                at,
+                format!("{about}: alias = true needs numbers = \"kept\""),
+            );
+        }
+    }
+
     /// Resolves what parameters refer to: all tables are there.
     #[expect(
         clippy::indexing_slicing,

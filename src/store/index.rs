@@ -124,7 +124,11 @@ impl Index {
         let (words, rest) = text.as_chunks::<8>();
         let whole = words.iter().map(|word| u64::from_le_bytes(*word));
         let hash = whole.fold(self.seed, mix);
-        let rest = rest.iter().fold(0, |word, b| word << 8 | u64::from(*b));
+        // Of a longer text with some bytes before it once more.
+        let rest = match text.last_chunk::<8>() {
+            Some(last) => u64::from_le_bytes(*last),
+            None => rest.iter().fold(0, |word, b| word << 8 | u64::from(*b)),
+        };
         // The remainder is smaller than the number of slots.
         (mix(hash, rest ^ text.len() as u64) & (self.slots.len() as u64).wrapping_sub(1)) as usize
     }

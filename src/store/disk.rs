@@ -122,12 +122,7 @@ impl RealDisk {
 /// Most files of procfs and sysfs fit into a first piece of this size.
 const PIECE: usize = 512;
 
-fn read_whole(
-    from: BorrowedFd<'_>,
-    path: &[u8],
-    flags: OFlag,
-    limit: u64,
-) -> io::Result<Vec<u8>> {
+fn read_whole(from: BorrowedFd<'_>, path: &[u8], flags: OFlag, limit: u64) -> io::Result<Vec<u8>> {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | flags;
     let mut file = loop {
@@ -249,7 +244,8 @@ impl Disk for RealDisk {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
+        // Most folders hold few.
+        let mut names = Vec::with_capacity(16);
         self.each_entry(dir, |name, _| {
             // A name that is no UTF-8 is none of ours.
             if let Ok(name) = std::str::from_utf8(name) {

@@ -73,13 +73,33 @@ impl Root {
         if !path.starts_with('/') {
             return Err(PathError::Relative(path.to_owned()));
         }
+        if !self.is_system()
+            && let Some(real) = self.plainly(path)
+        {
+            return Ok(real);
+        }
         if path.contains('\0') || path.split('/').any(|part| part == "..") {
             return Err(PathError::Escapes(path.to_owned()));
         }
-        if self.is_system() {
-            return Ok(PathBuf::from(path));
+        match self.is_system() {
+            true => Ok(PathBuf::from(path)),
+            false => self.walk(path),
         }
-        self.walk(path)
+    }
+
+    /// The real path where no part of it is a link, as of most.
+    fn plainly(&self, path: &str) -> Option<PathBuf> {
+        let mut real = OsString::with_capacity(self.dir.as_os_str().len() + path.len());
+        real.push(&self.dir);
+        for part in steps(path, 0) {
+            let part = part?;
+            real.push("/");
+            real.push(part);
+            if is_or_may_be_link(AT_FDCWD, real.as_bytes()) {
+                return None;
+            }
+        }
+        Some(real.into())
     }
 
     /// Follows the links of a path part by part, so that none leads out of the root.
@@ -215,25 +235,21 @@ impl Walked {
                 None => {}
             }
         }
-        loop {
-            let rest = folder.get(at + 1..).unwrap_or_default();
-            let end = rest.bytes().position(|b| b == b'/');
-            let name = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
-            let (true, Some(dir)) = (is_name(name), self.dir(root)) else {
+        for name in steps(folder, at) {
+            let (Some(name), Some(dir)) = (name, self.dir(root)) else {
                 return false;
             };
             at += 1 + name.len();
             let step = folder.get(..at).unwrap_or_default();
-            match is_link(dir, below(step)) {
-                Ok(false) | Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-                Ok(true) | Err(_) => return false,
+            if is_or_may_be_link(dir, below(step)) {
+                return false;
             }
-            if at == folder.len() {
-                return true;
+            if at < folder.len() {
+                self.lies.push(Lies::Plainly);
+                self.known.insert(step);
             }
-            self.lies.push(Lies::Plainly);
-            self.known.insert(step);
         }
+        true
     }
 
     fn dir(&mut self, root: &Root) -> Option<BorrowedFd<'_>> {
@@ -332,7 +348,8 @@ impl Folders {
 
     /// As [`Root::read`].
     pub fn read(&self, path: &str, limit: u64) -> io::Result<Vec<u8>> {
-        let read = |from: BorrowedFd<'_>, path: &[u8]| RealDisk.read_no_link_from(from, path, limit);
+        let read =
+            |from: BorrowedFd<'_>, path: &[u8]| RealDisk.read_no_link_from(from, path, limit);
         match self.reach(path, read)? {
             Some(Err(e)) if e.raw_os_error() == Some(Errno::ELOOP as i32) => {}
             Some(content) => return content,
@@ -385,6 +402,18 @@ impl Folders {
     }
 }
 
+/// The names on a path behind the slash at this place; `None` for a part that is no name.
+fn steps(path: &str, slash: usize) -> impl Iterator<Item = Option<&str>> {
+    let mut rest = path.get(slash + 1..);
+    std::iter::from_fn(move || {
+        let now = rest.take()?;
+        let end = now.bytes().position(|b| b == b'/');
+        rest = end.and_then(|end| now.get(end + 1..));
+        let name = now.get(..end.unwrap_or(now.len()))?;
+        Some(Some(name).filter(|name| is_name(name)))
+    })
+}
+
 /// A path that begins with a slash, from the root.
 fn below(path: &str) -> &[u8] {
     path.as_bytes().get(1..).unwrap_or_default()
@@ -400,6 +429,14 @@ fn split_last(path: &str) -> Option<(&str, &str)> {
 fn is_link(from: BorrowedFd<'_>, path: &[u8]) -> Result<bool, Errno> {
     let stat = fstatat(from, path, AtFlags::AT_SYMLINK_NOFOLLOW)?;
     Ok(SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFLNK)
+}
+
+/// The same; also where that cannot be told. What is not there is none.
+fn is_or_may_be_link(from: BorrowedFd<'_>, path: &[u8]) -> bool {
+    match is_link(from, path) {
+        Ok(is_link) => is_link,
+        Err(e) => !matches!(e, Errno::ENOENT | Errno::ENOTDIR),
+    }
 }
 
 /// Whether a part of a path is a name that a folder can hold.

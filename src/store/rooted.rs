@@ -189,17 +189,8 @@ struct Walked {
     dir: Option<OwnedFd>,
     /// Their paths below the root.
     known: Index,
-    /// Where they lie, in their order.
-    lies: Vec<Lies>,
-}
-
-/// Where a folder lies.
-#[derive(Debug, Clone)]
-enum Lies {
-    /// Where its path says: no part of it is a link.
-    Plainly,
-    /// Elsewhere.
-    At(PathBuf),
+    /// Where those lie that have a link on their path, by place in `known`.
+    elsewhere: Vec<(usize, PathBuf)>,
 }
 
 impl Walked {
@@ -208,12 +199,20 @@ impl Walked {
         if let Some(place) = self.known.get(folder) {
             return Ok(place);
         }
-        let lies = match self.is_plain(root, folder) {
-            true => Lies::Plainly,
-            false => Lies::At(root.path(folder)?),
-        };
-        self.lies.push(lies);
-        Ok(self.known.insert(folder))
+        if self.is_plain(root, folder) {
+            return Ok(self.known.insert(folder));
+        }
+        let real = root.path(folder)?;
+        let place = self.known.insert(folder);
+        // Places only grow.
+        self.elsewhere.push((place, real));
+        Ok(place)
+    }
+
+    /// Where a folder lies if there is a link on its path.
+    fn elsewhere(&self, place: usize) -> Option<&Path> {
+        let at = self.elsewhere.binary_search_by_key(&place, |(of, _)| *of);
+        self.elsewhere.get(at.ok()?).map(|(_, real)| real.as_path())
     }
 
     /// Whether no part of a folder's path is a link: looked at step by step, from the folder
@@ -228,11 +227,11 @@ impl Walked {
             if at == 0 {
                 break;
             }
-            let known = self.known.get(above);
-            match known.and_then(|place| self.lies.get(place)) {
-                Some(Lies::Plainly) => break,
-                Some(Lies::At(_)) => return false,
-                None => {}
+            if let Some(known) = self.known.get(above) {
+                if self.elsewhere(known).is_some() {
+                    return false;
+                }
+                break;
             }
         }
         for name in steps(folder, at) {
@@ -245,7 +244,6 @@ impl Walked {
                 return false;
             }
             if at < folder.len() {
-                self.lies.push(Lies::Plainly);
                 self.known.insert(step);
             }
         }
@@ -280,7 +278,7 @@ impl Folders {
         let mut walked = self.walked();
         walked.dir = None;
         walked.known.clear();
-        walked.lies.clear();
+        walked.elsewhere.clear();
     }
 
     /// The same, and the room that they took.
@@ -288,7 +286,7 @@ impl Folders {
         let mut walked = self.walked();
         walked.dir = None;
         walked.known.release();
-        walked.lies = Vec::new();
+        walked.elsewhere = Vec::new();
     }
 
     fn walked(&self) -> MutexGuard<'_, Walked> {
@@ -340,9 +338,9 @@ impl Folders {
         }
         let mut walked = self.walked();
         let place = walked.place(&self.root, path)?;
-        Ok(match walked.lies.get(place) {
-            Some(Lies::At(real)) => real.clone(),
-            Some(Lies::Plainly) | None => self.real(below(path)),
+        Ok(match walked.elsewhere(place) {
+            Some(real) => real.to_owned(),
+            None => self.real(below(path)),
         })
     }
 
@@ -373,14 +371,14 @@ impl Folders {
             return Ok(None);
         };
         let mut walked = self.walked();
-        let lies = match folder {
+        let elsewhere = match folder {
             "" => None,
             folder => {
                 let place = walked.place(&self.root, folder)?;
-                walked.lies.get(place)
+                walked.elsewhere(place)
             }
         };
-        if let Some(Lies::At(elsewhere)) = lies {
+        if let Some(elsewhere) = elsewhere {
             let real = elsewhere.join(name);
             return Ok(Some(act(AT_FDCWD, real.as_os_str().as_bytes())));
         }

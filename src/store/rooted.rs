@@ -78,7 +78,7 @@ impl Root {
         {
             return Ok(real);
         }
-        if path.contains('\0') || path.split('/').any(|part| part == "..") {
+        if has_nul(path) || path.split('/').any(|part| part == "..") {
             return Err(PathError::Escapes(path.to_owned()));
         }
         match self.is_system() {
@@ -296,9 +296,9 @@ impl Folders {
 
     /// As [`Root::path`].
     pub fn path(&self, path: &str) -> Result<PathBuf, PathError> {
-        let found = self.reach(path, |from, path| match is_link(from, path) {
-            Ok(true) => None,
-            Ok(false) | Err(_) => Some(self.real(path)),
+        let found = self.reach(path, |from, path| match is_or_may_be_link(from, path) {
+            true => None,
+            false => Some(self.real(path)),
         });
         match found? {
             Some(Some(real)) => Ok(real),
@@ -349,7 +349,7 @@ impl Folders {
         let read =
             |from: BorrowedFd<'_>, path: &[u8]| RealDisk.read_no_link_from(from, path, limit);
         match self.reach(path, read)? {
-            Some(Err(e)) if e.raw_os_error() == Some(Errno::ELOOP as i32) => {}
+            Some(Err(e)) if e.raw_os_error() == Some(Errno::ELOOP as i32) || has_nul(path) => {}
             Some(content) => return content,
             None => {}
         }
@@ -439,7 +439,12 @@ fn is_or_may_be_link(from: BorrowedFd<'_>, path: &[u8]) -> bool {
 
 /// Whether a part of a path is a name that a folder can hold.
 fn is_name(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && !name.contains('\0')
+    // One with a NUL in it the system refuses.
+    !matches!(name, "" | "." | "..")
+}
+
+fn has_nul(path: &str) -> bool {
+    path.contains('\0')
 }
 
 impl std::error::Error for PathError {}

@@ -5,7 +5,7 @@
 use super::draft::{Content, Draft};
 use super::view::{self, View};
 use super::{Cached, UciSource, shape, trouble};
-use crate::model::binding::{Binding, Text, UciAt, expand};
+use crate::model::binding::{Binding, Text, UciAt, brace_at, expand};
 use crate::model::source::{Ask, Said, Trouble};
 use crate::uci::Value;
 use std::borrow::Cow;
@@ -51,6 +51,7 @@ impl LastSection {
     }
 
     /// Whether this is the section of another value, too.
+    #[inline]
     fn is_of(&self, at: &UciAt, rows: &[String]) -> bool {
         Text::ptr_eq(&self.reference, &at.section)
             && Text::ptr_eq(&self.package, &at.package)
@@ -75,13 +76,7 @@ impl UciSource {
                 view => view,
             },
         };
-        let known = self.last.as_ref().filter(|last| last.is_of(at, ask.rows));
-        let found = match known {
-            // Nearly always.
-            Some(last) => last.place(),
-            None => self.find_section(at, ask.rows)?,
-        };
-        let Some((index, cached)) = found else {
+        let Some((index, cached)) = self.section_of(at, ask.rows)? else {
             return Ok(None);
         };
         let draft = match self.drafts.is_empty() {
@@ -114,14 +109,17 @@ impl UciSource {
     }
 
     /// The places of a value's section and of its package in the cache.
+    #[inline(always)]
     pub(super) fn section_of(
         &mut self,
         at: &UciAt,
         rows: &[String],
     ) -> Result<Option<(usize, usize)>, Trouble> {
-        match &self.last {
-            Some(last) if last.is_of(at, rows) => Ok(last.place()),
-            _ => self.find_section(at, rows),
+        let known = self.last.as_ref().filter(|last| last.is_of(at, rows));
+        match known {
+            // Nearly always.
+            Some(last) => Ok(last.place()),
+            None => self.find_section(at, rows),
         }
     }
 
@@ -178,13 +176,13 @@ fn value<'a>(
         return view.read(section).map(|shown| Said::Text(shown.into()));
     }
     let mut option = Cow::Borrowed(&*at.option);
-    // No option has a brace in its name.
-    if option.contains('{') {
+    let mut value = section.get(&option);
+    // What is there needs no look: no option has a brace in its name.
+    if value.is_none() && brace_at(&option).is_some() {
         option = expand(&at.option, rows);
+        value = section.get(&option);
     }
-    let value = section
-        .get(&option)
-        .or_else(|| section.get(&expand(at.or()?, rows)));
+    let value = value.or_else(|| section.get(&expand(at.or()?, rows)));
     let first = || value.and_then(|v| v.items().first());
     if let Some(part) = at.part() {
         return first().and_then(|first| shape::part(first, part)).map(text);

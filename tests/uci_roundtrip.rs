@@ -327,6 +327,10 @@ proptest! {
                 shown(&now), shown(&model_now)
             );
             prop_assert_eq!(comments(&before), comments(&after), "comments stay");
+            for name in package.sections().iter().filter_map(|s| s.name()) {
+                let first = package.sections().iter().position(|s| s.name() == Some(name));
+                prop_assert_eq!(package.section(name), first, "{} after {:?}", name, edit);
+            }
             if ambiguous(&model) {
                 return Ok(());
             }
@@ -371,6 +375,23 @@ proptest! {
         let read = again.sections()[0].get("o").and_then(Value::as_one).unwrap_or_default().to_string();
         prop_assert_eq!(read, value);
     }
+}
+
+#[test]
+fn of_sections_with_one_name_the_first_is_found_also_when_it_goes() {
+    let mut package = Package::parse(b"config a y\nconfig a x\nconfig a z\n").expect("UCI");
+    let found = |package: &Package| ["x", "y", "z", "b"].map(|name| package.section(name));
+    assert_eq!(found(&package), [Some(1), Some(0), Some(2), None]);
+    package.rename_section(2, "y").expect("of one type");
+    assert_eq!(found(&package), [Some(1), Some(0), None, None]);
+    package.delete_section(0).expect("it is there");
+    assert_eq!(found(&package), [Some(0), Some(1), None, None]);
+    assert_eq!(package.add_section("a", Some("b")), Ok(2));
+    package.delete_section(1).expect("it is there");
+    assert_eq!(found(&package), [Some(0), None, None, Some(1)]);
+    package.add_section("a", None).expect("a good type");
+    package.delete_section(0).expect("it is there");
+    assert_eq!(found(&package), [None, None, None, Some(0)]);
 }
 
 #[test]

@@ -118,10 +118,9 @@ fn is_row_key(key: &str) -> bool {
         && key.len() <= 255
         && key != "."
         && key != ".."
-        && match key.is_ascii() {
-            true => key.bytes().all(|b| b >= b' ' && b != b'/' && b != 0x7f),
-            false => !key.contains('/') && !key.chars().any(char::is_control),
-        }
+        // Nearly all are of such bytes alone.
+        && (key.bytes().all(|b| (b' '..0x7f).contains(&b) && b != b'/')
+            || !key.contains('/') && !key.chars().any(char::is_control))
 }
 
 /// Puts row keys into a path; a key that would change the path's meaning is refused.

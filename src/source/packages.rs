@@ -74,23 +74,26 @@ impl Packages {
 
     fn keep(&self, new: Known) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|k| k.path != new.path && k.package.strong_count() > 0);
+        known
+            .retain(|k| k.path.as_os_str() != new.path.as_os_str() && k.package.strong_count() > 0);
         known.push(new);
     }
 
     /// What a file of this print says, if somebody holds that.
     fn same(&self, path: &Path, print: u64) -> Option<Arc<Package>> {
+        let path = path.as_os_str();
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = known.iter();
-        let found = known.find(|k| k.print == print && k.path == path)?;
+        let found = known.find(|k| k.print == print && k.path.as_os_str() == path)?;
         found.package.upgrade()
     }
 
     fn held(&self, path: &Path, stamp: Stamp) -> Option<Arc<Package>> {
+        let path = path.as_os_str();
         // Whoever panicked left entries that are each true.
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = known.iter();
-        let found = known.find(|k| k.stamp == Some(stamp) && k.path == path)?;
+        let found = known.find(|k| k.stamp == Some(stamp) && k.path.as_os_str() == path)?;
         found.package.upgrade()
     }
 }

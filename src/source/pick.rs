@@ -187,16 +187,13 @@ impl<'t> Iterator for Fields<'t, '_> {
             Fields::Parted { separator, rest } => (*separator, rest),
         };
         let now = (*rest)?;
-        // Most separators are one character.
-        let parted = match separator.as_bytes() {
-            [one] if one.is_ascii() => now.split_once(char::from(*one)),
-            _ => now.split_once(separator),
+        // Most separators are one character, and most fields short.
+        let at = match separator.as_bytes() {
+            [one] if one.is_ascii() => now.bytes().position(|b| b == *one),
+            _ => now.find(separator),
         };
-        let (first, after) = match parted {
-            Some((first, after)) => (first, Some(after)),
-            None => (now, None),
-        };
-        *rest = after;
+        let first = now.get(..at.unwrap_or(now.len())).unwrap_or_default();
+        *rest = at.and_then(|at| now.get(at + separator.len()..));
         Some(first.trim())
     }
 }

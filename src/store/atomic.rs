@@ -1,7 +1,7 @@
 //! Replacing one file atomically.
 
 use super::disk::{Disk, Stat};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -109,10 +109,17 @@ impl Target {
 
 /// The name of the new file beside `path`.
 pub(super) fn beside(path: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or(OsStr::new("file")));
-    name.push(NEW);
-    path.with_file_name(name)
+    let name = path.file_name().unwrap_or(OsStr::new("file"));
+    let dir = path.parent().unwrap_or(Path::new("")).as_os_str();
+    let mut new = OsString::with_capacity(dir.len() + 2 + name.len() + NEW.len());
+    new.push(dir);
+    if !dir.is_empty() && dir != "/" {
+        new.push("/");
+    }
+    new.push(".");
+    new.push(name);
+    new.push(NEW);
+    new.into()
 }
 
 /// Whether a name in a folder is one that [`beside`] gives.

@@ -3,10 +3,12 @@
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -90,7 +92,17 @@ pub struct RealDisk;
 impl RealDisk {
     /// As [`read`](Disk::read); where the path itself is a link, the error `ELOOP`.
     pub fn read_no_link(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-        read_whole(path, OFlag::O_NOFOLLOW, limit)
+        self.read_no_link_from(AT_FDCWD, path.as_os_str().as_bytes(), limit)
+    }
+
+    /// The same; a relative path begins at the folder `from`.
+    pub fn read_no_link_from(
+        &self,
+        from: BorrowedFd<'_>,
+        path: &[u8],
+        limit: u64,
+    ) -> io::Result<Vec<u8>> {
+        read_whole(from, path, OFlag::O_NOFOLLOW, limit)
     }
 
     /// Name and inode of everything in a folder, in its order.
@@ -110,12 +122,16 @@ impl RealDisk {
 /// Most files of procfs and sysfs fit into a first piece of this size.
 const PIECE: usize = 512;
 
-fn read_whole(path: &Path, flags: OFlag, limit: u64) -> io::Result<Vec<u8>> {
+fn read_whole(from: BorrowedFd<'_>, path: &[u8], flags: OFlag, limit: u64) -> io::Result<Vec<u8>> {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
-    let mut file = OpenOptions::new()
-        .read(true)
-        .custom_flags((OFlag::O_NONBLOCK | flags).bits())
-        .open(path)?;
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | flags;
+    let mut file = loop {
+        match openat(from, path, flags, Mode::empty()) {
+            Ok(file) => break File::from(file),
+            Err(Errno::EINTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    };
     let kind = SFlag::from_bits_truncate(fstat(&file)?.st_mode) & SFlag::S_IFMT;
     if kind != SFlag::S_IFREG {
         return Err(io::Error::new(
@@ -151,7 +167,7 @@ fn read_whole(path: &Path, flags: OFlag, limit: u64) -> io::Result<Vec<u8>> {
 
 impl Disk for RealDisk {
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-        read_whole(path, OFlag::empty(), limit)
+        read_whole(AT_FDCWD, path.as_os_str().as_bytes(), OFlag::empty(), limit)
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
@@ -228,7 +244,8 @@ impl Disk for RealDisk {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
+        // Most folders hold few.
+        let mut names = Vec::with_capacity(16);
         self.each_entry(dir, |name, _| {
             // A name that is no UTF-8 is none of ours.
             if let Ok(name) = std::str::from_utf8(name) {

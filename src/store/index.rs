@@ -9,6 +9,8 @@ const MAX_KEPT: usize = 256;
 /// The same where nothing is asked for a while: as few as are met when only what is watched is
 /// read.
 const MAX_AT_REST: usize = 32;
+/// Bytes of so few texts.
+const USUAL_TEXT: usize = 512;
 
 /// See the module.
 #[derive(Debug)]
@@ -58,6 +60,10 @@ impl Index {
     /// Keeps a text that is not there yet, and returns its place: the number of those before.
     pub fn insert(&mut self, text: &str) -> usize {
         let place = self.ends.len();
+        if place == 0 {
+            self.text.reserve(USUAL_TEXT);
+            self.ends.reserve(MAX_AT_REST);
+        }
         self.text.extend_from_slice(text.as_bytes());
         self.ends.push(self.text.len());
         if self.slots.len() < 2 * self.ends.len() {
@@ -124,7 +130,11 @@ impl Index {
         let (words, rest) = text.as_chunks::<8>();
         let whole = words.iter().map(|word| u64::from_le_bytes(*word));
         let hash = whole.fold(self.seed, mix);
-        let rest = rest.iter().fold(0, |word, b| word << 8 | u64::from(*b));
+        // Of a longer text with some bytes before it once more.
+        let rest = match text.last_chunk::<8>() {
+            Some(last) => u64::from_le_bytes(*last),
+            None => rest.iter().fold(0, |word, b| word << 8 | u64::from(*b)),
+        };
         // The remainder is smaller than the number of slots.
         (mix(hash, rest ^ text.len() as u64) & (self.slots.len() as u64).wrapping_sub(1)) as usize
     }

@@ -3,11 +3,14 @@
 use super::disk::{Disk, RealDisk};
 use super::index::Index;
 use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
+use nix::sys::stat::{Mode, SFlag, fstatat};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::Metadata;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -70,13 +73,33 @@ impl Root {
         if !path.starts_with('/') {
             return Err(PathError::Relative(path.to_owned()));
         }
-        if path.contains('\0') || path.split('/').any(|part| part == "..") {
+        if !self.is_system()
+            && let Some(real) = self.plainly(path)
+        {
+            return Ok(real);
+        }
+        if has_nul(path) || path.split('/').any(|part| part == "..") {
             return Err(PathError::Escapes(path.to_owned()));
         }
-        if self.is_system() {
-            return Ok(PathBuf::from(path));
+        match self.is_system() {
+            true => Ok(PathBuf::from(path)),
+            false => self.walk(path),
         }
-        self.walk(path)
+    }
+
+    /// The real path where no part of it is a link, as of most.
+    fn plainly(&self, path: &str) -> Option<PathBuf> {
+        let mut real = OsString::with_capacity(self.dir.as_os_str().len() + path.len());
+        real.push(&self.dir);
+        for part in steps(path, 0) {
+            let part = part?;
+            real.push("/");
+            real.push(part);
+            if is_or_may_be_link(AT_FDCWD, real.as_bytes()) {
+                return None;
+            }
+        }
+        Some(real.into())
     }
 
     /// Follows the links of a path part by part, so that none leads out of the root.
@@ -162,32 +185,77 @@ pub struct Folders {
 /// The folders that were walked.
 #[derive(Debug, Default)]
 struct Walked {
+    /// The root, where what lies plainly is looked for; opened when it is first needed.
+    dir: Option<OwnedFd>,
     /// Their paths below the root.
     known: Index,
-    /// Where they lie, in their order.
-    lies: Vec<Lies>,
-    /// For the real path of what is read.
-    buffer: OsString,
-}
-
-/// Where a folder lies.
-#[derive(Debug, Clone)]
-enum Lies {
-    /// Where its path says: no part of it is a link.
-    Plainly,
-    /// Elsewhere.
-    At(PathBuf),
+    /// Where those lie that have a link on their path, by place in `known`.
+    elsewhere: Vec<(usize, PathBuf)>,
 }
 
 impl Walked {
-    fn get(&mut self, folder: &str) -> Option<&Lies> {
-        self.lies.get(self.known.get(folder)?)
+    /// The place of a folder, which is walked if it is not known yet.
+    fn place(&mut self, root: &Root, folder: &str) -> Result<usize, PathError> {
+        if let Some(place) = self.known.get(folder) {
+            return Ok(place);
+        }
+        if self.is_plain(root, folder) {
+            return Ok(self.known.insert(folder));
+        }
+        let real = root.path(folder)?;
+        let place = self.known.insert(folder);
+        // Places only grow.
+        self.elsewhere.push((place, real));
+        Ok(place)
     }
 
-    /// Notes a folder that is not known yet.
-    fn insert(&mut self, folder: &str, lies: Lies) {
-        self.known.insert(folder);
-        self.lies.push(lies);
+    /// Where a folder lies if there is a link on its path.
+    fn elsewhere(&self, place: usize) -> Option<&Path> {
+        let at = self.elsewhere.binary_search_by_key(&place, |(of, _)| *of);
+        self.elsewhere.get(at.ok()?).map(|(_, real)| real.as_path())
+    }
+
+    /// Whether no part of a folder's path is a link: looked at step by step, from the folder
+    /// above it that is known, else from the root. The folders between are known then, too.
+    fn is_plain(&mut self, root: &Root, folder: &str) -> bool {
+        let mut at = folder.len();
+        loop {
+            let Some((above, _)) = folder.get(..at).and_then(split_last) else {
+                return false;
+            };
+            at = above.len();
+            if at == 0 {
+                break;
+            }
+            if let Some(known) = self.known.get(above) {
+                if self.elsewhere(known).is_some() {
+                    return false;
+                }
+                break;
+            }
+        }
+        for name in steps(folder, at) {
+            let (Some(name), Some(dir)) = (name, self.dir(root)) else {
+                return false;
+            };
+            at += 1 + name.len();
+            let step = folder.get(..at).unwrap_or_default();
+            if is_or_may_be_link(dir, below(step)) {
+                return false;
+            }
+            if at < folder.len() {
+                self.known.insert(step);
+            }
+        }
+        true
+    }
+
+    fn dir(&mut self, root: &Root) -> Option<BorrowedFd<'_>> {
+        if self.dir.is_none() {
+            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+            self.dir = open(root.dir(), flags, Mode::empty()).ok();
+        }
+        self.dir.as_ref().map(AsFd::as_fd)
     }
 }
 
@@ -208,16 +276,17 @@ impl Folders {
     /// Links may have changed: folders are walked anew.
     pub fn forget(&mut self) {
         let mut walked = self.walked();
+        walked.dir = None;
         walked.known.clear();
-        walked.lies.clear();
+        walked.elsewhere.clear();
     }
 
     /// The same, and the room that they took.
     pub fn release(&mut self) {
         let mut walked = self.walked();
+        walked.dir = None;
         walked.known.release();
-        walked.lies = Vec::new();
-        walked.buffer = OsString::new();
+        walked.elsewhere = Vec::new();
     }
 
     fn walked(&self) -> MutexGuard<'_, Walked> {
@@ -227,25 +296,22 @@ impl Folders {
 
     /// As [`Root::path`].
     pub fn path(&self, path: &str) -> Result<PathBuf, PathError> {
-        match self.unless_link(path)? {
-            Some(real) if !real.is_symlink() => Ok(real),
+        let found = self.reach(path, |from, path| match is_or_may_be_link(from, path) {
+            true => None,
+            false => Some(self.real(path)),
+        });
+        match found? {
+            Some(Some(real)) => Ok(real),
             _ => self.root.path(path),
         }
     }
 
     /// Whether there is anything at a path; a link counts as what it leads to.
     pub fn exists(&self, path: &str) -> bool {
-        let mut real = self.buffer();
-        let found = match self.put_unless_link(path, &mut real) {
-            Ok(true) => Some(Path::new(&real).symlink_metadata()),
-            Ok(false) => None,
-            Err(_) => return false,
-        };
-        self.walked().buffer = real;
-        match found {
-            Some(Ok(m)) if !m.is_symlink() => true,
-            Some(Err(_)) => false,
-            _ => {
+        match self.reach(path, is_link) {
+            Ok(Some(Ok(false))) => true,
+            Ok(Some(Err(_))) | Err(_) => false,
+            Ok(Some(Ok(true)) | None) => {
                 let real = self.root.path(path);
                 real.is_ok_and(|real| real.symlink_metadata().is_ok())
             }
@@ -257,13 +323,7 @@ impl Folders {
     /// # Errors
     /// As [`Root::path`], and what `stat` answers.
     pub fn metadata(&self, path: &str) -> io::Result<Metadata> {
-        let mut real = self.buffer();
-        let found = match self.put_unless_link(path, &mut real)? {
-            true => Some(Path::new(&real).symlink_metadata()),
-            false => None,
-        };
-        self.walked().buffer = real;
-        match found {
+        match self.reach(path, |_, path| self.real(path).symlink_metadata())? {
             Some(Ok(m)) if m.is_symlink() => {}
             Some(found) => return found,
             None => {}
@@ -276,132 +336,115 @@ impl Folders {
         if self.root.is_system() {
             return self.root.path(path);
         }
-        let known = match self.walked().get(path) {
-            Some(Lies::Plainly) => Some(self.plainly(path)),
-            Some(Lies::At(real)) => Some(real.clone()),
-            None => None,
-        };
-        match known {
-            Some(real) => Ok(real),
-            None => self.walk(&mut self.walked(), path),
-        }
+        let mut walked = self.walked();
+        let place = walked.place(&self.root, path)?;
+        Ok(match walked.elsewhere(place) {
+            Some(real) => real.to_owned(),
+            None => self.real(below(path)),
+        })
     }
 
     /// As [`Root::read`].
     pub fn read(&self, path: &str, limit: u64) -> io::Result<Vec<u8>> {
-        let mut real = self.buffer();
-        let content = match self.put_unless_link(path, &mut real)? {
-            true => RealDisk.read_no_link(Path::new(&real), limit),
-            false => self.root.read(path, limit),
-        };
-        self.walked().buffer = real;
-        match content {
-            Err(e) if e.raw_os_error() == Some(Errno::ELOOP as i32) => self.root.read(path, limit),
-            content => content,
+        let read =
+            |from: BorrowedFd<'_>, path: &[u8]| RealDisk.read_no_link_from(from, path, limit);
+        match self.reach(path, read)? {
+            Some(Err(e)) if e.raw_os_error() == Some(Errno::ELOOP as i32) || has_nul(path) => {}
+            Some(content) => return content,
+            None => {}
         }
+        self.root.read(path, limit)
     }
 
-    /// A buffer for a path, to be given back.
-    fn buffer(&self) -> OsString {
-        let mut buffer = std::mem::take(&mut self.walked().buffer);
-        buffer.clear();
-        buffer
-    }
-
-    /// The real path if what it names is no link. `None`: walk it.
-    fn unless_link(&self, path: &str) -> Result<Option<PathBuf>, PathError> {
-        let mut real = OsString::new();
-        let is_put = self.put_unless_link(path, &mut real)?;
-        Ok(is_put.then(|| real.into()))
-    }
-
-    /// The same, into an empty buffer; tells whether it is there now.
-    fn put_unless_link(&self, path: &str, real: &mut OsString) -> Result<bool, PathError> {
+    /// Does something with what a path names: with an open folder, and the path from there,
+    /// on which no part but the last can be a link. `None`: only [`Root::path`] tells where
+    /// it is.
+    fn reach<T>(
+        &self,
+        path: &str,
+        act: impl FnOnce(BorrowedFd<'_>, &[u8]) -> T,
+    ) -> Result<Option<T>, PathError> {
         if self.root.is_system() {
-            return Ok(false);
+            return Ok(None);
         }
-        let Some((folder, name)) = path.rsplit_once('/') else {
-            return Ok(false);
+        let Some((folder, name)) = split_last(path).filter(|(_, name)| is_name(name)) else {
+            return Ok(None);
         };
-        if !is_plain(name) {
-            return Ok(false);
-        }
         let mut walked = self.walked();
-        if !folder.is_empty() && walked.get(folder).is_none() {
-            self.walk(&mut walked, folder)?;
-        }
-        let lies = match folder {
+        let elsewhere = match folder {
             "" => None,
-            folder => walked.get(folder),
+            folder => {
+                let place = walked.place(&self.root, folder)?;
+                walked.elsewhere(place)
+            }
         };
-        match lies {
-            Some(Lies::At(elsewhere)) => {
-                real.reserve(elsewhere.as_os_str().len() + 1 + name.len());
-                // A real path has no slash at its end.
-                real.push(elsewhere);
-                real.push("/");
-                real.push(name);
-            }
-            Some(Lies::Plainly) | None => {
-                real.reserve(self.root.dir.as_os_str().len() + path.len());
-                real.push(&self.root.dir);
-                real.push(path);
-            }
+        if let Some(elsewhere) = elsewhere {
+            let real = elsewhere.join(name);
+            return Ok(Some(act(AT_FDCWD, real.as_os_str().as_bytes())));
         }
-        Ok(true)
+        Ok(walked.dir(&self.root).map(|dir| act(dir, below(path))))
     }
 
-    /// The real path of a folder that is not known yet; it is known then.
-    fn walk(&self, walked: &mut Walked, folder: &str) -> Result<PathBuf, PathError> {
-        if let Some(real) = self.below_known(walked, folder) {
-            walked.insert(folder, Lies::Plainly);
-            return Ok(real);
+    /// The real path of what [`reach`](Self::reach) tells of.
+    fn real(&self, path: &[u8]) -> PathBuf {
+        if path.starts_with(b"/") {
+            return PathBuf::from(OsStr::from_bytes(path));
         }
-        let real = self.root.path(folder)?;
-        walked.insert(folder, Lies::At(real.clone()));
-        Ok(real)
-    }
-
-    /// A folder below one that lies where its path says, or below the root, step by step;
-    /// the folders between are known then, too. `None`: there is a link on the way.
-    fn below_known(&self, walked: &mut Walked, folder: &str) -> Option<PathBuf> {
-        let mut slashes = folder.rmatch_indices('/').map(|(at, _)| at);
-        let mut at = slashes.find_map(|at| match folder.get(..at)? {
-            "" => Some(Some(at)),
-            above => match walked.get(above)? {
-                Lies::Plainly => Some(Some(at)),
-                Lies::At(_) => Some(None),
-            },
-        })??;
-        let real = self.plainly(folder);
-        let (before, bytes) = (self.root.dir.as_os_str().len(), real.as_os_str().as_bytes());
-        loop {
-            let rest = folder.get(at + 1..)?;
-            let name = rest.split('/').next().filter(|name| is_plain(name))?;
-            at += 1 + name.len();
-            if Path::new(OsStr::from_bytes(bytes.get(..before + at)?)).is_symlink() {
-                return None;
-            }
-            if at == folder.len() {
-                return Some(real);
-            }
-            walked.insert(folder.get(..at)?, Lies::Plainly);
-        }
-    }
-
-    /// What a path names where no part of it is a link. The path begins with a slash.
-    fn plainly(&self, path: &str) -> PathBuf {
         let root = self.root.dir.as_os_str();
-        let mut real = OsString::with_capacity(root.len() + path.len());
+        let mut real = OsString::with_capacity(root.len() + 1 + path.len());
+        // Not `/`: a root that is the system's has nothing to walk.
         real.push(root);
-        real.push(path);
+        real.push("/");
+        real.push(OsStr::from_bytes(path));
         real.into()
     }
 }
 
+/// The names on a path behind the slash at this place; `None` for a part that is no name.
+fn steps(path: &str, slash: usize) -> impl Iterator<Item = Option<&str>> {
+    let mut rest = path.get(slash + 1..);
+    std::iter::from_fn(move || {
+        let now = rest.take()?;
+        let end = now.bytes().position(|b| b == b'/');
+        rest = end.and_then(|end| now.get(end + 1..));
+        let name = now.get(..end.unwrap_or(now.len()))?;
+        Some(Some(name).filter(|name| is_name(name)))
+    })
+}
+
+/// A path that begins with a slash, from the root.
+fn below(path: &str) -> &[u8] {
+    path.as_bytes().get(1..).unwrap_or_default()
+}
+
+/// What is before the last slash of a path, and after it.
+fn split_last(path: &str) -> Option<(&str, &str)> {
+    let slash = path.bytes().rposition(|b| b == b'/')?;
+    Some((path.get(..slash)?, path.get(slash + 1..)?))
+}
+
+/// Whether there is a link at a path, which begins at an open folder.
+fn is_link(from: BorrowedFd<'_>, path: &[u8]) -> Result<bool, Errno> {
+    let stat = fstatat(from, path, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+    Ok(SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFLNK)
+}
+
+/// The same; also where that cannot be told. What is not there is none.
+fn is_or_may_be_link(from: BorrowedFd<'_>, path: &[u8]) -> bool {
+    match is_link(from, path) {
+        Ok(is_link) => is_link,
+        Err(e) => !matches!(e, Errno::ENOENT | Errno::ENOTDIR),
+    }
+}
+
 /// Whether a part of a path is a name that a folder can hold.
-fn is_plain(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && !name.contains('\0')
+fn is_name(name: &str) -> bool {
+    // One with a NUL in it the system refuses.
+    !matches!(name, "" | "." | "..")
+}
+
+fn has_nul(path: &str) -> bool {
+    path.contains('\0')
 }
 
 impl std::error::Error for PathError {}

@@ -204,20 +204,32 @@ impl Package {
         for at in gone {
             self.pieces.remove(at);
         }
-        let section = self.sections.remove(section);
+        self.forget_name(section);
+        self.sections.remove(section);
         self.places.retain(|other| other.owner != place.owner);
-        if let Some(name) = section.name
-            && self.by_name.get(&name) == Some(&place.owner)
-        {
-            self.by_name.remove(&name);
-            // One that was given the same name is now the first.
-            let mut others = self.sections.iter().zip(&self.places);
-            if let Some((_, twin)) = others.find(|(s, _)| s.name.as_ref() == Some(&name)) {
-                self.by_name.insert(name, twin.owner);
-            }
-        }
         self.compact();
         Ok(())
+    }
+
+    /// Prepares the index of names for a section that goes.
+    fn forget_name(&mut self, section: usize) {
+        let name = self.sections.get(section).and_then(|s| s.name.clone());
+        let at = name.as_deref().and_then(|name| self.name_at(name).ok());
+        if let Some(at) = at
+            && let Some(index) = self.by_name.get_mut(at)
+            && *index as usize == section
+        {
+            // One that was given the same name is now the first.
+            let mut others = self.sections.iter().skip(section + 1);
+            match others.position(|s| s.name == name) {
+                // There are no more than the first counted.
+                Some(after) => *index += 1 + after as u32,
+                None => drop(self.by_name.remove(at)),
+            }
+        }
+        for index in &mut self.by_name {
+            *index -= u32::from(*index as usize > section);
+        }
     }
 
     /// Appends a section without options, behind an empty line, and returns its index.
@@ -278,8 +290,9 @@ impl Package {
         self.places.push(place);
         self.next_owner += 1;
         let name: Option<Arc<str>> = name.map(Into::into);
-        if let Some(name) = &name {
-            self.by_name.insert(name.clone(), owner);
+        if let Some(Err(at)) = name.as_deref().map(|name| self.name_at(name)) {
+            // A file of bounded size has no more.
+            self.by_name.insert(at, index as u32);
         }
         self.sections.push(Section {
             kind: kind.into(),

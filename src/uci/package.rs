@@ -9,7 +9,6 @@
 
 use super::table::{Piece, Place, Table};
 use super::token::Keyword;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -129,8 +128,9 @@ pub struct Package {
     /// [`Place::owner`], a number that is given once and only grows.
     pub(super) places: Vec<Place>,
     pub(super) next_owner: u32,
-    /// Name to owner; of several sections with one name the first.
-    pub(super) by_name: HashMap<Arc<str>, u32>,
+    /// The indexes of the sections with names, in order of these; of several with one name
+    /// that of the first.
+    pub(super) by_name: Vec<u32>,
 }
 
 impl Package {
@@ -142,8 +142,15 @@ impl Package {
 
     /// The index of the section called `name`.
     pub fn section(&self, name: &str) -> Option<usize> {
-        let &owner = self.by_name.get(name)?;
-        index_of(&self.places, owner)
+        let &index = self.by_name.get(self.name_at(name).ok()?)?;
+        Some(index as usize)
+    }
+
+    /// The place of a name in `by_name`; where it is none, that where it belongs.
+    pub(super) fn name_at(&self, name: &str) -> Result<usize, usize> {
+        let name_of = |index: &u32| self.sections.get(*index as usize)?.name();
+        self.by_name
+            .binary_search_by(|index| name_of(index).cmp(&Some(name)))
     }
 
     /// The index of the section that `reference` means: a name, or `@type[n]`, the n-th
@@ -188,12 +195,15 @@ impl Package {
     }
 
     pub(super) fn index_names(&mut self) {
-        self.by_name.clear();
-        for (section, place) in self.sections.iter().zip(&self.places) {
-            if let Some(name) = &section.name {
-                self.by_name.entry(name.clone()).or_insert(place.owner);
-            }
-        }
+        let sections = &self.sections;
+        let name_of = |index: &u32| sections.get(*index as usize)?.name();
+        // As many as a file of bounded size has.
+        let all = 0..sections.len() as u32;
+        let mut by_name: Vec<u32> = all.filter(|index| name_of(index).is_some()).collect();
+        by_name.sort_unstable_by_key(|index| (name_of(index), *index));
+        by_name.dedup_by(|later, first| name_of(later) == name_of(first));
+        by_name.shrink_to_fit();
+        self.by_name = by_name;
     }
 }
 

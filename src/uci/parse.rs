@@ -78,6 +78,7 @@ impl Package {
         }
         let mut package = builder.package;
         package.text = text.to_vec();
+        package.index_names();
         package.shrink();
         Ok(package)
     }
@@ -100,6 +101,8 @@ struct Builder {
     current: Option<u32>,
     /// Every type and name once.
     names: BTreeSet<Arc<str>>,
+    /// The sections with names.
+    named: HashMap<Arc<str>, u32>,
     /// Where an option stands in its section, for sections too long to be searched.
     places: HashMap<(u32, Arc<str>), usize>,
 }
@@ -154,7 +157,7 @@ impl Builder {
         };
         let package = &mut self.package;
         if let Some(name) = &name
-            && let Some(&known) = package.by_name.get(name)
+            && let Some(&known) = self.named.get(name)
         {
             let same = package
                 .sections
@@ -168,7 +171,7 @@ impl Builder {
         }
         let index = package.sections.len() as u32;
         if let Some(name) = &name {
-            package.by_name.insert(name.clone(), index);
+            self.named.insert(name.clone(), index);
         }
         package.sections.push(Section {
             kind,

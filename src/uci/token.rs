@@ -71,7 +71,8 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a [u8]) -> Reader<'a> {
-        Reader::with_buffer(text, Vec::new())
+        // Room for most commands.
+        Reader::with_buffer(text, Vec::with_capacity(text.len().min(128)))
     }
 
     /// A reader that decodes into a buffer which was used before; see

@@ -21,8 +21,8 @@ pub struct Counters {
     trouble: Option<String>,
     /// In order of the names.
     devices: Vec<Device>,
-    /// The place in `devices` that was asked for last, and where its numbers are.
-    last: Option<(usize, [Range<usize>; COLUMNS])>,
+    /// The place in `devices` that was asked for last.
+    last: Option<usize>,
     /// A number that the kernel would have written otherwise.
     rewritten: String,
 }
@@ -32,6 +32,8 @@ pub struct Counters {
 struct Device {
     name: Range<usize>,
     numbers: Range<usize>,
+    /// The same one by one, once one of them was asked for.
+    columns: Option<Box<[Range<usize>; COLUMNS]>>,
 }
 
 impl Counters {
@@ -47,15 +49,15 @@ impl Counters {
     pub fn digits(&mut self, root: &Folders, device: &str, column: u8) -> Option<&str> {
         self.refresh(root);
         let text = self.text.as_str();
-        let name = |at: usize| text.get(self.devices.get(at)?.name.clone());
-        let last = self.last.as_ref().map(|(at, _)| *at);
-        if last.and_then(name) != Some(device) {
-            let by_name = |d: &Device| text.get(d.name.clone()).cmp(&Some(device));
-            let at = self.devices.binary_search_by(by_name).ok()?;
-            let numbers = self.devices.get(at)?.numbers.clone();
-            self.last = Some((at, columns(text, numbers)));
+        let bytes = text.as_bytes();
+        let name = |at: usize| bytes.get(self.devices.get(at)?.name.clone());
+        if self.last.and_then(name) != Some(device.as_bytes()) {
+            let by_name = |d: &Device| bytes.get(d.name.clone()).cmp(&Some(device.as_bytes()));
+            self.last = Some(self.devices.binary_search_by(by_name).ok()?);
         }
-        let (_, columns) = self.last.as_ref()?;
+        let device = self.devices.get_mut(self.last?)?;
+        let numbers = &device.numbers;
+        let columns = device.columns.get_or_insert_with(|| columns(text, numbers));
         let digits = text.get(columns.get(usize::from(column))?.clone())?;
         match digits.as_bytes() {
             [] => None,
@@ -106,6 +108,7 @@ impl Counters {
                 self.devices.push(Device {
                     name: begin..begin + name.trim().len(),
                     numbers: start + colon + 1..start + line.len(),
+                    columns: None,
                 });
             }
             start += line.len();
@@ -118,16 +121,17 @@ impl Counters {
 }
 
 /// Where the numbers of a line are; empty where it has fewer.
-fn columns(text: &str, line: Range<usize>) -> [Range<usize>; COLUMNS] {
-    let mut columns = [const { 0..0 }; COLUMNS];
+fn columns(text: &str, line: &Range<usize>) -> Box<[Range<usize>; COLUMNS]> {
+    let mut columns = Box::new([const { 0..0 }; COLUMNS]);
     let mut at = line.start;
-    let mut rest = text.as_bytes().get(line).unwrap_or_default();
-    for column in &mut columns {
+    let mut rest = text.as_bytes().get(line.clone()).unwrap_or_default();
+    for column in columns.iter_mut() {
         // Control characters part the numbers as spaces do.
-        let blank = rest.iter().take_while(|b| **b <= b' ').count();
-        rest = rest.get(blank..).unwrap_or_default();
-        let number = rest.iter().take_while(|b| **b > b' ').count();
-        rest = rest.get(number..).unwrap_or_default();
+        let blank = rest.iter().position(|b| *b > b' ').unwrap_or(rest.len());
+        rest = rest.split_at(blank).1;
+        let number = rest.iter().position(|b| *b <= b' ');
+        let number = number.unwrap_or(rest.len());
+        rest = rest.split_at(number).1;
         *column = at + blank..at + blank + number;
         at += blank + number;
     }

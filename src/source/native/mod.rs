@@ -439,15 +439,21 @@ impl Source for NativeSource {
 
 /// Appends a number in decimal digits.
 fn put_number(number: u64, out: &mut String) {
-    let mut unit = 1;
-    while number / unit >= 10 {
-        unit *= 10;
-    }
-    while unit > 0 {
+    // As many as the highest has; filled from behind.
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    let mut rest = number;
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
         // One digit.
-        out.push(char::from(b'0' + (number / unit % 10) as u8));
-        unit /= 10;
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+        first = at;
+        if rest == 0 {
+            break;
+        }
     }
+    let digits = digits.get(first..).unwrap_or_default();
+    out.push_str(str::from_utf8(digits).unwrap_or_default());
 }
 
 fn trouble(name: &str, what: String) -> Trouble {

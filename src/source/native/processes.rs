@@ -52,17 +52,20 @@ struct Stat {
 impl Stat {
     fn parse(text: &str) -> Option<Stat> {
         // The name may hold spaces and parentheses of its own.
-        let (before, after) = text.rsplit_once(')')?;
-        let (_, name) = before.split_once('(')?;
+        let begin = text.bytes().position(|b| b == b'(')?;
+        let end = text.rfind(')')?;
         let mut stat = Stat {
-            name: name.to_owned(),
+            name: text.get(begin + 1..end)?.to_owned(),
             ..Stat::default()
         };
-        for (place, field) in after
-            .split_ascii_whitespace()
-            .take(RESIDENT + 1)
-            .enumerate()
-        {
+        let mut rest = text.get(end + 1..)?;
+        for place in 0..=RESIDENT {
+            let Some(begin) = rest.bytes().position(|b| b > b' ') else {
+                break;
+            };
+            rest = rest.get(begin..)?;
+            let end = rest.bytes().position(|b| b <= b' ').unwrap_or(rest.len());
+            let (field, after) = rest.split_at_checked(end)?;
             match place {
                 // One letter.
                 STATE => stat.state = field.bytes().next().unwrap_or_default(),
@@ -73,6 +76,7 @@ impl Stat {
                 RESIDENT => stat.resident = field.parse().ok(),
                 _ => {}
             }
+            rest = after;
         }
         Some(stat)
     }
@@ -136,7 +140,12 @@ impl Processes {
         let known = match self.read.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => {
-                let text = read(root, &["/proc/", &id.to_string(), "/stat"].concat())?;
+                // Long enough for every id.
+                let mut path = String::with_capacity(24);
+                path.push_str("/proc/");
+                put_number(u64::from(id), &mut path);
+                path.push_str("/stat");
+                let text = read(root, &path)?;
                 free.insert(text.as_deref().and_then(Stat::parse))
             }
         };

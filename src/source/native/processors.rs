@@ -5,7 +5,6 @@
 
 use super::system::read;
 use crate::store::Folders;
-use std::collections::HashMap;
 
 /// Processors shown at most.
 const MOST: usize = 64;
@@ -28,7 +27,7 @@ impl Ticks {
     fn parse(line: &str) -> Option<Ticks> {
         let mut counts = [0u64; 8];
         let mut found = 0;
-        for (count, text) in counts.iter_mut().zip(line.split_whitespace()) {
+        for (count, text) in counts.iter_mut().zip(line.split_ascii_whitespace()) {
             *count = text.parse().ok()?;
             found += 1;
         }
@@ -79,9 +78,8 @@ pub enum Share {
 pub struct Processors {
     /// `/proc/stat` was read in this request.
     read: bool,
-    loads: HashMap<String, Load>,
-    /// In the kernel's order.
-    names: Vec<String>,
+    /// By name, in the kernel's order.
+    loads: Vec<(String, Load)>,
     /// How often other processors were on.
     version: u32,
     /// `/etc/os-release` and the word that it gives.
@@ -129,7 +127,7 @@ impl Processors {
     /// The processors that are on: `cpu0`, `cpu1`, …
     pub fn names(&mut self, root: &Folders) -> Result<Vec<String>, String> {
         self.refresh(root)?;
-        Ok(self.names.clone())
+        Ok(self.own().map(str::to_owned).collect())
     }
 
     /// A share in percent, since the last reading that is a second old or older; at first
@@ -141,8 +139,8 @@ impl Processors {
         share: Share,
     ) -> Result<Option<String>, String> {
         self.refresh(root)?;
-        let load = self.loads.get(name);
-        Ok(load.map(|load| load.passed).map(|passed| {
+        let load = self.loads.iter().find(|(known, _)| known == name);
+        Ok(load.map(|(_, load)| load.passed).map(|passed| {
             let part = match share {
                 Share::User => passed.user,
                 Share::System => passed.system,
@@ -168,8 +166,7 @@ impl Processors {
     }
 
     fn take(&mut self, text: &str) {
-        let mut loads = HashMap::with_capacity(self.loads.len());
-        let mut names = Vec::with_capacity(self.names.len());
+        let mut loads: Vec<(String, Load)> = Vec::with_capacity(self.loads.len());
         let lines = text.lines().take_while(|line| line.starts_with("cpu"));
         for line in lines.take(MOST + 1) {
             let Some((name, counts)) = line.split_once(' ') else {
@@ -178,7 +175,11 @@ impl Processors {
             let Some(now) = Ticks::parse(counts) else {
                 continue;
             };
-            let last = self.loads.get(name).copied();
+            let is_it = |(known, _): &&(String, Load)| known == name;
+            if loads.iter().any(|known| is_it(&known)) {
+                continue;
+            }
+            let last = self.loads.iter().find(is_it).map(|(_, load)| *load);
             let load = match last {
                 None => Load {
                     at: now,
@@ -192,17 +193,23 @@ impl Processors {
                     }
                 }
             };
-            if name != "cpu" {
-                names.push(name.to_owned());
-            }
-            loads.insert(name.to_owned(), load);
+            loads.push((name.to_owned(), load));
         }
-        self.loads = loads;
-        if self.names != names {
-            self.names = names;
+        let before = std::mem::replace(&mut self.loads, loads);
+        if !own(&before).eq(self.own()) {
             self.version = self.version.wrapping_add(1);
         }
     }
+
+    /// The names of the processors, without that of all together.
+    fn own(&self) -> impl Iterator<Item = &str> {
+        own(&self.loads)
+    }
+}
+
+fn own(loads: &[(String, Load)]) -> impl Iterator<Item = &str> {
+    let names = loads.iter().map(|(name, _)| name.as_str());
+    names.filter(|name| *name != "cpu")
 }
 
 fn word_of(arch: &str) -> Option<&'static str> {
@@ -227,7 +234,6 @@ mod tests {
         let mut copy = Processors {
             read: true,
             loads: all.loads.clone(),
-            names: all.names.clone(),
             ..Processors::default()
         };
         let root = Folders::new(Root::new("/".as_ref()).expect("there is a root"));
@@ -238,7 +244,7 @@ mod tests {
     fn idle_and_waiting_are_no_work() {
         let mut all = Processors::default();
         all.take("cpu  10 0 10 60 20 0 0 0 5 5\ncpu0 5 0 5 30 10 0 0 0\nintr 7\ncpu9 1 1 1 1\n");
-        assert_eq!(all.names, ["cpu0"]);
+        assert!(all.own().eq(["cpu0"]));
         for (part, percent) in [
             (Share::Busy, "20"),
             (Share::User, "10"),

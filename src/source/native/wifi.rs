@@ -444,15 +444,18 @@ fn address(root: &Folders, device: Option<&Device>) -> Result<Option<String>, St
     let Some(device) = device else {
         return Ok(None);
     };
-    let text = read(root, &format!("{DEVICES}/{}/address", device.name))?;
-    Ok(text
-        .map(|text| text.trim().to_owned())
-        .filter(|t| is_address(t)))
+    let text = read(root, &[DEVICES, "/", &device.name, "/address"].concat())?;
+    let address = text.as_deref().map(str::trim_ascii);
+    Ok(address.filter(|t| is_address(t)).map(str::to_owned))
 }
 
 fn is_address(text: &str) -> bool {
-    let octet = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
-    text.split(':').count() == 6 && text.split(':').all(octet)
+    // Six octets of two digits each.
+    let is_part = |(at, b): (usize, u8)| match at % 3 {
+        2 => b == b':',
+        _ => b.is_ascii_hexdigit(),
+    };
+    text.len() == 17 && text.bytes().enumerate().all(is_part)
 }
 
 fn text<'s>(section: &'s Section, option: &str) -> &'s str {

@@ -66,13 +66,19 @@ pub fn is_within(name: &str) -> bool {
     name == "pool"
 }
 
+/// Whether a codec goes by the network that its section belongs to.
+pub fn asks_network(name: &str) -> bool {
+    name.starts_with("pool_") || name.starts_with("dhcp_option_")
+}
+
 /// What a codec sees.
 pub struct Scene<'a> {
     pub content: &'a Content,
     /// The section's place in the content.
     pub index: usize,
     pub option: &'a str,
-    /// The package `network`, where networks have their addresses.
+    /// The package `network`, where networks have their addresses; only for those that
+    /// [ask for it](asks_network).
     pub network: Option<&'a Content>,
     /// The keys of the rows around the value.
     pub rows: &'a [String],

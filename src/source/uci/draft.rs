@@ -361,6 +361,9 @@ impl Draft {
         content: &mut Content,
         names: &BTreeMap<String, String>,
     ) -> Result<(), ChangeError> {
+        if names.is_empty() {
+            return Ok(());
+        }
         let named = |text: &String| -> String {
             let words = text.split(' ');
             let words = words.map(|word| names.get(word).map_or(word, String::as_str));

@@ -93,7 +93,10 @@ impl UciSource {
             };
             return Ok(coded::read_entry(codec, entry).map(Raw::Text));
         }
-        if *at.package != *"network" && self.cached("network").is_none_or(|c| !c.checked) {
+        if coded::asks_network(codec)
+            && *at.package != *"network"
+            && self.cached("network").is_none_or(|c| !c.checked)
+        {
             // Where it is broken, what needs no network still reads.
             let _ = self.content("network");
         }
@@ -107,7 +110,7 @@ impl UciSource {
         let Some(content) = known else {
             return Ok(None);
         };
-        let scene = self.scene(content, index, option, rows);
+        let scene = self.scene(codec, content, index, option, rows);
         coded::read(codec, &scene).map_err(|what| {
             let section = scene.content.keys.get(scene.index);
             let section = section.map_or("", String::as_str);
@@ -117,6 +120,7 @@ impl UciSource {
 
     fn scene<'a>(
         &'a self,
+        codec: &str,
         content: &'a Content,
         index: usize,
         option: &'a str,
@@ -126,7 +130,10 @@ impl UciSource {
             content,
             index,
             option,
-            network: self.peek("network"),
+            network: match coded::asks_network(codec) {
+                true => self.peek("network"),
+                false => None,
+            },
             rows,
         }
     }
@@ -144,14 +151,14 @@ impl UciSource {
         if at.entry {
             return self.stage_entry(at, codec, key, option, rows, value);
         }
-        if *at.package != *"network" {
+        if coded::asks_network(codec) && *at.package != *"network" {
             let _ = self.content("network");
         }
         let content = self.peek(&at.package);
         let place = content.and_then(|content| Some((content, content.find(key)?)));
         let written = match place {
             Some((content, index)) => {
-                let scene = self.scene(content, index, option, rows);
+                let scene = self.scene(codec, content, index, option, rows);
                 coded::write(codec, &scene, value).map_err(Refusal::Value)?
             }
             None => {

@@ -152,7 +152,7 @@ impl UciSource {
         };
         if parents.is_empty() {
             known.below_none = true;
-        } else if known.around.len() < self.limits.rows {
+        } else if known.around.len() < self.limits.rows && !known.around.contains(parents) {
             known.around.insert(parents.to_vec());
         }
     }

@@ -3,10 +3,12 @@
 //! A model's neighbours mostly live in one section: it is looked up once for them.
 
 use super::draft::{Content, Draft};
-use super::{UciSource, shape, trouble, view};
-use crate::model::binding::{Binding, Text, UciAt, expand};
+use super::view::{self, View};
+use super::{Cached, UciSource, shape, trouble};
+use crate::model::binding::{Binding, Text, UciAt, brace_at, expand};
 use crate::model::source::{Ask, Said, Trouble};
 use crate::uci::Value;
+use std::borrow::Cow;
 
 /// The section that the last value was read from, good until anything changes.
 pub(super) struct LastSection {
@@ -43,7 +45,13 @@ impl MadeOf {
 }
 
 impl LastSection {
+    /// The places of the section and of its package in the cache.
+    fn place(&self) -> Option<(usize, usize)> {
+        Some((self.index?, self.cached))
+    }
+
     /// Whether this is the section of another value, too.
+    #[inline]
     fn is_of(&self, at: &UciAt, rows: &[String]) -> bool {
         Text::ptr_eq(&self.reference, &at.section)
             && Text::ptr_eq(&self.package, &at.package)
@@ -61,11 +69,13 @@ impl UciSource {
         let Binding::Uci(at) = ask.binding else {
             return Ok(None);
         };
-        if let Some(codec) = &at.codec
-            && !view::is_view(codec)
-        {
-            return Ok(self.coded(at, codec, ask.rows)?.map(Said::from));
-        }
+        let view = match &at.codec {
+            None => None,
+            Some(codec) => match view::of(codec) {
+                None => return Ok(self.coded(at, codec, ask.rows)?.map(Said::from)),
+                view => view,
+            },
+        };
         let Some((index, cached)) = self.section_of(at, ask.rows)? else {
             return Ok(None);
         };
@@ -79,37 +89,45 @@ impl UciSource {
             // `section_of` just found it good.
             (None, _) => return Err(trouble(&at.package, "not read")),
         };
-        Ok(value(content, draft, at, ask.rows, index))
+        Ok(value(content, draft, at, view, ask.rows, index))
     }
 
     /// A package's place in the cache, where it is as its file is now.
-    fn place_of(&mut self, package: &str) -> Result<usize, Trouble> {
-        let place = |source: &UciSource| {
-            let mut all = source.cache.iter();
-            all.position(|(name, _)| name == package)
-        };
-        let known = place(self);
-        let checked = known.and_then(|place| self.cache.get(place));
-        if let (Some(place), Some((_, cached))) = (known, checked)
-            && cached.checked
+    fn place_of(&mut self, package: &Text) -> Result<usize, Trouble> {
+        if let Some(last) = &self.last
+            && Text::ptr_eq(&last.package, package)
         {
+            return Ok(last.cached);
+        }
+        let is_it = |(name, cached): &(String, Cached)| cached.checked && *name == **package;
+        if let Some(place) = self.cache.iter().position(is_it) {
             return Ok(place);
         }
         self.content(package)?;
-        place(self).ok_or_else(|| trouble(package, "not read"))
+        let place = self.cache.iter().position(|(name, _)| *name == **package);
+        place.ok_or_else(|| trouble(package, "not read"))
     }
 
     /// The places of a value's section and of its package in the cache.
+    #[inline(always)]
     pub(super) fn section_of(
         &mut self,
         at: &UciAt,
         rows: &[String],
     ) -> Result<Option<(usize, usize)>, Trouble> {
-        if let Some(last) = &self.last
-            && last.is_of(at, rows)
-        {
-            return Ok(last.index.map(|index| (index, last.cached)));
+        let known = self.last.as_ref().filter(|last| last.is_of(at, rows));
+        match known {
+            // Nearly always.
+            Some(last) => Ok(last.place()),
+            None => self.find_section(at, rows),
         }
+    }
+
+    fn find_section(
+        &mut self,
+        at: &UciAt,
+        rows: &[String],
+    ) -> Result<Option<(usize, usize)>, Trouble> {
         let section = expand(&at.section, rows);
         let cached = self.place_of(&at.package)?;
         let content = match self.drafts.is_empty() {
@@ -122,9 +140,14 @@ impl UciSource {
         };
         let made_of = MadeOf::of(&at.section);
         let mut around = self.last.take().map(|last| last.rows).unwrap_or_default();
-        if made_of != MadeOf::Nothing {
+        match (made_of, rows.last()) {
+            (MadeOf::Nothing, _) => {}
             // Into the room that the keys before took.
-            rows.clone_into(&mut around);
+            (MadeOf::Row, Some(row)) if around.len() == 1 => {
+                around.iter_mut().for_each(|last| last.clone_from(row));
+            }
+            (MadeOf::Row, row) => around = row.cloned().into_iter().collect(),
+            (MadeOf::Rows, _) => rows.clone_into(&mut around),
         }
         self.last = Some(LastSection {
             package: Text::clone(&at.package),
@@ -143,18 +166,23 @@ fn value<'a>(
     content: &'a Content,
     draft: Option<&'a Draft>,
     at: &UciAt,
+    view: Option<&View>,
     rows: &[String],
     index: usize,
 ) -> Option<Said<'a>> {
     let text = |text: &'a str| Said::Text(text.into());
-    let option = expand(&at.option, rows);
     let section = content.package.sections().get(index)?;
-    if let Some(name) = &at.codec {
-        return view::read(name, section).map(|shown| Said::Text(shown.into()));
+    if let Some(view) = view {
+        return view.read(section).map(|shown| Said::Text(shown.into()));
     }
-    let value = section
-        .get(&option)
-        .or_else(|| section.get(&expand(at.or()?, rows)));
+    let mut option = Cow::Borrowed(&*at.option);
+    let mut value = section.get(&option);
+    // What is there needs no look: no option has a brace in its name.
+    if value.is_none() && brace_at(&option).is_some() {
+        option = expand(&at.option, rows);
+        value = section.get(&option);
+    }
+    let value = value.or_else(|| section.get(&expand(at.or()?, rows)));
     let first = || value.and_then(|v| v.items().first());
     if let Some(part) = at.part() {
         return first().and_then(|first| shape::part(first, part)).map(text);

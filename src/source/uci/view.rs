@@ -10,7 +10,7 @@ use super::super::native::is_posix_zone;
 use crate::uci::Section;
 
 /// What reads or writes a view of a section.
-struct View {
+pub struct View {
     name: &'static str,
     read: fn(&Section) -> Option<String>,
     write: fn(&Section, &str) -> Result<Options, String>,
@@ -19,7 +19,7 @@ struct View {
 /// Options and what they must say; an empty text takes an option away.
 pub type Options = Vec<(&'static str, String)>;
 
-const VIEWS: [View; 9] = [
+static VIEWS: [View; 9] = [
     View {
         name: "log_persistent",
         read: log_persistent,
@@ -70,23 +70,27 @@ const VIEWS: [View; 9] = [
     },
 ];
 
-/// Names that `as = ` may give.
-pub fn is_view(name: &str) -> bool {
-    VIEWS.iter().any(|view| view.name == name)
+impl View {
+    /// What a view shows of a section; `None`: nothing that TR-181 has a word for.
+    pub fn read(&self, section: &Section) -> Option<String> {
+        (self.read)(section)
+    }
 }
 
-/// What a view shows of a section; `None`: nothing that TR-181 has a word for.
-pub fn read(name: &str, section: &Section) -> Option<String> {
-    VIEWS
-        .iter()
-        .find(|view| view.name == name)
-        .and_then(|view| (view.read)(section))
+/// The view of this name.
+pub fn of(name: &str) -> Option<&'static View> {
+    VIEWS.iter().find(|view| view.name == name)
+}
+
+/// Names that `as = ` may give.
+pub fn is_view(name: &str) -> bool {
+    of(name).is_some()
 }
 
 /// What the options of a section must say so that a view shows this value; the error
 /// completes a sentence that begins with the value.
 pub fn write(name: &str, section: &Section, value: &str) -> Result<Options, String> {
-    match VIEWS.iter().find(|view| view.name == name) {
+    match of(name) {
         Some(view) => (view.write)(section, value),
         None => Err("is for a view that this program does not have".to_owned()),
     }
@@ -499,7 +503,7 @@ mod tests {
     }
 
     fn shown(name: &str, options: &[(&str, &str)]) -> Option<String> {
-        read(name, &section(options).sections()[0])
+        of(name).and_then(|view| view.read(&section(options).sections()[0]))
     }
 
     fn written(name: &str, options: &[(&str, &str)], value: &str) -> Result<Options, String> {

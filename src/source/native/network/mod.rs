@@ -57,6 +57,8 @@ pub struct Networks {
     addresses: Found<Vec<Address4>>,
     /// Which devices are ports of Ethernet, of those that the stack asks for.
     physical: Found<Vec<(String, bool)>>,
+    /// The version of the configuration that they are of.
+    physical_of: u32,
     /// The network whose state was looked at last in this request.
     state: Option<(String, &'static str)>,
     upstream: OnceCell<Vec<String>>,
@@ -282,10 +284,10 @@ impl Networks {
             Net::VlanPortVlan => out.push_str(&self.config.vlan_port(around, row)?.section),
             Net::VlanPortPort => out.push_str(&self.config.vlan_port(around, row)?.port),
             Net::VlanPortUntagged => put_bool(!self.config.vlan_port(around, row)?.tagged, out),
-            Net::DnsServerAddress => out.push_str(row.split_once('/')?.1),
-            Net::DnsServerNetwork => out.push_str(row.split_once('/')?.0),
+            Net::DnsServerAddress => out.push_str(halves(row, b'/')?.1),
+            Net::DnsServerNetwork => out.push_str(halves(row, b'/')?.0),
             Net::DnsServerType => {
-                let (name, address) = row.split_once('/')?;
+                let (name, address) = halves(row, b'/')?;
                 let network = self.config.interface(name)?;
                 out.push_str(match network.proto.as_str() {
                     _ if network.dns.iter().any(|d| d == address) => "Static",
@@ -314,8 +316,8 @@ impl Networks {
                 out.push_str(&network.name);
             }
             Net::HostActive => put_bool(self.kernel.is_active(root, row), out),
-            Net::StackHigher => out.push_str(row.split_once('>')?.0),
-            Net::StackLower => out.push_str(row.split_once('>')?.1),
+            Net::StackHigher => out.push_str(halves(row, b'>')?.0),
+            Net::StackLower => out.push_str(halves(row, b'>')?.1),
         }
         Some(())
     }
@@ -429,7 +431,14 @@ impl Networks {
         if self.physical.is_checked() {
             return;
         }
-        let mut found = self.config.maybe_ports();
+        // Which they are only the files of the configuration tell.
+        let known = self.physical.now.as_ref();
+        let known = known.filter(|_| self.physical_of == self.config.version);
+        let mut found = match known {
+            Some(known) => known.clone(),
+            None => self.config.maybe_ports(),
+        };
+        self.physical_of = self.config.version;
         let mut path = String::new();
         let mut holds = |device: &str, entry: &str| {
             path.clear();
@@ -562,6 +571,12 @@ impl Networks {
             wan.device.into_iter().chain(wan.ports).collect()
         })
     }
+}
+
+/// A row's key of two parts.
+fn halves(key: &str, between: u8) -> Option<(&str, &str)> {
+    let at = key.bytes().position(|b| b == between)?;
+    Some((key.get(..at)?, key.get(at + 1..)?))
 }
 
 /// A small file of a device in sysfs.

@@ -5,9 +5,11 @@
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::ReceiveTimeout;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket,
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, send, setsockopt, socket,
 };
 use nix::sys::time::{TimeVal, TimeValLike};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
@@ -72,13 +74,18 @@ fn ask(family: AddressFamily) -> Result<Vec<Address>, Errno> {
     let begin = Instant::now();
     send(kernel.as_raw_fd(), &request(family), MsgFlags::empty())?;
     let mut all = Vec::new();
-    let mut answer = vec![0; ANSWER];
+    // Each reading is of one answer, into room that need not be cleared before.
+    let mut answers = BufReader::with_capacity(ANSWER, File::from(kernel));
     for _ in 0..MAX_ANSWERS {
-        let length = recv(kernel.as_raw_fd(), &mut answer, MsgFlags::empty())?;
-        let answer = answer.get(..length).unwrap_or_default();
+        let answer = match answers.fill_buf() {
+            Ok(answer) => answer,
+            Err(e) => return Err(e.raw_os_error().map_or(Errno::EIO, Errno::from_raw)),
+        };
+        let length = answer.len();
         if take(answer, &mut all)? == Part::Last {
             return Ok(all);
         }
+        answers.consume(length);
         if begin.elapsed() > PATIENCE {
             return Err(Errno::ETIMEDOUT);
         }

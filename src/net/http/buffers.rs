@@ -10,8 +10,7 @@ use super::connect::Watch;
 
 /// Output is gathered up to this size before it goes out without waiting for the rest.
 const GATHER: usize = 16 * 1024;
-/// Bytes of a body that are handed over at a time, so that a large one passes through a few
-/// warm kilobytes.
+/// Room for the head of a request and a short body, which is all that most of them have.
 pub(super) const PIECE: usize = 4000;
 /// What the input begins with; most heads and most messages of an ACS fit.
 const INPUT: usize = 2000;
@@ -75,12 +74,13 @@ impl Room {
         let line = self.watch.line.load(Ordering::Relaxed);
         let needed = self.gathered + PIECE.max(line);
         if self.output.len() < needed {
-            if self.gathered >= PIECE {
-                // A large body: what is gathered of it is not moved again.
-                let room = GATHER.max(needed).saturating_sub(self.output.len());
-                self.output.reserve_exact(room);
-            }
-            self.output.resize(needed, 0);
+            let size = match self.gathered >= PIECE {
+                // A large body: it passes in pieces of this size, and is not moved again.
+                true => GATHER.max(needed),
+                false => needed,
+            };
+            self.output.reserve_exact(size - self.output.len());
+            self.output.resize(size, 0);
         }
     }
 

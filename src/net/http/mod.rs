@@ -158,7 +158,8 @@ impl Client {
             _ => body,
         };
         let mut redirects = 0;
-        let mut seen = vec![(self.url.clone(), self.jar.generation())];
+        let mut generation = self.jar.generation();
+        let mut seen = Vec::new();
         self.authorizer.begin();
         loop {
             let response = self.send(body, kind)?;
@@ -180,14 +181,17 @@ impl Client {
                         return Err(HttpError::Redirect(RedirectError::TooMany));
                     }
                     let next = self.redirect(response.headers())?;
-                    let step = (next.clone(), self.jar.generation());
-                    if seen.contains(&step) {
+                    seen.push((std::mem::replace(&mut self.url, next), generation));
+                    generation = self.jar.generation();
+                    if seen
+                        .iter()
+                        .any(|(url, g)| (url, *g) == (&self.url, generation))
+                    {
+                        let next = self.url.clone();
                         return Err(HttpError::Redirect(RedirectError::Loop(next)));
                     }
-                    log::info!("redirected to {}", next.shown());
-                    seen.push(step);
+                    log::info!("redirected to {}", self.url.shown());
                     discard(response);
-                    self.url = next;
                     self.authorizer.begin();
                 }
                 _ => {
@@ -291,7 +295,11 @@ impl Client {
         let mut line = self.config.user_agent.len().max(self.url.target().len());
         if let Some(cookies) = self.jar.header(&self.url, self.moment()) {
             line = line.max(cookies.len());
-            request = request.header_raw("Cookie", cookies.as_bytes());
+            let value = HeaderValue::from_bytes(cookies.as_bytes());
+            let value = value.map_err(|_| HttpError::Unsendable("cookie"))?;
+            if let Some(headers) = request.headers_mut() {
+                headers.insert(header::COOKIE, value);
+            }
         }
         if let Some(value) = self
             .authorizer
@@ -332,6 +340,11 @@ impl Client {
             .header_raw("SOAPAction", b"");
         if !self.config.user_agent.is_empty() {
             request = request.header_raw("User-Agent", self.config.user_agent.as_bytes());
+        }
+        // How its name is written, for those that have one.
+        request = request.header_raw("Cookie", b"");
+        if let Some(headers) = request.headers_mut() {
+            headers.remove(header::COOKIE);
         }
         if let (Some(uri), Some(headers), Some(extensions)) = (
             request.uri_ref(),
@@ -415,13 +428,18 @@ fn retry_after(text: &str, now: i64) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
 }
 
-/// A body that is handed over in pieces.
+/// A body that is handed over in pieces, each of them small enough that the processor's cache
+/// keeps it until it is sent.
 struct Pieces<'a>(&'a [u8]);
 
 impl Read for Pieces<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let room = buffer.len().min(PIECE);
-        self.0.read(buffer.get_mut(..room).unwrap_or_default())
+        let before = self.0.len();
+        for piece in buffer.chunks_mut(PIECE) {
+            // A slice always gives what it has.
+            let _ = self.0.read(piece)?;
+        }
+        Ok(before - self.0.len())
     }
 }
 

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use ureq::RequestBuilder;
 use ureq::http::header::{self, HeaderName, HeaderValue};
-use ureq::http::{Extensions, HeaderMap, Response, Uri};
+use ureq::http::{HeaderMap, Response, Uri};
 use ureq::typestate::WithBody;
 
 use crate::net::cookies::{Jar, Moment, parse_date};
@@ -84,8 +84,6 @@ struct Head {
     url: Url,
     uri: Uri,
     headers: HeaderMap,
-    /// How the names of the headers are written.
-    extensions: Extensions,
 }
 
 /// The HTTP client of one session.
@@ -270,8 +268,23 @@ impl Client {
         body: &[u8],
         kind: SoapAction,
     ) -> Result<Result<Response<ureq::Body>, ureq::Error>, HttpError> {
-        let mut request = self.request();
+        let mut line = self.config.user_agent.len().max(self.url.target().len());
+        let cookies = self.jar.header(&self.url, self.moment());
+        let authorization = self
+            .authorizer
+            .authorization(&self.url, "POST", Entity::Bytes(body))
+            .map_err(HttpError::Auth)?;
+        let mut request = self.request()?;
         if let Some(headers) = request.headers_mut() {
+            match cookies {
+                Some(cookies) => {
+                    line = line.max(cookies.len());
+                    headers.insert(header::COOKIE, value("cookie", &cookies)?);
+                }
+                None => {
+                    headers.remove(header::COOKIE);
+                }
+            }
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
             match kind {
                 SoapAction::None => {
@@ -291,23 +304,10 @@ impl Client {
                     headers.insert(header::CONTENT_ENCODING, name);
                 }
             }
-        }
-        let mut line = self.config.user_agent.len().max(self.url.target().len());
-        if let Some(cookies) = self.jar.header(&self.url, self.moment()) {
-            line = line.max(cookies.len());
-            let value = HeaderValue::from_bytes(cookies.as_bytes());
-            let value = value.map_err(|_| HttpError::Unsendable("cookie"))?;
-            if let Some(headers) = request.headers_mut() {
-                headers.insert(header::COOKIE, value);
+            if let Some(text) = authorization {
+                line = line.max(text.len());
+                headers.insert(header::AUTHORIZATION, value("username", &text)?);
             }
-        }
-        if let Some(value) = self
-            .authorizer
-            .authorization(&self.url, "POST", Entity::Bytes(body))
-            .map_err(HttpError::Auth)?
-        {
-            line = line.max(value.len());
-            request = request.header_raw("Authorization", value.as_bytes());
         }
         self.link.expect_line(line);
         if body.len() <= PIECE {
@@ -317,48 +317,39 @@ impl Client {
         Ok(request.send(ureq::SendBody::from_reader(&mut pieces)))
     }
 
-    /// A POST with the headers that all of them have; those of a response of the CPE. They
-    /// are checked and their names laid down once for each place they go to.
-    fn request(&mut self) -> RequestBuilder<WithBody> {
-        if let Some(head) = self.head.as_ref().filter(|head| head.url == self.url) {
-            let mut request = self.link.agent().post(head.uri.clone());
-            if let Some(headers) = request.headers_mut() {
-                headers.clone_from(&head.headers);
-            }
-            if let Some(extensions) = request.extensions_mut() {
-                extensions.clone_from(&head.extensions);
-            }
-            return request;
-        }
-        let mut request = self
-            .link
-            .agent()
-            .post(self.url.to_string())
-            .header_raw("Host", self.url.host_header().as_bytes())
-            .header_raw("Content-Length", b"0")
-            .header_raw("Content-Type", b"text/xml; charset=\"utf-8\"")
-            .header_raw("SOAPAction", b"");
-        if !self.config.user_agent.is_empty() {
-            request = request.header_raw("User-Agent", self.config.user_agent.as_bytes());
-        }
-        // How its name is written, for those that have one.
-        request = request.header_raw("Cookie", b"");
+    /// A POST with the headers that all of them have, and room for a cookie; those of a
+    /// response of the CPE. They are laid down once for each place they go to.
+    fn request(&mut self) -> Result<RequestBuilder<WithBody>, HttpError> {
+        let head = match self.head.take().filter(|head| head.url == self.url) {
+            Some(head) => head,
+            None => self.new_head()?,
+        };
+        let mut request = self.link.agent().post(head.uri.clone());
         if let Some(headers) = request.headers_mut() {
-            headers.remove(header::COOKIE);
+            headers.clone_from(&head.headers);
         }
-        if let (Some(uri), Some(headers), Some(extensions)) = (
-            request.uri_ref(),
-            request.headers_ref(),
-            request.extensions_ref(),
-        ) {
-            self.head = Some(Head {
-                url: self.url.clone(),
-                uri: uri.clone(),
-                headers: headers.clone(),
-                extensions: extensions.clone(),
-            });
+        self.head = Some(head);
+        Ok(request)
+    }
+
+    fn new_head(&self) -> Result<Head, HttpError> {
+        let uri = self.url.to_string().parse::<Uri>();
+        let content_type = HeaderValue::from_static("text/xml; charset=\"utf-8\"");
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::HOST, value("host", &self.url.host_header())?);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        headers.insert(header::CONTENT_TYPE, content_type);
+        headers.insert(SOAP_ACTION, HeaderValue::from_static(""));
+        if !self.config.user_agent.is_empty() {
+            let agent = value("user agent", &self.config.user_agent)?;
+            headers.insert(header::USER_AGENT, agent);
         }
-        request
+        headers.insert(header::COOKIE, HeaderValue::from_static(""));
+        Ok(Head {
+            url: self.url.clone(),
+            uri: uri.map_err(|e| HttpError::Protocol(e.to_string()))?,
+            headers,
+        })
     }
 
     fn moment(&self) -> Moment {
@@ -414,6 +405,11 @@ fn ready(config: &ClientConfig, link: &Link, url: &Url) -> Result<(), HttpError>
         return Err(HttpError::PlainRefused(url.clone()));
     }
     Ok(())
+}
+
+/// What a header says; `what` names it where it cannot be sent.
+fn value(what: &'static str, text: &str) -> Result<HeaderValue, HttpError> {
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| HttpError::Unsendable(what))
 }
 
 /// Reads a `Retry-After`: seconds, or a date, which is held against the clock. A date that is

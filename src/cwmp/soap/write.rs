@@ -315,10 +315,10 @@ impl Envelope {
     /// The same, cut to `max` characters, for texts that the schema bounds and that mean
     /// the same when cut.
     pub(super) fn clipped(&mut self, name: &str, text: &str, max: usize) {
-        let end = text
-            .char_indices()
-            .nth(max)
-            .map_or(text.len(), |(at, _)| at);
+        // It has no more characters than bytes.
+        let long = text.len() > max;
+        let cut = long.then(|| text.char_indices().nth(max)).flatten();
+        let end = cut.map_or(text.len(), |(at, _)| at);
         self.element(name, text.get(..end).unwrap_or_default());
     }
 

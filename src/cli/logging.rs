@@ -3,7 +3,8 @@
 
 use super::arguments::Command;
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use std::io::Write;
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
 
 struct Stderr;
 
@@ -24,8 +25,10 @@ impl Log for Stderr {
                 Level::Trace => "trace",
             };
             // One write a line, so that lines of threads do not mix.
-            let text = on_one_line(&record.args().to_string());
-            let line = format!("cwmp-agent {level}: {text}\n");
+            let mut line = OneLine::new(level);
+            // A value that cannot be shown leaves the rest.
+            let _ = line.write_fmt(*record.args());
+            let line = line.0 + "\n";
             let _ = std::io::stderr().lock().write_all(line.as_bytes());
         }
     }
@@ -33,18 +36,35 @@ impl Log for Stderr {
     fn flush(&self) {}
 }
 
-/// Texts of an ACS or of a file may hold anything: control characters are escaped, so that
-/// none passes for another line or reaches a terminal.
-fn on_one_line(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
+/// A line being written. Texts of an ACS or of a file may hold anything: control characters
+/// are escaped, so that none passes for another line or reaches a terminal.
+struct OneLine(String);
+
+impl OneLine {
+    fn new(level: &str) -> OneLine {
+        let mut line = String::with_capacity(120);
+        for part in ["cwmp-agent ", level, ": "] {
+            line.push_str(part);
         }
+        OneLine(line)
     }
-    out
+}
+
+impl fmt::Write for OneLine {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+            self.0.push_str(text);
+            return Ok(());
+        }
+        for c in text.chars() {
+            if c.is_control() {
+                self.0.extend(c.escape_default());
+            } else {
+                self.0.push(c);
+            }
+        }
+        Ok(())
+    }
 }
 
 static LOGGER: Stderr = Stderr;
@@ -71,13 +91,18 @@ pub fn start(command: &Command, verbosity: i8) {
 
 #[cfg(test)]
 mod tests {
-    use super::on_one_line;
+    use super::OneLine;
+    use std::fmt::Write;
 
     #[test]
     fn what_an_acs_says_stays_on_its_line() {
+        let mut line = OneLine::new("info");
+        let said = "8001: é\ncwmp-agent info: all is well\u{9b}2J\u{7f}";
+        let end = '\r';
+        write!(line, "fault {said}{end}").expect("a String takes all");
         assert_eq!(
-            on_one_line("fault 8001: é\ncwmp-agent info: all is well\u{9b}2J\u{7f}"),
-            "fault 8001: é\\ncwmp-agent info: all is well\\u{9b}2J\\u{7f}"
+            line.0,
+            "cwmp-agent info: fault 8001: é\\ncwmp-agent info: all is well\\u{9b}2J\\u{7f}\\r"
         );
     }
 }

@@ -257,16 +257,17 @@ impl Coverage {
             .packages
             .iter()
             .map(|name| format!("{PACKAGES}/{name}"));
-        for path in packages.chain(origins.files.iter().cloned()) {
+        let mut paths: BTreeSet<String> = packages.chain(origins.files.iter().cloned()).collect();
+        let settings_only = paths.insert(SETTINGS_PATH.to_owned());
+        for path in paths {
             match root.path(&path) {
                 Ok(real) => {
                     coverage.files.insert(real);
                 }
+                // Nothing that is watched is in them.
+                Err(_) if settings_only && path == SETTINGS_PATH => {}
                 Err(_) => coverage.by_interval = true,
             }
-        }
-        if let Ok(settings) = root.path(SETTINGS_PATH) {
-            coverage.files.insert(settings);
         }
         coverage
     }

@@ -1,7 +1,7 @@
 //! From messages to envelopes, element by element as the CWMP schemas order them.
 
 use super::Heading;
-use super::write::{Array, Envelope, TooLarge, is_plain};
+use super::write::{Array, Envelope, Padded, TooLarge};
 use crate::cwmp::datetime::DateTime;
 use crate::cwmp::fault::{self, Blame, Fault};
 use crate::cwmp::message::{
@@ -28,7 +28,7 @@ impl ValuesWriter {
         let mut envelope = Envelope::open_large(heading);
         envelope.body();
         envelope.start("cwmp:GetParameterValuesResponse");
-        let list = envelope.array("ParameterList", "cwmp:ParameterValueStruct");
+        let list = begin_values(&mut envelope);
         ValuesWriter { envelope, list }
     }
 
@@ -87,7 +87,7 @@ impl NamesWriter {
         let mut envelope = Envelope::open_large(heading);
         envelope.body();
         envelope.start("cwmp:GetParameterNamesResponse");
-        let list = envelope.array("ParameterList", "cwmp:ParameterInfoStruct");
+        let list = begin_names(&mut envelope);
         NamesWriter { envelope, list }
     }
 
@@ -113,27 +113,36 @@ const NAME: &str = "<ParameterInfoStruct><Name>";
 /// What begins a value of a list.
 const VALUE: &str = "<ParameterValueStruct><Name>";
 
+/// Begins a list of names, its first one too.
+fn begin_names(e: &mut Envelope) -> Array {
+    let list = e.array("ParameterList", "cwmp:ParameterInfoStruct");
+    e.raw(NAME);
+    list
+}
+
 /// Writes one name and, ahead of the next one, what begins it: the pieces of markup between
 /// two texts go out as one. [`end_names`] takes the last back.
 #[inline(always)]
 fn name_struct(e: &mut Envelope, list: &mut Array, [object, name]: [&str; 2], writable: bool) {
-    if list.items() == 0 {
-        e.raw(NAME);
-    }
     e.count(list);
     let after = match writable {
         true => "</Name><Writable>1</Writable></ParameterInfoStruct><ParameterInfoStruct><Name>",
         false => "</Name><Writable>0</Writable></ParameterInfoStruct><ParameterInfoStruct><Name>",
     };
-    e.put_three([object, name, after]);
+    e.put([object, name, after]);
 }
 
 /// Ends a list of names.
 fn end_names(e: &mut Envelope, list: Array) {
-    if list.items() > 0 {
-        e.take_back(NAME);
-    }
+    e.take_back(NAME);
     e.end_array(list);
+}
+
+/// Begins a list of values, its first one too.
+fn begin_values(e: &mut Envelope) -> Array {
+    let list = e.array("ParameterList", "cwmp:ParameterValueStruct");
+    e.raw(VALUE);
+    list
 }
 
 /// Writes one value, and what begins the next one, as [`name_struct`] does.
@@ -146,43 +155,42 @@ fn value_struct(
     value: &str,
 ) {
     const AFTER: &str = "</Value></ParameterValueStruct><ParameterValueStruct><Name>";
-    if list.items() == 0 {
-        e.raw(VALUE);
-    }
     e.count(list);
-    let between = match ty {
-        XsdType::String => "</Name><Value xsi:type=\"xsd:string\">",
-        XsdType::Int => "</Name><Value xsi:type=\"xsd:int\">",
-        XsdType::UnsignedInt => "</Name><Value xsi:type=\"xsd:unsignedInt\">",
-        XsdType::Long => "</Name><Value xsi:type=\"xsd:long\">",
-        XsdType::UnsignedLong => "</Name><Value xsi:type=\"xsd:unsignedLong\">",
-        XsdType::Boolean => "</Name><Value xsi:type=\"xsd:boolean\">",
-        XsdType::DateTime => "</Name><Value xsi:type=\"xsd:dateTime\">",
-        XsdType::Base64 => "</Name><Value xsi:type=\"xsd:base64Binary\">",
-        XsdType::HexBinary => "</Name><Value xsi:type=\"xsd:hexBinary\">",
-        XsdType::Decimal => "</Name><Value xsi:type=\"xsd:decimal\">",
-    };
-    match is_plain(value) {
-        true => e.put_five([object, name, between, value, AFTER]),
-        false => {
-            e.put_three([object, name, between]);
-            e.text(value);
-            e.raw(AFTER);
+    e.put_around([object, name], between(ty), value, AFTER);
+}
+
+/// What stands between a name and its value of this type.
+fn between(ty: XsdType) -> &'static Padded {
+    match ty {
+        XsdType::String => &const { Padded::new("</Name><Value xsi:type=\"xsd:string\">") },
+        XsdType::Int => &const { Padded::new("</Name><Value xsi:type=\"xsd:int\">") },
+        XsdType::UnsignedInt => {
+            &const { Padded::new("</Name><Value xsi:type=\"xsd:unsignedInt\">") }
         }
+        XsdType::Long => &const { Padded::new("</Name><Value xsi:type=\"xsd:long\">") },
+        XsdType::UnsignedLong => {
+            &const { Padded::new("</Name><Value xsi:type=\"xsd:unsignedLong\">") }
+        }
+        XsdType::Boolean => &const { Padded::new("</Name><Value xsi:type=\"xsd:boolean\">") },
+        XsdType::DateTime => &const { Padded::new("</Name><Value xsi:type=\"xsd:dateTime\">") },
+        XsdType::Base64 => &const { Padded::new("</Name><Value xsi:type=\"xsd:base64Binary\">") },
+        XsdType::HexBinary => &const { Padded::new("</Name><Value xsi:type=\"xsd:hexBinary\">") },
+        XsdType::Decimal => &const { Padded::new("</Name><Value xsi:type=\"xsd:decimal\">") },
     }
 }
 
 /// Ends a list of values.
 fn end_values(e: &mut Envelope, list: Array) {
-    if list.items() > 0 {
-        e.take_back(VALUE);
-    }
+    e.take_back(VALUE);
     e.end_array(list);
 }
 
 fn value_list(e: &mut Envelope, values: &[ParameterValue]) {
-    let mut list = e.array("ParameterList", "cwmp:ParameterValueStruct");
+    let mut list = begin_values(e);
     for v in values {
+        if e.check().is_err() {
+            break;
+        }
         // The few that an Inform carries.
         value_struct(e, &mut list, ["", &v.name], v.ty, &v.value);
     }
@@ -359,8 +367,11 @@ pub fn write_cpe_response(heading: &Heading, response: &CpeResponse) -> Result<V
         }
         CpeResponse::GetParameterValues(values) => value_list(&mut e, values),
         CpeResponse::GetParameterNames(infos) => {
-            let mut list = e.array("ParameterList", "cwmp:ParameterInfoStruct");
+            let mut list = begin_names(&mut e);
             for info in infos {
+                if e.check().is_err() {
+                    break;
+                }
                 name_struct(&mut e, &mut list, ["", &info.name], info.writable);
             }
             end_names(&mut e, list);

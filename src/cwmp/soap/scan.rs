@@ -31,8 +31,8 @@ pub(super) fn scan(text: &str, limits: &Limits) -> Result<(), ReadError> {
     let mut copied = 0u32;
     let mut nodes = 0u32;
     let mut rest = text;
-    while let Some((_, tag)) = rest.split_once('<') {
-        rest = tag;
+    while let Some(before) = rest.bytes().position(|b| b == b'<') {
+        rest = rest.get(before + 1..).unwrap_or_default();
         nodes += 1;
         if nodes > limits.nodes.saturating_mul(2) {
             return Err(ReadError::TooMany("elements"));
@@ -86,6 +86,14 @@ fn past<'a>(text: &'a str, mark: &str) -> &'a str {
     ""
 }
 
+/// The next byte of a tag from this place on that is no part of a name.
+fn mark(bytes: &[u8], from: usize) -> Option<(usize, u8)> {
+    let is_mark = |b: &u8| matches!(b, b'"' | b'\'' | b'=' | b'>' | b' ' | b'\t' | b'\r' | b'\n');
+    let rest = bytes.get(from..)?;
+    let place = from + rest.iter().position(is_mark)?;
+    Some((place, *bytes.get(place)?))
+}
+
 /// What one start tag holds.
 struct Tag<'a> {
     attributes: u32,
@@ -105,38 +113,35 @@ impl Tag<'_> {
         };
         let bytes = text.as_bytes();
         let mut word = 0;
-        let mut i = 0;
-        while let Some(&b) = bytes.get(i) {
+        let mut at = 0;
+        while let Some((place, b)) = mark(bytes, at) {
+            at = place + 1;
+            let behind = bytes.get(at..).unwrap_or_default();
             match b {
-                b'"' | b'\'' => {
-                    let quoted = text.get(i + 1..).unwrap_or_default();
-                    match quoted.find(char::from(b)) {
-                        Some(length) => i += 1 + length,
-                        None => return tag,
-                    }
-                }
+                b'"' | b'\'' => match behind.iter().position(|other| *other == b) {
+                    Some(length) => at += length + 1,
+                    None => return tag,
+                },
                 b'=' => {
                     tag.attributes += 1;
-                    let name = bytes.get(word..i).unwrap_or_default();
+                    let name = bytes.get(word..place).unwrap_or_default();
                     if name.starts_with(b"xmlns") {
                         tag.namespaces += 1;
                     }
                 }
-                b' ' | b'\t' | b'\r' | b'\n' => {
-                    // `xmlns:a = "…"` is allowed: a blank before '=' starts no word.
-                    let next = bytes.get(i + 1);
-                    if next.is_some_and(|n| !n.is_ascii_whitespace() && *n != b'=') {
-                        word = i + 1;
-                    }
-                }
                 b'>' => {
-                    tag.empty = i > 0 && bytes.get(i - 1) == Some(&b'/');
-                    tag.rest = text.get(i + 1..).unwrap_or_default();
+                    tag.empty = place > 0 && bytes.get(place - 1) == Some(&b'/');
+                    tag.rest = text.get(at..).unwrap_or_default();
                     return tag;
                 }
-                _ => {}
+                // `xmlns:a = "…"` is allowed: a blank before '=' starts no word.
+                _ => {
+                    let next = behind.first();
+                    if next.is_some_and(|n| !n.is_ascii_whitespace() && *n != b'=') {
+                        word = at;
+                    }
+                }
             }
-            i += 1;
         }
         tag
     }

@@ -69,9 +69,7 @@ const fn is_plain_byte(byte: u8) -> bool {
 }
 
 /// Whether a text surely stands in XML as it is.
-#[inline(always)]
-pub(super) fn is_plain(text: &str) -> bool {
-    let text = text.as_bytes();
+fn is_plain(text: &[u8]) -> bool {
     match text.last_chunk::<8>() {
         // What the words leave over is in the last eight bytes.
         Some(last) => {
@@ -82,26 +80,59 @@ pub(super) fn is_plain(text: &str) -> bool {
     }
 }
 
-/// How much of the buffer is made ready for writing at a time at least.
-const STEP: usize = 1024;
-/// The same at most: what there is room for is not moved, but costs memory once it is ready.
-const LONG_STEP: usize = 1800;
-/// What is ready is filled with it.
-const READY: u8 = b' ';
+/// A text of less than eight bytes, blanks behind it, as most values are.
+fn short(text: &[u8]) -> Option<[u8; 8]> {
+    let four = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+    let blanks = u64::from_le_bytes([b' '; 8]);
+    let word = match (text.first_chunk(), text.last_chunk()) {
+        _ if text.len() >= 8 => return None,
+        (Some(first), Some(last)) => {
+            let before = 8 * (text.len() - 4);
+            // Where the two overlap they say the same.
+            four(first) | four(last) << before | blanks << before << 32
+        }
+        _ => {
+            let bytes = text.iter().rev();
+            bytes.fold(blanks, |word, byte| word << 8 | u64::from(*byte))
+        }
+    };
+    Some(word.to_le_bytes())
+}
+
+/// Markup of one of several lengths, with blanks behind it: written in the same few moves
+/// whichever it is, and the blanks taken back.
+pub(super) struct Padded {
+    bytes: [u8; Padded::LENGTH],
+    length: usize,
+}
+
+impl Padded {
+    const LENGTH: usize = 48;
+
+    /// At most [`Padded::LENGTH`] bytes.
+    pub(super) const fn new(markup: &str) -> Padded {
+        let mut bytes = [b' '; Padded::LENGTH];
+        let (there, _) = bytes.split_at_mut(markup.len());
+        there.copy_from_slice(markup.as_bytes());
+        Padded {
+            bytes,
+            length: markup.len(),
+        }
+    }
+}
+
 /// Room past the cap for markup that is written ahead and perhaps taken back.
 const AHEAD: usize = 64;
 
 /// One envelope being written. After the first piece that does not fit, nothing more is
-/// written and [`finish`](Self::finish) says so.
+/// written and [`finish`](Self::finish) says so: the buffer is never larger than that piece
+/// makes it.
 #[derive(Debug)]
 pub(super) struct Envelope {
-    /// What is written, and behind it room that is ready for the next pieces, so that a
-    /// piece costs little more than its bytes.
     out: Vec<u8>,
-    /// How much is written.
-    len: usize,
     cap: usize,
-    full: bool,
+    /// Once there is more nothing is added.
+    most: usize,
     pub(super) version: CwmpVersion,
 }
 
@@ -120,9 +151,8 @@ impl Envelope {
     fn with_room(heading: &Heading, room: usize) -> Envelope {
         let mut e = Envelope {
             out: Vec::with_capacity(heading.cap.saturating_add(AHEAD).min(room)),
-            len: 0,
             cap: heading.cap,
-            full: false,
+            most: heading.cap.saturating_add(AHEAD),
             version: heading.version,
         };
         e.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<soapenv:Envelope");
@@ -167,75 +197,72 @@ impl Envelope {
     /// Ends the envelope.
     pub(super) fn finish(mut self) -> Result<Vec<u8>, TooLarge> {
         self.raw("</soapenv:Body></soapenv:Envelope>\n");
-        if self.full || self.len > self.cap {
+        if self.out.len() > self.cap {
             return Err(TooLarge { cap: self.cap });
         }
-        self.out.truncate(self.len);
         Ok(self.out)
     }
 
     /// Whether something did not fit.
     pub(super) fn check(&self) -> Result<(), TooLarge> {
-        if self.full {
-            Err(TooLarge { cap: self.cap })
-        } else {
-            Ok(())
+        match self.out.len() <= self.most {
+            true => Ok(()),
+            false => Err(TooLarge { cap: self.cap }),
         }
     }
 
     /// Markup, as it stands.
     pub(super) fn raw(&mut self, markup: &str) {
-        self.put(markup.as_bytes());
-    }
-
-    fn put(&mut self, bytes: &[u8]) {
-        if let Some(free) = self.room(bytes.len()) {
-            free.copy_from_slice(bytes);
-            self.len += bytes.len();
+        if self.out.len() <= self.most {
+            self.out.extend_from_slice(markup.as_bytes());
         }
     }
 
-    /// Room for so many bytes behind what is written.
+    /// Markup and texts of which nothing has to be escaped, whether or not they fit:
+    /// [`check`](Self::check) follows. The data model's own names are such: it is refused
+    /// where one is not, and instances add digits.
     #[inline(always)]
-    fn room(&mut self, bytes: usize) -> Option<&mut [u8]> {
-        let end = self.len + bytes;
-        if end > self.out.len() {
-            self.make_ready(end);
+    pub(super) fn put<const N: usize>(&mut self, pieces: [&str; N]) {
+        for piece in pieces {
+            self.out.extend_from_slice(piece.as_bytes());
         }
-        self.out.get_mut(self.len..end)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn make_ready(&mut self, end: usize) {
-        let most = self.cap.saturating_add(AHEAD);
-        if self.full || end > most {
-            self.full = true;
-            // Nothing that follows fits, however short it is.
-            self.out.truncate(self.len);
-        } else {
-            let room = self.out.capacity().saturating_sub(end);
-            let ready = end + room.clamp(STEP, LONG_STEP);
-            self.out.resize(ready.min(most), READY);
+    /// The same with a text in it that may have to be escaped.
+    #[inline(always)]
+    pub(super) fn put_around(
+        &mut self,
+        before: [&str; 2],
+        markup: &Padded,
+        text: &str,
+        after: &str,
+    ) {
+        self.put(before);
+        let end = self.out.len() + markup.length;
+        self.out.extend_from_slice(&markup.bytes);
+        self.out.truncate(end);
+        match short(text.as_bytes()) {
+            Some(word) if is_plain_word(word) => {
+                self.out.extend_from_slice(&word);
+                self.out.truncate(end + text.len());
+            }
+            _ => self.text(text),
         }
+        self.put([after]);
     }
 
     /// Takes back markup that was written ahead, which is the last there is.
     pub(super) fn take_back(&mut self, markup: &str) {
-        if !self.full {
-            debug_assert!(self.written().ends_with(markup.as_bytes()));
-            self.len -= markup.len();
+        if self.check().is_ok() {
+            debug_assert!(self.out.ends_with(markup.as_bytes()));
+            self.out.truncate(self.out.len() - markup.len());
         }
-    }
-
-    fn written(&self) -> &[u8] {
-        self.out.get(..self.len).unwrap_or_default()
     }
 
     /// Character data, escaped. A carriage return is written as a reference, as XML
     /// readers turn a bare one into a newline.
     pub(super) fn text(&mut self, text: &str) {
-        match is_plain(text) {
+        match is_plain(text.as_bytes()) {
             true => self.raw(text),
             false => self.escaped(text),
         }
@@ -264,44 +291,6 @@ impl Envelope {
         }
     }
 
-    /// Markup and texts of which nothing has to be escaped, where that is written often. The
-    /// data model's own names are such: it is refused where one is not, and instances add
-    /// digits.
-    #[inline(always)]
-    pub(super) fn put_three(&mut self, [a, b, c]: [&str; 3]) {
-        let all = a.len() + b.len() + c.len();
-        // As long as all of them together.
-        if let Some(free) = self.room(all)
-            && let Some((free_a, free)) = free.split_at_mut_checked(a.len())
-            && let Some((free_b, free_c)) = free.split_at_mut_checked(b.len())
-        {
-            free_a.copy_from_slice(a.as_bytes());
-            free_b.copy_from_slice(b.as_bytes());
-            free_c.copy_from_slice(c.as_bytes());
-            self.len += all;
-        }
-    }
-
-    /// The same of five.
-    #[inline(always)]
-    pub(super) fn put_five(&mut self, [a, b, c, d, e]: [&str; 5]) {
-        let all = a.len() + b.len() + c.len() + d.len() + e.len();
-        // As long as all of them together.
-        if let Some(free) = self.room(all)
-            && let Some((free_a, free)) = free.split_at_mut_checked(a.len())
-            && let Some((free_b, free)) = free.split_at_mut_checked(b.len())
-            && let Some((free_c, free)) = free.split_at_mut_checked(c.len())
-            && let Some((free_d, free_e)) = free.split_at_mut_checked(d.len())
-        {
-            free_a.copy_from_slice(a.as_bytes());
-            free_b.copy_from_slice(b.as_bytes());
-            free_c.copy_from_slice(c.as_bytes());
-            free_d.copy_from_slice(d.as_bytes());
-            free_e.copy_from_slice(e.as_bytes());
-            self.len += all;
-        }
-    }
-
     /// `<name>`
     pub(super) fn start(&mut self, name: &str) {
         self.raw("<");
@@ -326,10 +315,10 @@ impl Envelope {
     /// The same, cut to `max` characters, for texts that the schema bounds and that mean
     /// the same when cut.
     pub(super) fn clipped(&mut self, name: &str, text: &str, max: usize) {
-        let end = text
-            .char_indices()
-            .nth(max)
-            .map_or(text.len(), |(at, _)| at);
+        // It has no more characters than bytes.
+        let long = text.len() > max;
+        let cut = long.then(|| text.char_indices().nth(max)).flatten();
+        let end = cut.map_or(text.len(), |(at, _)| at);
         self.element(name, text.get(..end).unwrap_or_default());
     }
 
@@ -350,7 +339,7 @@ impl Envelope {
         self.raw(" soapenc:arrayType=\"");
         self.raw(item);
         self.raw("[");
-        let count_at = self.len;
+        let count_at = self.out.len();
         self.raw("0000");
         self.raw("]\">");
         Array {
@@ -362,13 +351,13 @@ impl Envelope {
 
     /// Notes one item of an array.
     pub(super) fn count(&mut self, array: &mut Array) {
-        array.items = array.items.saturating_add(1);
+        array.items += 1;
     }
 
     /// Ends an array and writes the number of its items where it belongs.
     pub(super) fn end_array(&mut self, array: Array) {
         self.end(array.name);
-        if self.full {
+        if self.check().is_err() {
             return;
         }
         let digits = array.items.to_string();
@@ -376,9 +365,7 @@ impl Envelope {
         match self.out.get_mut(place.clone()) {
             Some(kept) if kept.len() == digits.len() => kept.copy_from_slice(digits.as_bytes()),
             _ => {
-                self.out.truncate(self.len);
                 let _ = self.out.splice(place, digits.into_bytes());
-                self.len = self.out.len();
             }
         }
     }
@@ -393,7 +380,7 @@ impl Array {
 
 #[cfg(test)]
 mod tests {
-    use super::{Envelope, is_plain, plain_bytes};
+    use super::{Envelope, Padded, is_plain, is_plain_word, plain_bytes, short};
     use crate::cwmp::soap::Heading;
     use crate::cwmp::version::CwmpVersion;
 
@@ -434,8 +421,10 @@ mod tests {
                 text[at] = byte;
                 let found = plain_bytes(&text);
                 for text in [&text[..], &text[at..], &text[..=at]] {
-                    let text = std::str::from_utf8(text);
-                    assert!(text.is_ok_and(is_plain) == plain, "{byte:#x} at {at}");
+                    assert_eq!(is_plain(text), plain, "{byte:#x} at {at}");
+                    let short = short(text).map(is_plain_word);
+                    let expected = (text.len() < 8).then_some(plain);
+                    assert_eq!(short, expected, "{byte:#x} at {at}");
                 }
                 if plain {
                     assert_eq!(found, 20, "{byte:#x} at {at}");
@@ -443,6 +432,16 @@ mod tests {
                     assert!(found <= at, "{byte:#x} at {at}: {found}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_short_text_has_blanks_behind_it() {
+        for length in 0..=8 {
+            let text = &b"abcdefgh"[..length];
+            let mut expected = [b' '; 8];
+            expected[..length].copy_from_slice(text);
+            assert_eq!(short(text), (length < 8).then_some(expected));
         }
     }
 
@@ -457,7 +456,7 @@ mod tests {
             for length in 0..40 {
                 for at in 0..=length {
                     let mut e = Envelope::open(&heading);
-                    let start = e.len;
+                    let start = e.out.len();
                     e.raw(ahead);
                     e.take_back(ahead);
                     let mut text = "a".repeat(length);
@@ -465,7 +464,11 @@ mod tests {
                     e.text(&text);
                     e.text(&"b".repeat(length));
                     let expected = format!("{}{}", text.replace('&', "&amp;"), "b".repeat(length));
-                    assert_eq!(&e.out[start..e.len], expected.as_bytes());
+                    assert_eq!(&e.out[start..], expected.as_bytes());
+                    let start = e.out.len();
+                    e.put_around(["a.", "B"], &Padded::new("<"), &text, ">");
+                    let expected = format!("a.B<{}>", text.replace('&', "&amp;"));
+                    assert_eq!(&e.out[start..], expected.as_bytes());
                 }
             }
         }

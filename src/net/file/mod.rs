@@ -279,14 +279,14 @@ impl FileClient {
                 let entity = Entity::Bytes(&[]);
                 let mut request = self
                     .headed(request, url, "GET", entity)?
-                    .header_raw("Accept", b"*/*")
+                    .header("Accept", "*/*")
                     // A part of a coded file is of no use, and its length is not the file's.
-                    .header_raw("Accept-Encoding", b"identity");
+                    .header("Accept-Encoding", "identity");
                 if let Some(from) = from {
                     let range = format!("bytes={}-", from.offset);
                     request = request
-                        .header_raw("Range", range.as_bytes())
-                        .header_raw("If-Range", from.validator.to_string().as_bytes());
+                        .header("Range", range.as_bytes())
+                        .header("If-Range", from.validator.to_string().as_bytes());
                 }
                 Ok(request.call())
             }
@@ -294,10 +294,10 @@ impl FileClient {
                 let request = self.link.agent().put(url.to_string());
                 let mut request = self
                     .headed(request, url, "PUT", Entity::Streamed)?
-                    .header_raw("Content-Type", b"application/octet-stream")
-                    .header_raw("Content-Length", length.to_string().as_bytes());
+                    .header("Content-Type", "application/octet-stream")
+                    .header("Content-Length", length.to_string().as_bytes());
                 if self.asks_first(ask) {
-                    request = request.header_raw("Expect", b"100-continue");
+                    request = request.header("Expect", "100-continue");
                 }
                 let mut body =
                     Outgoing::new(file, *length, *sent, &self.link).map_err(FileError::File)?;
@@ -320,9 +320,9 @@ impl FileClient {
         entity: Entity<'_>,
     ) -> Result<RequestBuilder<B>, FileError> {
         let mut line = self.config.user_agent.len().max(url.target().len());
-        let mut request = request.header_raw("Host", url.host_header().as_bytes());
+        let mut request = request.header("Host", url.host_header().as_bytes());
         if !self.config.user_agent.is_empty() {
-            request = request.header_raw("User-Agent", self.config.user_agent.as_bytes());
+            request = request.header("User-Agent", self.config.user_agent.as_bytes());
         }
         let answer = match trusts(&self.config.url, url) {
             true => self.authorizer.authorization(url, method, entity),
@@ -330,7 +330,7 @@ impl FileClient {
         };
         if let Some(value) = answer.map_err(FileError::Auth)? {
             line = line.max(value.len());
-            request = request.header_raw("Authorization", value.as_bytes());
+            request = request.header("Authorization", value.as_bytes());
         }
         self.link.expect_line(line);
         Ok(request)

@@ -1,5 +1,6 @@
 //! The two buffers of a connection. They grow with what passes through them: a session's
-//! usual messages are short, and room for the largest would be cleared for nothing.
+//! usual messages are short, and room for the largest would be cleared for nothing. On its
+//! way out a head gets its names in capitals.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,8 +11,7 @@ use super::connect::Watch;
 
 /// Output is gathered up to this size before it goes out without waiting for the rest.
 const GATHER: usize = 16 * 1024;
-/// Bytes of a body that are handed over at a time, so that a large one passes through a few
-/// warm kilobytes.
+/// Room for the head of a request and a short body, which is all that most of them have.
 pub(super) const PIECE: usize = 4000;
 /// What the input begins with; most heads and most messages of an ACS fit.
 const INPUT: usize = 2000;
@@ -23,6 +23,8 @@ pub(super) struct Room {
     /// Head and body of a request until they go out, and behind them zeros.
     output: Vec<u8>,
     gathered: usize,
+    /// What is written next is of a head.
+    is_head: bool,
     /// What came, and behind it zeros.
     input: Vec<u8>,
     consumed: usize,
@@ -37,6 +39,7 @@ impl Room {
         Room {
             output: Vec::new(),
             gathered: 0,
+            is_head: false,
             input: Vec::new(),
             consumed: 0,
             filled: 0,
@@ -47,7 +50,12 @@ impl Room {
 
     /// So much of the output is written and to be sent.
     pub(super) fn gather(&mut self, amount: usize) {
-        self.gathered = (self.gathered + amount).min(self.output.len());
+        let end = (self.gathered + amount).min(self.output.len());
+        let new = self.output.get_mut(self.gathered..end);
+        if let Some(head) = new.filter(|_| self.is_head) {
+            head.split_mut(|b| *b == b'\n').for_each(capitalise);
+        }
+        self.gathered = end;
     }
 
     /// What is to be sent.
@@ -75,12 +83,13 @@ impl Room {
         let line = self.watch.line.load(Ordering::Relaxed);
         let needed = self.gathered + PIECE.max(line);
         if self.output.len() < needed {
-            if self.gathered >= PIECE {
-                // A large body: what is gathered of it is not moved again.
-                let room = GATHER.max(needed).saturating_sub(self.output.len());
-                self.output.reserve_exact(room);
-            }
-            self.output.resize(needed, 0);
+            let size = match self.gathered >= PIECE {
+                // A large body: it passes in pieces of this size, and is not moved again.
+                true => GATHER.max(needed),
+                false => needed,
+            };
+            self.output.reserve_exact(size - self.output.len());
+            self.output.resize(size, 0);
         }
     }
 
@@ -108,6 +117,7 @@ impl Room {
 
 impl Buffers for Room {
     fn output(&mut self) -> &mut [u8] {
+        self.is_head = true;
         self.make_output();
         self.output.get_mut(self.gathered..).unwrap_or_default()
     }
@@ -132,6 +142,7 @@ impl Buffers for Room {
     }
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
+        self.is_head = false;
         self.make_output();
         self.make_input();
         let output = self.output.get_mut(self.gathered..).unwrap_or_default();
@@ -141,6 +152,23 @@ impl Buffers for Room {
 
     fn can_use_input(&self) -> bool {
         self.progress && self.consumed < self.filled
+    }
+}
+
+/// Writes the name that begins a line of a head with capitals. It means the same in small
+/// letters, in which ureq writes it, but not to every ACS.
+fn capitalise(line: &mut [u8]) {
+    let end = line.iter().position(|b| matches!(b, b':' | b' '));
+    let Some((name, [b':', ..])) = end.and_then(|end| line.split_at_mut_checked(end)) else {
+        return;
+    };
+    if name == b"soapaction" {
+        name.copy_from_slice(b"SOAPAction");
+    }
+    for word in name.split_mut(|b| *b == b'-') {
+        if let Some(first) = word.first_mut() {
+            first.make_ascii_uppercase();
+        }
     }
 }
 
@@ -194,6 +222,25 @@ mod tests {
         come(&mut room, b"\r\n");
         room.look_again();
         assert!(room.can_use_input());
+    }
+
+    #[test]
+    fn names_in_a_head_have_capitals_and_nothing_else_has() {
+        let mut room = Room::new(Arc::default());
+        let mut write = |head: bool, text: &[u8]| {
+            let output = match head {
+                true => room.output(),
+                false => room.tmp_and_output().1,
+            };
+            output[..text.len()].copy_from_slice(text);
+            room.gather(text.len());
+        };
+        write(true, b"POST /a:b HTTP/1.1\r\nsoapaction: a-b: c\r\n");
+        write(true, b"content-type: x\r\ncookie: a-b\r\n\r\n");
+        write(false, b"x-y: z\r\n");
+        let expected = "POST /a:b HTTP/1.1\r\nSOAPAction: a-b: c\r\nContent-Type: x\r\n\
+            Cookie: a-b\r\n\r\nx-y: z\r\n";
+        assert_eq!(String::from_utf8_lossy(room.gathered()), expected);
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub enum HttpError {
     NoTls(Url),
     /// TLS is needed and cannot be set up: a missing bundle of roots, a bad client key.
     TlsSetup(TlsConfigError),
-    /// A setting that cannot be sent in a header (a control character in username, password
-    /// or user agent). Names the setting, never its value.
+    /// What cannot be sent in a header (a control character in username, password, user agent
+    /// or cookie). Names it, never its value.
     Unsendable(&'static str),
     /// The name has no address.
     Resolve(ResolveError),

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use ureq::RequestBuilder;
 use ureq::http::header::{self, HeaderName, HeaderValue};
-use ureq::http::{Extensions, HeaderMap, Response, Uri};
+use ureq::http::{HeaderMap, Response, Uri};
 use ureq::typestate::WithBody;
 
 use crate::net::cookies::{Jar, Moment, parse_date};
@@ -84,8 +84,6 @@ struct Head {
     url: Url,
     uri: Uri,
     headers: HeaderMap,
-    /// How the names of the headers are written.
-    extensions: Extensions,
 }
 
 /// The HTTP client of one session.
@@ -158,7 +156,8 @@ impl Client {
             _ => body,
         };
         let mut redirects = 0;
-        let mut seen = vec![(self.url.clone(), self.jar.generation())];
+        let mut generation = self.jar.generation();
+        let mut seen = Vec::new();
         self.authorizer.begin();
         loop {
             let response = self.send(body, kind)?;
@@ -180,14 +179,17 @@ impl Client {
                         return Err(HttpError::Redirect(RedirectError::TooMany));
                     }
                     let next = self.redirect(response.headers())?;
-                    let step = (next.clone(), self.jar.generation());
-                    if seen.contains(&step) {
+                    seen.push((std::mem::replace(&mut self.url, next), generation));
+                    generation = self.jar.generation();
+                    if seen
+                        .iter()
+                        .any(|(url, g)| (url, *g) == (&self.url, generation))
+                    {
+                        let next = self.url.clone();
                         return Err(HttpError::Redirect(RedirectError::Loop(next)));
                     }
-                    log::info!("redirected to {}", next.shown());
-                    seen.push(step);
+                    log::info!("redirected to {}", self.url.shown());
                     discard(response);
-                    self.url = next;
                     self.authorizer.begin();
                 }
                 _ => {
@@ -266,8 +268,23 @@ impl Client {
         body: &[u8],
         kind: SoapAction,
     ) -> Result<Result<Response<ureq::Body>, ureq::Error>, HttpError> {
-        let mut request = self.request();
+        let mut line = self.config.user_agent.len().max(self.url.target().len());
+        let cookies = self.jar.header(&self.url, self.moment());
+        let authorization = self
+            .authorizer
+            .authorization(&self.url, "POST", Entity::Bytes(body))
+            .map_err(HttpError::Auth)?;
+        let mut request = self.request()?;
         if let Some(headers) = request.headers_mut() {
+            match cookies {
+                Some(cookies) => {
+                    line = line.max(cookies.len());
+                    headers.insert(header::COOKIE, value("cookie", &cookies)?);
+                }
+                None => {
+                    headers.remove(header::COOKIE);
+                }
+            }
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
             match kind {
                 SoapAction::None => {
@@ -287,19 +304,10 @@ impl Client {
                     headers.insert(header::CONTENT_ENCODING, name);
                 }
             }
-        }
-        let mut line = self.config.user_agent.len().max(self.url.target().len());
-        if let Some(cookies) = self.jar.header(&self.url, self.moment()) {
-            line = line.max(cookies.len());
-            request = request.header_raw("Cookie", cookies.as_bytes());
-        }
-        if let Some(value) = self
-            .authorizer
-            .authorization(&self.url, "POST", Entity::Bytes(body))
-            .map_err(HttpError::Auth)?
-        {
-            line = line.max(value.len());
-            request = request.header_raw("Authorization", value.as_bytes());
+            if let Some(text) = authorization {
+                line = line.max(text.len());
+                headers.insert(header::AUTHORIZATION, value("username", &text)?);
+            }
         }
         self.link.expect_line(line);
         if body.len() <= PIECE {
@@ -309,43 +317,39 @@ impl Client {
         Ok(request.send(ureq::SendBody::from_reader(&mut pieces)))
     }
 
-    /// A POST with the headers that all of them have; those of a response of the CPE. They
-    /// are checked and their names laid down once for each place they go to.
-    fn request(&mut self) -> RequestBuilder<WithBody> {
-        if let Some(head) = self.head.as_ref().filter(|head| head.url == self.url) {
-            let mut request = self.link.agent().post(head.uri.clone());
-            if let Some(headers) = request.headers_mut() {
-                headers.clone_from(&head.headers);
-            }
-            if let Some(extensions) = request.extensions_mut() {
-                extensions.clone_from(&head.extensions);
-            }
-            return request;
+    /// A POST with the headers that all of them have, and room for a cookie; those of a
+    /// response of the CPE. They are laid down once for each place they go to.
+    fn request(&mut self) -> Result<RequestBuilder<WithBody>, HttpError> {
+        let head = match self.head.take().filter(|head| head.url == self.url) {
+            Some(head) => head,
+            None => self.new_head()?,
+        };
+        let mut request = self.link.agent().post(head.uri.clone());
+        if let Some(headers) = request.headers_mut() {
+            headers.clone_from(&head.headers);
         }
-        let mut request = self
-            .link
-            .agent()
-            .post(self.url.to_string())
-            .header_raw("Host", self.url.host_header().as_bytes())
-            .header_raw("Content-Length", b"0")
-            .header_raw("Content-Type", b"text/xml; charset=\"utf-8\"")
-            .header_raw("SOAPAction", b"");
+        self.head = Some(head);
+        Ok(request)
+    }
+
+    fn new_head(&self) -> Result<Head, HttpError> {
+        let uri = self.url.to_string().parse::<Uri>();
+        let content_type = HeaderValue::from_static("text/xml; charset=\"utf-8\"");
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::HOST, value("host", &self.url.host_header())?);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        headers.insert(header::CONTENT_TYPE, content_type);
+        headers.insert(SOAP_ACTION, HeaderValue::from_static(""));
         if !self.config.user_agent.is_empty() {
-            request = request.header_raw("User-Agent", self.config.user_agent.as_bytes());
+            let agent = value("user agent", &self.config.user_agent)?;
+            headers.insert(header::USER_AGENT, agent);
         }
-        if let (Some(uri), Some(headers), Some(extensions)) = (
-            request.uri_ref(),
-            request.headers_ref(),
-            request.extensions_ref(),
-        ) {
-            self.head = Some(Head {
-                url: self.url.clone(),
-                uri: uri.clone(),
-                headers: headers.clone(),
-                extensions: extensions.clone(),
-            });
-        }
-        request
+        headers.insert(header::COOKIE, HeaderValue::from_static(""));
+        Ok(Head {
+            url: self.url.clone(),
+            uri: uri.map_err(|e| HttpError::Protocol(e.to_string()))?,
+            headers,
+        })
     }
 
     fn moment(&self) -> Moment {
@@ -403,6 +407,11 @@ fn ready(config: &ClientConfig, link: &Link, url: &Url) -> Result<(), HttpError>
     Ok(())
 }
 
+/// What a header says; `what` names it where it cannot be sent.
+fn value(what: &'static str, text: &str) -> Result<HeaderValue, HttpError> {
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| HttpError::Unsendable(what))
+}
+
 /// Reads a `Retry-After`: seconds, or a date, which is held against the clock. A date that is
 /// past is no wait.
 fn retry_after(text: &str, now: i64) -> Option<Duration> {
@@ -415,13 +424,18 @@ fn retry_after(text: &str, now: i64) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
 }
 
-/// A body that is handed over in pieces.
+/// A body that is handed over in pieces, each of them small enough that the processor's cache
+/// keeps it until it is sent.
 struct Pieces<'a>(&'a [u8]);
 
 impl Read for Pieces<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let room = buffer.len().min(PIECE);
-        self.0.read(buffer.get_mut(..room).unwrap_or_default())
+        let before = self.0.len();
+        for piece in buffer.chunks_mut(PIECE) {
+            // A slice always gives what it has.
+            let _ = self.0.read(piece)?;
+        }
+        Ok(before - self.0.len())
     }
 }
 

@@ -380,8 +380,9 @@ impl Array {
 
 #[cfg(test)]
 mod tests {
-    use super::{Envelope, Padded, is_plain, is_plain_word, plain_bytes, short};
-    use crate::cwmp::soap::Heading;
+    use super::{Envelope, Padded, TooLarge, is_plain, is_plain_word, plain_bytes, short};
+    use crate::cwmp::message::XsdType;
+    use crate::cwmp::soap::{Heading, NamesWriter, ValuesWriter};
     use crate::cwmp::version::CwmpVersion;
 
     fn list(items: u32, cap: usize) -> Option<String> {
@@ -472,5 +473,44 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_answer_fits_whose_last_byte_does_and_none_grows_past_the_cap() {
+        let heading = |cap| Heading {
+            version: CwmpVersion::V1_2,
+            id: Some("1".into()),
+            cap,
+        };
+        let values = |cap, count: u32| {
+            let mut writer = ValuesWriter::new(&heading(cap));
+            for _ in 0..count {
+                writer.push_in("Device.A.", "B", XsdType::String, "a & b")?;
+            }
+            writer.finish()
+        };
+        let names = |cap, count: u32| {
+            let mut writer = NamesWriter::new(&heading(cap));
+            for _ in 0..count {
+                writer.push("Device.A.", "B", true)?;
+            }
+            writer.finish()
+        };
+        for count in [0, 1, 12] {
+            for answer in [&values as &dyn Fn(_, _) -> Result<Vec<u8>, _>, &names] {
+                let size = answer(1 << 20, count).expect("it fits").len();
+                assert_eq!(answer(size, count).map(|a| a.len()), Ok(size));
+                for cap in 0..size {
+                    assert_eq!(answer(cap, count), Err(TooLarge { cap }));
+                }
+            }
+        }
+        // The list that never ends is refused at once.
+        assert!(values(2000, u32::MAX).is_err() && names(2000, u32::MAX).is_err());
+        let mut e = Envelope::open(&heading(2000));
+        for _ in 0..1000 {
+            e.text(&"&".repeat(100));
+        }
+        assert!(e.out.len() < 2100 && e.finish().is_err());
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use ureq::http::Uri;
@@ -326,9 +326,34 @@ impl Drop for Wire {
 }
 
 /// Looks names up on the calling thread; addresses of a family we cannot connect from are
-/// left out.
+/// left out. ureq asks before each request, even for a connection that is open: what was
+/// found serves as long as the link lives, which is one session or one transfer, so that a
+/// name server that falls silent in the middle does not end it.
 pub(super) struct Lookup {
-    pub source: Option<IpAddr>,
+    source: Option<IpAddr>,
+    look_up: fn(&str, u16) -> io::Result<Vec<SocketAddr>>,
+    known: Mutex<Option<Known>>,
+}
+
+/// The host that was looked up last, its port, and where it is.
+struct Known {
+    host: String,
+    port: u16,
+    at: ResolvedSocketAddrs,
+}
+
+impl Lookup {
+    pub fn new(source: Option<IpAddr>) -> Lookup {
+        Lookup {
+            source,
+            look_up: |host, port| Ok((host, port).to_socket_addrs()?.collect()),
+            known: Mutex::default(),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for Lookup {
@@ -349,23 +374,32 @@ impl Resolver for Lookup {
             Some("https") => 443,
             _ => 80,
         });
+        if let Some(known) = &*self.known()
+            && known.host == host
+            && known.port == port
+        {
+            return Ok(known.at.clone());
+        }
         let fail = |why: String| {
             Error::Other(Box::new(ResolveError {
                 host: host.to_owned(),
                 why,
             }))
         };
-        let found = (host, port)
-            .to_socket_addrs()
-            .map_err(|e| fail(e.to_string()))?;
+        let found = (self.look_up)(host, port).map_err(|e| fail(e.to_string()))?;
         let fits = |a: &SocketAddr| self.source.is_none_or(|s| s.is_ipv4() == a.is_ipv4());
         let mut addresses = self.empty();
-        for address in found.filter(fits).take(16) {
+        for address in found.into_iter().filter(fits).take(16) {
             addresses.push(address);
         }
         if addresses.is_empty() {
             return Err(fail("no address of a family we have".to_owned()));
         }
+        *self.known() = Some(Known {
+            host: host.to_owned(),
+            port,
+            at: addresses.clone(),
+        });
         Ok(addresses)
     }
 }
@@ -374,6 +408,48 @@ impl Resolver for Lookup {
 mod tests {
     use super::*;
     use std::net::TcpListener;
+
+    #[test]
+    fn a_name_is_looked_up_once_a_link_and_anew_for_another_place() {
+        static ASKED: AtomicU32 = AtomicU32::new(0);
+        let lookup = Lookup {
+            look_up: |_, port| {
+                ASKED.fetch_add(1, Ordering::Relaxed);
+                match port {
+                    1 => Err(io::Error::other("no answer")),
+                    _ => Ok(vec![([192, 0, 2, 1], port).into()]),
+                }
+            },
+            ..Lookup::new(None)
+        };
+        let found = |uri: &'static str| {
+            let after = NextTimeout {
+                after: ureq::unversioned::transport::time::Duration::NotHappening,
+                reason: Timeout::Resolve,
+                per_read: None,
+                per_write: None,
+            };
+            let uri = Uri::from_static(uri);
+            let found = lookup.resolve(&uri, &ureq::config::Config::default(), after);
+            found.map(|all| all.iter().map(SocketAddr::port).collect::<Vec<_>>())
+        };
+        for (uri, ports, asked) in [
+            ("http://acs.example/a", vec![80], 1),
+            ("http://acs.example/b", vec![80], 1),
+            ("https://acs.example/a", vec![443], 2),
+            ("https://other.example/a", vec![443], 3),
+            ("https://acs.example/a", vec![443], 4),
+        ] {
+            assert_eq!(found(uri).expect("addresses"), ports, "{uri}");
+            assert_eq!(ASKED.load(Ordering::Relaxed), asked, "{uri}");
+        }
+        // What failed is asked again, and does not stand for what is known.
+        assert!(found("http://acs.example:1/").is_err());
+        assert!(found("http://acs.example:1/").is_err());
+        assert_eq!(ASKED.load(Ordering::Relaxed), 6);
+        assert_eq!(found("https://acs.example/a").expect("known"), [443]);
+        assert_eq!(ASKED.load(Ordering::Relaxed), 6);
+    }
 
     fn plug(route: Route) -> Plug {
         Plug {

@@ -170,6 +170,8 @@ build() {
 		export "CARGO_TARGET_${upper}_RUSTFLAGS=-Ctarget-feature=+crt-static -Crelocation-model=$model -Clink-self-contained=no -Clinker-flavor=ld -Cpanic=abort -Cforce-unwind-tables=no -Csymbol-mangling-version=v0$names"
 		export "CC_$lower=clang-$llvm" "AR_$lower=llvm-ar-$llvm"
 		export "CFLAGS_$lower=--target=$c_target --sysroot=$sysroot -isystem $sysroot/include $c_flags"
+		# llvm-strip does it below; until then the program has the names that `functions` needs.
+		export "CARGO_PROFILE_$(tr 'a-z-' 'A-Z_' <<<"$profile")_STRIP=none"
 		unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
 		"$bin/cargo" build --profile "$profile" --locked --target "$target" --target-dir "$work/build" \
 			-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size --message-format=json-render-diagnostics \

@@ -58,16 +58,19 @@ pub struct ControlServer {
 
 impl ControlServer {
     /// Listens in `run_dir` (mode 0600). The caller holds the state lock, so a socket
-    /// that is already there is a left-over and goes.
+    /// that is already there is a left-over and goes. Whoever finds the socket by its name
+    /// is heard: it gets the name when it listens and is for the owner only.
     pub fn bind(run_dir: &Path) -> io::Result<ControlServer> {
         let at = socket_path(run_dir)?;
-        match std::fs::remove_file(&at.path) {
+        let new = at.path.with_file_name("control.new");
+        match std::fs::remove_file(&new) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
         }
-        let listener = UnixListener::bind(&at.path)?;
-        std::fs::set_permissions(&at.path, std::fs::Permissions::from_mode(0o600))?;
+        let listener = UnixListener::bind(&new)?;
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
         listener.set_nonblocking(true)?;
+        std::fs::rename(&new, &at.path)?;
         Ok(ControlServer {
             listener,
             path: run_dir.join(super::SOCKET),

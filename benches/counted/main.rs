@@ -100,10 +100,10 @@ fn main() -> ExitCode {
     }
     if let Some(program) = &wanted.fixed {
         let found = memory::measure(program);
-        counted.extend(found.into_iter().map(|(name, n)| Counted {
+        counted.extend(found.into_iter().map(|(name, n, unit)| Counted {
             name,
             n,
-            unit: Unit::Kilobytes,
+            unit,
             rustc: fixed_rustc.clone(),
         }));
     }

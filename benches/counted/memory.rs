@@ -2,6 +2,7 @@
 
 use crate::acs::{Script, get_names, get_values};
 use crate::agent::Agent;
+use crate::figures::Unit;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,7 +36,7 @@ impl Drop for InMemory {
 }
 
 /// All figures, by name, kB.
-pub fn measure(program: &Path) -> Vec<(&'static str, u64)> {
+pub fn measure(program: &Path) -> Vec<(&'static str, u64, Unit)> {
     let copy = InMemory::new(program);
     let program = copy.0.as_path();
     let mut idle = Vec::new();
@@ -63,11 +64,11 @@ pub fn measure(program: &Path) -> Vec<(&'static str, u64)> {
         secure.stop();
     }
     vec![
-        ("idle", median(idle)),
-        ("idle_rss", median(idle_rss)),
-        ("peak_https", median(peak_https)),
-        ("idle_after_read", median(after)),
-        ("peak", median(peak)),
+        ("idle", median(idle), Unit::Kilobytes),
+        ("idle_rss", median(idle_rss), Unit::Resident),
+        ("peak_https", median(peak_https), Unit::Resident),
+        ("idle_after_read", median(after), Unit::Kilobytes),
+        ("peak", median(peak), Unit::Resident),
     ]
 }
 

@@ -35,6 +35,7 @@ const MAX_ERRORS: usize = 200;
 pub trait ModelFile {
     /// Its name in messages.
     fn name(&self) -> &str;
+    /// All of it. It is asked for again where an error names a line.
     fn text(&self) -> Cow<'_, str>;
 }
 

@@ -1,7 +1,7 @@
 //! Replacing one file atomically.
 
 use super::disk::{Disk, Stat};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -109,7 +109,10 @@ impl Target {
 
 /// The name of the new file beside `path`.
 pub(super) fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or(OsStr::new("file"));
+    let Some(name) = path.file_name() else {
+        // No file that anybody writes.
+        return path.join([".file", NEW].concat());
+    };
     let dir = path.parent().unwrap_or(Path::new("")).as_os_str();
     let mut new = OsString::with_capacity(dir.len() + 2 + name.len() + NEW.len());
     new.push(dir);

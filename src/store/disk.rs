@@ -123,8 +123,9 @@ impl RealDisk {
 const PIECE: usize = 512;
 
 fn read_whole(from: BorrowedFd<'_>, path: &[u8], flags: OFlag, limit: u64) -> io::Result<Vec<u8>> {
-    // O_NONBLOCK: opening a FIFO must not wait for a writer.
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | flags;
+    // O_NONBLOCK: opening a FIFO must not wait for a writer. O_LARGEFILE: that a file is too
+    // large is for us to say, also where the C library's offsets have 32 bits.
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_LARGEFILE | flags;
     let mut file = loop {
         match openat(from, path, flags, Mode::empty()) {
             Ok(file) => break File::from(file),

@@ -358,7 +358,7 @@ impl Folders {
 
     /// Does something with what a path names: with an open folder, and the path from there,
     /// on which no part but the last can be a link. `None`: only [`Root::path`] tells where
-    /// it is.
+    /// it is. The folders are locked meanwhile: `act` must not ask for another path.
     fn reach<T>(
         &self,
         path: &str,

@@ -37,6 +37,8 @@ pub(super) struct Watch {
     pub body_by: Mutex<Option<Instant>>,
     /// A connection broke while something was to be read: what came may not be all.
     pub cut: AtomicBool,
+    /// Where the host of the connection is, as long as that is open.
+    found: Mutex<Option<Found>>,
     /// Our address on the latest connection.
     pub local: Mutex<Option<SocketAddr>>,
 }
@@ -59,7 +61,8 @@ impl Connector for Plug {
 
     fn connect(&self, to: &ConnectionDetails, _: Option<()>) -> Result<Option<Wire>, Error> {
         let deadline = Instant::now() + self.timeouts.connect;
-        let stream = Arc::new(self.connect_any(&to.addrs, deadline)?);
+        let stream = self.connect_any(&to.addrs, deadline);
+        let stream = Arc::new(stream.inspect_err(|_| *self.watch.found() = None)?);
         // From here on another thread can end what we wait for.
         (to.register_shutdown)(Arc::downgrade(&stream) as Weak<dyn ShutdownHandle>)?;
         let tls = if to.needs_tls() {
@@ -316,6 +319,7 @@ impl Transport for Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
+        *self.watch.found() = None;
         if let Some(tls) = &mut self.tls {
             // As far as it goes without waiting.
             if self.stream.set_nonblocking(true).is_ok() {
@@ -327,32 +331,34 @@ impl Drop for Wire {
 
 /// Looks names up on the calling thread; addresses of a family we cannot connect from are
 /// left out. ureq asks before each request, even for a connection that is open: what was
-/// found serves as long as the link lives, which is one session or one transfer, so that a
-/// name server that falls silent in the middle does not end it.
+/// found serves until that is closed, so that a name server that falls silent in the middle
+/// of a session does not end it.
 pub(super) struct Lookup {
     source: Option<IpAddr>,
+    watch: Arc<Watch>,
     look_up: fn(&str, u16) -> io::Result<Vec<SocketAddr>>,
-    known: Mutex<Option<Known>>,
 }
 
 /// The host that was looked up last, its port, and where it is.
-struct Known {
+struct Found {
     host: String,
     port: u16,
     at: ResolvedSocketAddrs,
 }
 
+impl Watch {
+    fn found(&self) -> MutexGuard<'_, Option<Found>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Lookup {
-    pub fn new(source: Option<IpAddr>) -> Lookup {
+    pub fn new(source: Option<IpAddr>, watch: Arc<Watch>) -> Lookup {
         Lookup {
             source,
+            watch,
             look_up: |host, port| Ok((host, port).to_socket_addrs()?.collect()),
-            known: Mutex::default(),
         }
-    }
-
-    fn known(&self) -> MutexGuard<'_, Option<Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -374,11 +380,11 @@ impl Resolver for Lookup {
             Some("https") => 443,
             _ => 80,
         });
-        if let Some(known) = &*self.known()
-            && known.host == host
-            && known.port == port
+        if let Some(found) = &*self.watch.found()
+            && found.host == host
+            && found.port == port
         {
-            return Ok(known.at.clone());
+            return Ok(found.at.clone());
         }
         let fail = |why: String| {
             Error::Other(Box::new(ResolveError {
@@ -395,7 +401,7 @@ impl Resolver for Lookup {
         if addresses.is_empty() {
             return Err(fail("no address of a family we have".to_owned()));
         }
-        *self.known() = Some(Known {
+        *self.watch.found() = Some(Found {
             host: host.to_owned(),
             port,
             at: addresses.clone(),
@@ -410,7 +416,7 @@ mod tests {
     use std::net::TcpListener;
 
     #[test]
-    fn a_name_is_looked_up_once_a_link_and_anew_for_another_place() {
+    fn what_a_name_stands_for_is_kept_for_one_place_and_a_failure_is_not() {
         static ASKED: AtomicU32 = AtomicU32::new(0);
         let lookup = Lookup {
             look_up: |_, port| {
@@ -420,7 +426,7 @@ mod tests {
                     _ => Ok(vec![([192, 0, 2, 1], port).into()]),
                 }
             },
-            ..Lookup::new(None)
+            ..Lookup::new(None, Arc::default())
         };
         let found = |uri: &'static str| {
             let after = NextTimeout {
@@ -457,6 +463,57 @@ mod tests {
             route,
             timeouts: Timeouts::default(),
             watch: Arc::new(Watch::default()),
+        }
+    }
+
+    #[test]
+    fn a_name_is_looked_up_once_a_connection() {
+        static ASKED: AtomicU32 = AtomicU32::new(0);
+        let watch = Arc::new(Watch::default());
+        let lookup = Lookup {
+            look_up: |_, port| {
+                ASKED.fetch_add(1, Ordering::Relaxed);
+                Ok(vec![([127, 0, 0, 1], port).into()])
+            },
+            ..Lookup::new(None, watch.clone())
+        };
+        let plug = Plug {
+            watch,
+            ..plug(Route::default())
+        };
+        let agent = ureq::Agent::with_parts(ureq::config::Config::default(), plug, lookup);
+        let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!(
+            "http://acs.example:{}/",
+            server.local_addr().unwrap().port()
+        );
+        // Two answers on one connection, one on the next, then nobody is there.
+        let answers = std::thread::spawn(move || {
+            for answers in [2, 1] {
+                let (mut stream, _) = server.accept().expect("a connection");
+                for left in (0..answers).rev() {
+                    let mut head = Vec::new();
+                    while !head.ends_with(b"\r\n\r\n") {
+                        let mut byte = [0];
+                        stream.read_exact(&mut byte).expect("a request");
+                        head.extend(byte);
+                    }
+                    let then = ["close", "keep-alive"][usize::from(left > 0)];
+                    let answer = format!(
+                        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: {then}\r\n\r\n"
+                    );
+                    stream.write_all(answer.as_bytes()).expect("an answer");
+                }
+            }
+        });
+        for asked in [1, 1, 2] {
+            assert!(agent.get(&url).call().is_ok());
+            assert_eq!(ASKED.load(Ordering::Relaxed), asked);
+        }
+        answers.join().expect("the server");
+        for asked in [3, 4] {
+            assert!(agent.get(&url).call().is_err());
+            assert_eq!(ASKED.load(Ordering::Relaxed), asked);
         }
     }
 

@@ -73,7 +73,7 @@ impl Link {
             timeouts: way.timeouts,
             watch: watch.clone(),
         };
-        let lookup = Lookup::new(way.source);
+        let lookup = Lookup::new(way.source, watch.clone());
         Link {
             agent: ureq::Agent::with_parts(settings, plug, lookup),
             tls,

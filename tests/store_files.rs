@@ -265,6 +265,24 @@ fn paths_below_a_root_never_lead_out_of_it() {
 }
 
 #[test]
+fn what_the_system_says_of_a_folder_on_the_way_keeps_its_number() {
+    let s = Scratch::new();
+    fs::create_dir(s.path("root")).unwrap();
+    let root = Root::new(&s.path("root")).unwrap();
+    // The one refusal of `lstat` that comes alike for everybody, root as well.
+    let too_long = format!("/{}/x", "n".repeat(256));
+    let number = |e: std::io::Error| e.raw_os_error();
+    let folders = Folders::new(root.clone());
+    let expected = Some(nix::errno::Errno::ENAMETOOLONG as i32);
+    assert_eq!(root.read(&too_long, 100).map_err(number), Err(expected));
+    assert_eq!(folders.read(&too_long, 100).map_err(number), Err(expected));
+    assert_eq!(
+        folders.metadata(&too_long).map(drop).map_err(number),
+        Err(expected)
+    );
+}
+
+#[test]
 fn folders_that_are_walked_once_lead_where_the_root_does() {
     let s = Scratch::new();
     s.file("outside", "secret");

@@ -36,7 +36,7 @@ pub enum PathError {
     /// It leads through more than 40 links.
     Loop(String),
     /// A folder on the way cannot be looked into.
-    Io(String, io::ErrorKind),
+    Io(String, Errno),
 }
 
 impl fmt::Display for PathError {
@@ -45,7 +45,7 @@ impl fmt::Display for PathError {
             PathError::Relative(p) => write!(f, "{p}: not an absolute path"),
             PathError::Escapes(p) => write!(f, "{p}: leads out of the root"),
             PathError::Loop(p) => write!(f, "{p}: too many symbolic links"),
-            PathError::Io(p, kind) => write!(f, "{p}: {kind}"),
+            PathError::Io(p, errno) => write!(f, "{p}: {}", errno.desc()),
         }
     }
 }
@@ -136,7 +136,7 @@ impl Root {
                 {
                     false
                 }
-                Err(e) => return Err(PathError::Io(path.to_owned(), e.kind())),
+                Err(e) => return Err(unseen(path, &e)),
             };
             if !is_link {
                 continue;
@@ -145,9 +145,7 @@ impl Root {
             if links > MAX_LINKS {
                 return Err(PathError::Loop(path.to_owned()));
             }
-            let to = at
-                .read_link()
-                .map_err(|e| PathError::Io(path.to_owned(), e.kind()))?;
+            let to = at.read_link().map_err(|e| unseen(path, &e))?;
             at.pop();
             depth -= 1;
             if to.is_absolute() {
@@ -443,6 +441,12 @@ fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..")
 }
 
+fn unseen(path: &str, e: &io::Error) -> PathError {
+    // The system's errors have a number; a path with a NUL never comes so far.
+    let errno = e.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+    PathError::Io(path.to_owned(), errno)
+}
+
 fn has_nul(path: &str) -> bool {
     path.contains('\0')
 }
@@ -451,10 +455,10 @@ impl std::error::Error for PathError {}
 
 impl From<PathError> for io::Error {
     fn from(e: PathError) -> io::Error {
-        let kind = match &e {
-            PathError::Io(_, kind) => *kind,
-            _ => io::ErrorKind::InvalidInput,
-        };
-        io::Error::new(kind, e)
+        match e {
+            // The number itself: it tells a device that went away from one that fails.
+            PathError::Io(_, errno) => errno.into(),
+            e => io::Error::new(io::ErrorKind::InvalidInput, e),
+        }
     }
 }

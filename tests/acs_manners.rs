@@ -269,29 +269,64 @@ fn an_acs_that_does_not_know_the_question_is_not_asked_again() {
 
 // T-FLW-013
 #[test]
-fn an_acs_that_breaks_off_over_the_question_is_asked_three_times_and_left_in_peace() {
+fn an_acs_that_breaks_off_over_the_question_has_its_turn_in_the_next_session() {
     let broken = || Trouble::Status(HttpReply::status(500));
     let refuse = Rule::times(9, When::Message("GetRPCMethods"), broken());
     let acs = start(AcsConfig::default().rule(refuse));
     let cpe = Cpe::new(&acs.url());
+    once(&cpe, 3);
     for _ in 0..3 {
-        once(&cpe, 3);
+        once(&cpe, 0);
     }
-    once(&cpe, 0);
-    assert_eq!(asked(&acs), [1, 1, 1, 0]);
+    assert_eq!(asked(&acs), [1, 0, 0, 0]);
     // The InformResponse had come: the bootstrap is not told again.
-    let last = acs.record().sessions[3]
+    let second = acs.record().sessions[1]
         .inform
         .inform
         .clone()
         .expect("an Inform");
     assert!(
-        last.events.iter().all(|e| e.code != "0 BOOTSTRAP"),
+        second.events.iter().all(|e| e.code != "0 BOOTSTRAP"),
         "{:?}",
-        last.events
+        second.events
     );
-    assert_eq!(last.retry_count, 3);
+    assert_eq!(second.retry_count, 1);
     acs.finish().unwrap();
+}
+
+/// An ACS that makes this of GetRPCMethods: the messages of the first session, and how often
+/// it was asked in two.
+fn over_the_question(reply: impl Fn() -> AcsReply + Send + 'static) -> (Vec<String>, Vec<usize>) {
+    let acs = start(
+        AcsConfig::default().handler(move |_, message| match message.name.as_str() {
+            "GetRPCMethods" => reply(),
+            _ => AcsReply::Auto,
+        }),
+    );
+    let cpe = Cpe::new(&acs.url());
+    once(&cpe, 0);
+    once(&cpe, 0);
+    let record = acs.record();
+    let names = record.sessions[0].messages.iter().map(|m| m.name.clone());
+    (names.collect(), asked(&acs))
+}
+
+#[test]
+fn an_empty_reply_to_the_question_lists_nothing_and_costs_no_session() {
+    let (messages, asked) = over_the_question(|| AcsReply::Http(HttpReply::status(204)));
+    assert_eq!(messages, ["Inform", "GetRPCMethods", ""]);
+    assert_eq!(asked, [1, 0]);
+}
+
+#[test]
+fn an_acs_that_takes_the_question_for_its_turn_has_its_turn() {
+    let up_time = || AcsReply::Send(get_values(&["Device.DeviceInfo.UpTime"]));
+    let (messages, asked) = over_the_question(up_time);
+    assert_eq!(
+        messages,
+        ["Inform", "GetRPCMethods", "GetParameterValuesResponse"]
+    );
+    assert_eq!(asked, [1, 0]);
 }
 
 // T-SOP-007, T-SOP-008

@@ -124,6 +124,35 @@ fn a_wrong_reply_fails_the_session() {
     }
 }
 
+// No ACS has to have an answer to this one.
+#[test]
+fn an_empty_reply_to_get_rpc_methods_only_leaves_it_unanswered() {
+    for (status, body) in [
+        (204, String::new()),
+        (200, String::new()),
+        (200, envelope(NS12, "", "")),
+    ] {
+        let mut session = at_own_request();
+        post(session.request(Some(CpeRequest::GetRpcMethods)));
+        let got = outcome(session.reply(status, body.as_bytes()));
+        assert_eq!(got, Outcome::Unanswered);
+        assert!(matches!(session.proceed(), Step::OwnRequest));
+        assert_eq!(post(session.request(None)).kind, PostKind::Empty);
+    }
+}
+
+// Some take any POST behind the Inform for their turn.
+#[test]
+fn a_request_in_reply_to_get_rpc_methods_is_answered() {
+    let mut session = at_own_request();
+    post(session.request(Some(CpeRequest::GetRpcMethods)));
+    let step = session.reply(200, reboot("2", "k").as_bytes());
+    let Step::Answer(request) = step else {
+        panic!("{step:?}")
+    };
+    assert_eq!(request.name(), "Reboot");
+}
+
 #[test]
 fn what_the_acs_tells_comes_back_with_the_outcome() {
     let mut session = at_own_request();

@@ -1,11 +1,14 @@
 //! What is known of the ACS at a URL: which CWMP version it takes, which methods it lists.
 //!
 //! ```text
-//! offer:    highest --refused--> older, at once --accepted--> older from now on
+//! offer:    highest --refused--> older, at once --accepted--> older for 50 sessions
 //!              ^                                                 |
-//!              +------------- refused, too; other firmware ------+
+//!              +-- refused, too; other firmware; 50 sessions ----+
 //! methods:  unknown --asked, at most 3 times--> listed
 //! ```
+//! The first question comes by itself, the others when a request is owed that only an ACS
+//! takes that lists it: what breaks a session must not break the next one, too.
+//!
 //! One small state file, written only when something was learnt. What was learnt holds for
 //! one URL and one firmware of this box. This module sends nothing.
 
@@ -21,6 +24,10 @@ const MAX_KNOWN: usize = 4;
 /// How often an ACS is asked for its methods while no answer comes: one that breaks the
 /// session over the question must not do so for ever.
 const MAX_ASKED: u8 = 3;
+/// Sessions with an older version until the highest is offered once more. An ACS that has no
+/// fault for it says with a status or fault of many meanings that it does not take a version,
+/// and another may be at its URL one day.
+const DOUBTED_AFTER: u8 = 50;
 /// Methods of an ACS that are kept, and bytes of one name.
 const MAX_METHODS: usize = 64;
 const MAX_NAME: usize = 64;
@@ -45,6 +52,8 @@ struct Known {
 /// See the module.
 pub struct Peers {
     known: Vec<Known>,
+    /// Sessions in a row with an older version than the highest; no more than since the start.
+    older: u8,
     firmware: String,
     state: StateDir,
 }
@@ -58,6 +67,7 @@ impl Peers {
     pub fn load(state: &StateDir, firmware: &str) -> Peers {
         Peers {
             known: state.load(FILE).unwrap_or_default(),
+            older: 0,
             firmware: firmware.to_owned(),
             state: state.clone(),
         }
@@ -68,12 +78,18 @@ impl Peers {
         self.known.iter().find(fits)
     }
 
+    /// What was learnt of a URL, be it under another firmware.
+    fn under_any(&self, url: &str) -> Option<&Known> {
+        self.known.iter().find(|k| k.url == url)
+    }
+
     /// Changes what is known of a URL, and writes it if that changed anything.
     fn learn(&mut self, url: &str, change: impl FnOnce(&mut Known)) {
         let before = self.find(url).cloned();
         let mut known = before.clone().unwrap_or_else(|| Known {
             url: url.to_owned(),
             firmware: self.firmware.clone(),
+            accepted: self.under_any(url).and_then(|k| k.accepted.clone()),
             ..Known::default()
         });
         change(&mut known);
@@ -99,20 +115,26 @@ impl Peers {
             return highest;
         };
         match (version(&known.refused), version(&known.accepted)) {
-            (Some(refused), Some(accepted)) if highest >= refused => highest.min(accepted),
+            (Some(refused), Some(accepted)) if highest >= refused && self.older < DOUBTED_AFTER => {
+                highest.min(accepted)
+            }
             _ => highest,
         }
     }
 
-    /// Whether the ACS has accepted this offer before, or a higher one: its refusal means
-    /// something else then.
+    /// Whether the ACS has accepted this offer before, or a higher one, be it of another
+    /// firmware: its refusal means something else then.
     pub fn has_accepted(&self, url: &str, offer: CwmpVersion) -> bool {
-        let accepted = self.find(url).and_then(|k| version(&k.accepted));
+        let accepted = self.under_any(url).and_then(|k| version(&k.accepted));
         accepted.is_some_and(|accepted| accepted >= offer)
     }
 
     /// An Inform of this offer was accepted, after one of `refused` was not.
     pub fn accepted(&mut self, url: &str, offer: CwmpVersion, refused: Option<CwmpVersion>) {
+        self.older = match (refused, self.find(url)) {
+            (None, Some(known)) if known.refused.is_some() => self.older.saturating_add(1),
+            _ => 0,
+        };
         self.learn(url, |known| {
             let before = version(&known.accepted);
             if refused.is_some() || before.is_none_or(|before| before < offer) {
@@ -125,7 +147,7 @@ impl Peers {
     /// What was accepted before is refused now: the next session begins with the highest
     /// version again.
     pub fn forget_version(&mut self, url: &str) {
-        if self.find(url).is_some() {
+        if self.under_any(url).is_some() {
             self.learn(url, |known| {
                 known.accepted = None;
                 known.refused = None;
@@ -133,11 +155,12 @@ impl Peers {
         }
     }
 
-    /// The agent's next question about the ACS itself, if there is one. It counts as asked,
-    /// on disk, before it is sent.
-    pub fn question(&mut self, url: &str) -> Option<CpeRequest> {
+    /// The agent's next question about the ACS itself, if there is one; `is_owed`: a request
+    /// that depends on its answer. It counts as asked, on disk, before it is sent.
+    pub fn question(&mut self, url: &str, is_owed: bool) -> Option<CpeRequest> {
+        let most = if is_owed { MAX_ASKED } else { 1 };
         let known = self.find(url);
-        if known.is_some_and(|k| k.methods.is_some() || k.asked >= MAX_ASKED) {
+        if known.is_some_and(|k| k.methods.is_some() || k.asked >= most) {
             return None;
         }
         self.learn(url, |known| known.asked += 1);
@@ -227,6 +250,47 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_version_is_offered_once_more_after_fifty_sessions() {
+        let folder = Folder::new("doubted");
+        let mut peers = folder.load("1");
+        peers.accepted(URL, V1_0, Some(V1_4));
+        for _ in 0..2 {
+            for _ in 0..DOUBTED_AFTER {
+                assert_eq!(peers.offer(URL, V1_4), V1_0);
+                peers.accepted(URL, V1_0, None);
+            }
+            assert_eq!(peers.offer(URL, V1_4), V1_4);
+            // It still does not take it.
+            assert!(!peers.has_accepted(URL, V1_4));
+            peers.accepted(URL, V1_0, Some(V1_4));
+        }
+        for _ in 0..DOUBTED_AFTER {
+            peers.accepted(URL, V1_0, None);
+        }
+        // It was no matter of versions, or another ACS is there now.
+        peers.accepted(URL, V1_4, None);
+        peers.accepted(URL, V1_4, None);
+        assert_eq!(peers.offer(URL, V1_4), V1_4);
+        assert_eq!(folder.load("1").offer(URL, V1_4), V1_4);
+    }
+
+    #[test]
+    fn a_refusal_right_after_an_upgrade_is_none_of_a_version_that_was_taken_before() {
+        let folder = Folder::new("upgraded");
+        folder.load("1").accepted(URL, V1_4, None);
+        let mut peers = folder.load("2");
+        assert!(peers.has_accepted(URL, V1_4));
+        // Asked anew by the new firmware, which takes nothing away.
+        peers.question(URL, false);
+        assert!(folder.load("2").has_accepted(URL, V1_4));
+        peers.forget_version(URL);
+        assert!(!folder.load("2").has_accepted(URL, V1_4));
+        // What a firmware learnt of a refusal holds for that one.
+        peers.accepted(URL, V1_0, Some(V1_4));
+        assert_eq!(folder.load("3").offer(URL, V1_4), V1_4);
+    }
+
+    #[test]
     fn what_was_accepted_without_a_refusal_limits_nothing() {
         let folder = Folder::new("accepted");
         let mut peers = folder.load("1");
@@ -250,21 +314,24 @@ mod tests {
     }
 
     #[test]
-    fn the_methods_are_asked_for_once_and_three_times_if_no_answer_comes() {
+    fn the_methods_are_asked_for_once_and_more_often_only_where_the_answer_is_needed() {
         let folder = Folder::new("methods");
         let mut peers = folder.load("1");
-        assert_eq!(peers.question(URL), Some(CpeRequest::GetRpcMethods));
+        let question = Some(CpeRequest::GetRpcMethods);
+        assert_eq!(peers.question(URL, false), question);
         peers.listed(URL, &["Inform".to_owned(), "Kicked".to_owned()]);
         let mut peers = folder.load("1");
-        assert_eq!(peers.question(URL), None);
+        assert_eq!(peers.question(URL, true), None);
         assert!(peers.allows(URL, &kicked()));
         let mut peers = folder.load("2");
         assert!(!peers.allows(URL, &kicked()));
-        for _ in 0..MAX_ASKED {
-            assert_eq!(peers.question(URL), Some(CpeRequest::GetRpcMethods));
+        assert_eq!(peers.question(URL, false), question);
+        for _ in 1..MAX_ASKED {
             peers = folder.load("2");
+            assert_eq!(peers.question(URL, false), None);
+            assert_eq!(peers.question(URL, true), question);
         }
-        assert_eq!(peers.question(URL), None);
+        assert_eq!(peers.question(URL, true), None);
         assert!(peers.allows(URL, &CpeRequest::GetRpcMethods));
         assert!(!peers.allows(URL, &kicked()));
     }

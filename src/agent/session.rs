@@ -362,7 +362,8 @@ impl Talk<'_> {
                     session.proceed()
                 }
                 Step::OwnRequest => {
-                    let question = || world.peers().question(url);
+                    let is_owed = telling.owes_optional(world) || of_modules.owes_optional();
+                    let question = || world.peers().question(url, is_owed);
                     let own = telling
                         .required(world)
                         .or_else(|| of_modules.required(world))
@@ -404,6 +405,10 @@ fn request_done(world: &World, url: &str, request: &CpeRequest, outcome: Outcome
         (CpeRequest::GetRpcMethods, Outcome::Methods(methods)) => {
             log::debug!("methods of the ACS: {}", methods.join(", "));
             world.peers().listed(url, &methods);
+        }
+        (CpeRequest::GetRpcMethods, Outcome::Unanswered) => {
+            log::info!("the ACS does not tell its methods");
+            world.peers().listed(url, &[]);
         }
         (_, Outcome::Refused(fault)) => {
             log::warn!("the ACS refused {}: {fault}", request.name());

@@ -51,6 +51,11 @@ impl Telling {
         None
     }
 
+    /// Whether there is such a request to send.
+    pub fn owes_optional(&self) -> bool {
+        self.left.iter().any(Option::is_none)
+    }
+
     fn ask(&mut self, world: &World, id: Option<u32>) -> Option<CpeRequest> {
         let mut model = world.model();
         model.begin();

@@ -57,16 +57,25 @@ impl Telling {
         None
     }
 
+    /// Whether there is such a request to send.
+    pub fn owes_optional(&self, world: &World) -> bool {
+        self.request_download || self.due(&world.transfers(), true).is_some()
+    }
+
     fn next(&mut self, world: &World, autonomous: bool) -> Option<CpeRequest> {
         let queue = world.transfers();
-        let due = queue.completed().into_iter().find(|told| {
-            let is = told.event == EventCode::AutonomousTransferComplete;
-            is == autonomous && self.told_by_inform.contains(&told.id)
-        })?;
+        let due = self.due(&queue, autonomous)?;
         self.told_by_inform.retain(|id| *id != due.id);
         let message = due.message.clone();
         self.asked = Some(due);
         Some(message)
+    }
+
+    fn due(&self, queue: &Queue, autonomous: bool) -> Option<Told> {
+        queue.completed().into_iter().find(|told| {
+            let is = told.event == EventCode::AutonomousTransferComplete;
+            is == autonomous && self.told_by_inform.contains(&told.id)
+        })
     }
 
     /// What the ACS has made of the last request.

@@ -350,6 +350,10 @@ impl Session {
         let due = format!("{name}Response");
         let envelope = match message {
             AcsMessage::Envelope(envelope) => envelope,
+            // A question that no ACS has to have an answer to; it has ended nothing by that.
+            AcsMessage::Empty if *request == CpeRequest::GetRpcMethods => {
+                return self.request_done(request, Outcome::Unanswered);
+            }
             AcsMessage::Empty => return self.out_of_order(&due, "an empty reply"),
             AcsMessage::UnintelligibleFault => {
                 let text = "a fault in broken XML, taken as: method not supported".to_string();
@@ -360,6 +364,15 @@ impl Session {
                 return self.request_done(request, Outcome::Refused(fault));
             }
         };
+        // Some take any POST behind the Inform for their turn.
+        if *request == CpeRequest::GetRpcMethods
+            && matches!(
+                envelope.body,
+                AcsBody::Request(_) | AcsBody::BadRequest { .. }
+            )
+        {
+            return self.their_turn(AcsMessage::Envelope(envelope));
+        }
         if let Some(failure) = unusable(&sent, &envelope) {
             return self.fail(failure);
         }
@@ -382,6 +395,9 @@ impl Session {
                 }),
             },
             AcsBody::Fault(fault) => self.request_done(request, Outcome::Refused(fault)),
+            AcsBody::Nothing if *request == CpeRequest::GetRpcMethods => {
+                self.request_done(request, Outcome::Unanswered)
+            }
             other => self.out_of_order(&due, &describe(&other)),
         }
     }

@@ -126,6 +126,8 @@ pub enum Outcome {
     NextUrl(String),
     /// The ACS refused; not to be sent again in this session.
     Refused(AcsFault),
+    /// GetRPCMethods found an empty reply.
+    Unanswered,
     /// The request does not exist in the CWMP version of this session, or would be
     /// larger than the cap; it was not sent.
     NotSent(String),

@@ -137,6 +137,9 @@ impl<'p, 'd> Acs<'p, 'd> {
     fn inform(&mut self, answer: &Answer) {
         self.informs += 1;
         if self.informs > 1 {
+            // In an older version, which knows no heartbeat: the next one comes by itself.
+            self.before.retain(|(code, _)| code != "14 HEARTBEAT");
+            self.sent = answer.events.clone();
             return;
         }
         assert_eq!(answer.retry_count, self.debts.failures, "RetryCount");

@@ -432,6 +432,23 @@ fn the_acs_is_asked_for_a_download_where_it_takes_that() {
     rig.finish();
 }
 
+// The question breaks a session once, and is put again only where a request is owed.
+#[test]
+fn the_methods_are_asked_for_again_when_a_request_depends_on_them() {
+    let mut listing = config();
+    listing.methods.push("RequestDownload".to_owned());
+    let broken = Trouble::Status(HttpReply::status(500));
+    listing = listing.rule(Rule::once(When::Message("GetRPCMethods"), broken));
+    let mut rig = Rig::of(listing, "", FileServer::start());
+    let second = rig.next();
+    assert!(second.message("GetRPCMethods").is_none());
+    rig.cpe.ok(&["request-download", FIRMWARE]);
+    let third = rig.next();
+    let names: Vec<&str> = third.messages.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!(names, ["Inform", "GetRPCMethods", "RequestDownload", ""]);
+    rig.finish();
+}
+
 // ---- of which the ACS wants to hear ------------------------------------------------
 
 // T-ATC-001, T-ATC-002

@@ -399,6 +399,23 @@ fn instance_numbers_stay_when_others_reorder_and_edit_the_file() {
 }
 
 #[test]
+fn settings_that_others_may_read_are_warned_of_at_the_check_and_the_start() {
+    use std::os::unix::fs::PermissionsExt;
+    let cpe = Cpe::new("");
+    let warning = "/etc/config/cwmp has mode 0644 and holds passwords; chmod 600 ";
+    assert!(!cpe.ok(&["check"]).contains("has mode"));
+    let settings = cpe.router.path("/etc/config/cwmp");
+    std::fs::set_permissions(&settings, std::fs::Permissions::from_mode(0o644)).expect("a mode");
+    let said = cpe.ok(&["check"]);
+    assert!(
+        said.contains(&format!("{warning}{}", settings.display())),
+        "{said}"
+    );
+    let out = cpe.cli(&["run", "--once"]);
+    assert!(stderr(&out).contains(warning), "{}", stderr(&out));
+}
+
+#[test]
 fn check_names_file_line_and_mend_of_every_kind_of_file() {
     let cpe = Cpe::new("");
     let native = "[\"Device.X_EXAMPLE_Led.\"]\nOn = { type = \"boolean\", native = \"no_such\" }\n";

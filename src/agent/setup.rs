@@ -20,6 +20,7 @@ use crate::uci::Package;
 use crate::wake::dhcp;
 use std::fmt;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -267,7 +268,8 @@ impl Setup {
         match Package::parse(&text) {
             Ok(package) => {
                 state.save_bytes_or_warn(GOOD_SETTINGS, &text, "the good copy of the settings");
-                let (settings, warnings) = Settings::read_with(&package, found);
+                let (settings, mut warnings) = Settings::read_with(&package, found);
+                warnings.extend(self.settings_that_others_read());
                 (settings, warnings, None)
             }
             Err(e) => {
@@ -275,6 +277,18 @@ impl Setup {
                 (settings, warnings, trouble(e.to_string()))
             }
         }
+    }
+
+    /// A warning where `/etc/config/cwmp`, which holds passwords, is not its owner's alone.
+    pub fn settings_that_others_read(&self) -> Option<String> {
+        let real = self.root.path(SETTINGS_PATH).ok()?;
+        let mode = std::fs::metadata(&real).ok()?.mode() & 0o777;
+        (mode & 0o077 != 0).then(|| {
+            format!(
+                "{SETTINGS_PATH} has mode {mode:04o} and holds passwords; chmod 600 {}",
+                real.display()
+            )
+        })
     }
 }
 

@@ -90,7 +90,10 @@ fn settings(setup: &Setup, report: &mut Report) {
         }
     };
     let (settings, warnings) = Settings::read(&package);
-    for warning in warnings {
+    for warning in warnings
+        .into_iter()
+        .chain(setup.settings_that_others_read())
+    {
         report.fine(&format!("warning: {warning}"));
     }
     let files = match tls_files(setup, &settings) {

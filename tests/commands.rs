@@ -268,6 +268,16 @@ fn check_tells_file_line_and_mend_of_data_model_files() {
     let out = cpe.cli(&["run"]);
     assert_eq!(out.status.code(), Some(2));
     assert!(stderr(&out).contains("led.toml:3: "), "{}", stderr(&out));
+    cpe.agent_toml("# Ours.\ndata_model = [\"/no/such\"]");
+    for command in ["run", "check"] {
+        let out = cpe.cli(&[command]);
+        assert_eq!(out.status.code(), Some(2));
+        let said = stderr(&out);
+        assert!(
+            said.contains("agent.toml:2: /no/such is no directory"),
+            "{said}"
+        );
+    }
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub struct Config {
     /// ones. Taken as written (not below the root). `None`: the default directory below
     /// the root or, where that does not exist, the files compiled into the program.
     pub data_model: Option<Vec<PathBuf>>,
+    /// The file and line that name it, for messages about what is found there.
+    pub data_model_place: String,
     /// What survives power loss and sysupgrade; below the root.
     pub state_dir: String,
     /// Sockets and markers, gone after a reboot; below the root.
@@ -148,6 +150,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             data_model: None,
+            data_model_place: String::new(),
             state_dir: "/etc/cwmp-agent/state".into(),
             run_dir: "/var/run/cwmp-agent".into(),
             platform: Platform::default(),
@@ -194,6 +197,12 @@ pub struct ConfigError {
     pub what: String,
 }
 
+/// The line, from 1, that a key of the file's first level stands on.
+fn line_of(key: &str, text: &str) -> usize {
+    let is_there = |line: &str| line.trim_start().starts_with(key);
+    text.lines().position(is_there).map_or(1, |i| i + 1)
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.file, self.line, self.what)
@@ -222,6 +231,9 @@ impl Config {
             what: wrong.what,
         })?;
         config.check(file, text)?;
+        if config.data_model.is_some() {
+            config.data_model_place = format!("{file}:{}", line_of("data_model", text));
+        }
         Ok(config)
     }
 
@@ -243,10 +255,7 @@ impl Config {
     fn check(&self, file: &str, text: &str) -> Result<(), ConfigError> {
         let at = |key: &str, what: String| ConfigError {
             file: file.to_owned(),
-            line: text
-                .lines()
-                .position(|l| l.trim_start().starts_with(key))
-                .map_or(1, |i| i + 1),
+            line: line_of(key, text),
             what,
         };
         for (key, dir) in [("state_dir", &self.state_dir), ("run_dir", &self.run_dir)] {

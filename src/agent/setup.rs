@@ -191,7 +191,8 @@ impl Setup {
                 for dir in dirs {
                     if !dir.is_dir() {
                         return Err(SetupError::Configuration(vec![format!(
-                            "data_model in agent.toml: {} is no directory; make it, or take it out of the list",
+                            "{}: {} is no directory; make it, or take it out of data_model",
+                            self.config.data_model_place,
                             dir.display()
                         )]));
                     }

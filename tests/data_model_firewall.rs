@@ -129,8 +129,6 @@ fn forwards_of_two_protocols_and_of_ranges_read_as_what_they_are() {
             ("Device.NAT.InterfaceSetting.1.Status", "Disabled"),
         ],
     );
-    set(&mut model, &[(&of("InternalPort"), "600")]).expect("set");
-    assert!(read(&router, "firewall").contains("'600-610'"));
     set(&mut model, &[(&of("Protocol"), "UDP")]).expect("set");
     assert_eq!(get(&mut model, &of("Protocol")), "UDP");
     // fw4 forwards both where nothing is said.
@@ -165,4 +163,217 @@ fn a_rule_for_every_zone_is_set_with_its_empty_interface_in_any_order() {
         let refused = set(&mut model, &order).expect_err("one or all");
         assert!(refused.iter().all(|(_, code)| *code == 9007), "{refused:?}");
     }
+}
+
+const CLIENT: &str = "192.168.1.77";
+
+/// The section of a package that holds a text.
+fn section(router: &router::Router, package: &str, holds: &str) -> String {
+    let text = read(router, package);
+    let mut all = text.split("\nconfig ");
+    let found = all.find(|section| section.contains(holds));
+    found
+        .unwrap_or_else(|| panic!("{holds}: {text}"))
+        .to_owned()
+}
+
+// T-SPV-003: a forward without dest_ip would lead everybody outside to the router itself.
+#[test]
+fn a_forward_that_is_on_without_a_client_opens_nothing() {
+    let (router, mut model) = fresh();
+    let (row, _) = add(&mut model, "Device.NAT.PortMapping.");
+    let of = |name: &str| format!("{row}{name}");
+    let (enable, client, status) = (of("Enable"), of("InternalClient"), of("Status"));
+    set(
+        &mut model,
+        &[(&of("Description"), "mine"), (&enable, "true")],
+    )
+    .expect("on");
+    let state = |router: &router::Router, model: &mut cwmp_agent::model::Model| {
+        let text = section(router, "firewall", "'mine'");
+        let is_on = text.contains("enabled '1'");
+        assert_eq!(text.contains("enabled '0'"), !is_on, "{text}");
+        // Whatever comes of it: nothing is on that has no client.
+        assert!(!is_on || text.contains("dest_ip"), "{text}");
+        (is_on, get(model, &enable) == "true", get(model, &status))
+    };
+    let wanted = (false, true, "Error_Misconfigured".to_owned());
+    assert_eq!(state(&router, &mut model), wanted);
+    // An agent that starts now sees the same, and a Set of it changes nothing.
+    let mut other = router_model::model(&router, &data_model_support::files());
+    assert_eq!(state(&router, &mut other), wanted);
+    assert_eq!(set(&mut other, &[(&enable, "true")]), Ok(vec![]));
+    set(&mut model, &[(&client, CLIENT)]).expect("a client");
+    assert_eq!(
+        state(&router, &mut model),
+        (true, true, "Enabled".to_owned())
+    );
+    assert!(!read(&router, "firewall").contains("cwmp_enable"));
+    // Its client goes, and comes back.
+    set(&mut model, &[(&client, "")]).expect("no client");
+    assert_eq!(state(&router, &mut model), wanted);
+    set(&mut model, &[(&client, CLIENT)]).expect("a client");
+    assert_eq!(
+        state(&router, &mut model),
+        (true, true, "Enabled".to_owned())
+    );
+    // Off is off, whatever comes and goes.
+    let off = (false, false, "Disabled".to_owned());
+    set(&mut model, &[(&enable, "false")]).expect("off");
+    assert_eq!(state(&router, &mut model), off);
+    set(&mut model, &[(&client, "")]).expect("no client");
+    set(&mut model, &[(&client, CLIENT)]).expect("a client");
+    assert_eq!(state(&router, &mut model), off);
+    // All at once, in any order.
+    for items in [
+        [(&*client, ""), (&*enable, "true")],
+        [(&*enable, "false"), (&*client, CLIENT)],
+        [(&*enable, "true"), (&*client, "")],
+        [(&*client, CLIENT), (&*enable, "true")],
+        [(&*client, ""), (&*enable, "false")],
+        [(&*enable, "true"), (&*client, CLIENT)],
+        [(&*enable, "false"), (&*client, "")],
+    ] {
+        set(&mut model, &items).unwrap_or_else(|e| panic!("{items:?}: {e:?}"));
+        expect(&mut model, &items);
+        state(&router, &mut model);
+    }
+    // Without a zone, fw4 passes it over.
+    set(&mut model, &[(&client, CLIENT), (&enable, "true")]).expect("on");
+    set(&mut model, &[(&of("Interface"), "")]).expect("nowhere");
+    assert_eq!(get(&mut model, &status), "Error_Misconfigured");
+}
+
+#[test]
+fn a_forward_that_somebody_else_switched_off_stays_off() {
+    let (router, mut model) = fresh();
+    let of = |name: &str| format!("Device.NAT.PortMapping.1.{name}");
+    let (enable, client) = (of("Enable"), of("InternalClient"));
+    set(&mut model, &[(&client, "")]).expect("no client");
+    expect(
+        &mut model,
+        &[(&enable, "true"), (&of("Status"), "Error_Misconfigured")],
+    );
+    // By hand it gets another client, and stays off.
+    let off = "\toption enabled '0'\n\toption cwmp_enable '1'\n";
+    edit(
+        &router,
+        "firewall",
+        off,
+        &format!("{off}\toption dest_ip '{CLIENT}'\n"),
+    );
+    expect(
+        &mut model,
+        &[(&enable, "false"), (&of("Status"), "Disabled")],
+    );
+    set(&mut model, &[(&client, "192.168.1.78")]).expect("another client");
+    expect(
+        &mut model,
+        &[(&enable, "false"), (&of("Status"), "Disabled")],
+    );
+    // One that is on by hand and leads to the router itself is not touched.
+    edit(
+        &router,
+        "firewall",
+        "\toption dest_ip\t\t192.168.1.31\n",
+        "",
+    );
+    edit(
+        &router,
+        "firewall",
+        "\toption src_dport\t3074\n\toption enabled\t\t'0'\n",
+        "\toption src_dport\t3074\n",
+    );
+    expect(&mut model, &[("Device.NAT.PortMapping.2.Enable", "true")]);
+    set(
+        &mut model,
+        &[("Device.NAT.PortMapping.2.Description", "ours")],
+    )
+    .expect("a name");
+    assert!(!section(&router, "firewall", "'ours'").contains("enabled"));
+}
+
+// T-SPV-003: the ports of a range are the same inside; nftables has no others.
+#[test]
+fn a_range_of_ports_is_as_long_inside_and_the_same() {
+    let (router, mut model) = fresh();
+    let of = |name: &str| format!("Device.NAT.PortMapping.3.{name}");
+    let (first, last, inside) = (
+        of("ExternalPort"),
+        of("ExternalPortEndRange"),
+        of("InternalPort"),
+    );
+    let ports = |router: &router::Router| {
+        let text = section(router, "firewall", "torrent");
+        let of = |option: &str| {
+            let line = text.lines().find(|l| {
+                l.contains(&format!("option {option}\t"))
+                    || l.contains(&format!("option {option} "))
+            });
+            line.map_or(String::new(), |l| {
+                l.split_whitespace()
+                    .last()
+                    .unwrap_or("")
+                    .trim_matches('\'')
+                    .to_owned()
+            })
+        };
+        (of("src_dport"), of("dest_port"))
+    };
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    // In any order.
+    for items in [
+        [(&*first, "52000"), (&*last, "52005"), (&*inside, "52000")],
+        [(&*inside, "53000"), (&*last, "53005"), (&*first, "53000")],
+        [(&*last, "52007"), (&*inside, "52002"), (&*first, "52002")],
+        [(&*first, "52005"), (&*inside, "52005"), (&*last, "52007")],
+    ] {
+        set(&mut model, &items).unwrap_or_else(|e| panic!("{items:?}: {e:?}"));
+        expect(&mut model, &items);
+        let [from, to, _] = ["ExternalPort", "ExternalPortEndRange", ""].map(|n| {
+            if n.is_empty() {
+                String::new()
+            } else {
+                get(&mut model, &of(n))
+            }
+        });
+        let range = format!("{from}-{to}");
+        assert_eq!(ports(&router), (range.clone(), range));
+    }
+    set(&mut model, &[(&last, "52010")]).expect("a longer one");
+    assert_eq!(ports(&router), pair("52005-52010", "52005-52010"));
+    // 52005 to 600, 52006 to 601 cannot be had.
+    let before = read(&router, "firewall");
+    for items in [
+        vec![(&*inside, "600")],
+        vec![(&*first, "52006")],
+        vec![(&*inside, "600"), (&*first, "52006"), (&*last, "52009")],
+    ] {
+        let refused = set(&mut model, &items).expect_err("no such range");
+        assert!(refused.iter().all(|(_, code)| *code == 9007), "{refused:?}");
+        assert_eq!(read(&router, "firewall"), before);
+    }
+    // One port may be another one inside; without a range there is none.
+    set(&mut model, &[(&last, "0"), (&inside, "600")]).expect("one port");
+    assert_eq!(ports(&router), pair("52005", "600"));
+    let again = [(&*last, "52010"), (&*inside, "0")];
+    set(&mut model, &again).expect("the ports stay");
+    assert_eq!(ports(&router), pair("52005-52010", ""));
+    expect(&mut model, &again);
+    // What somebody else wrote is shown and stays.
+    edit(
+        &router,
+        "firewall",
+        "'52005-52010'",
+        "'3000-3010'\n\toption dest_port '5000'",
+    );
+    expect(&mut model, &[(&first, "3000"), (&inside, "5000")]);
+    assert_eq!(
+        set(
+            &mut model,
+            &[(&inside, "5000"), (&of("Description"), "torrent2")]
+        ),
+        Ok(vec!["firewall".to_owned()])
+    );
+    assert_eq!(ports(&router), pair("3000-3010", "5000"));
 }

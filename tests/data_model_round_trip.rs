@@ -121,6 +121,9 @@ fn options(binding: &Binding) -> Vec<String> {
         Some("interface_mask") => &["netmask"],
         Some("pool_first") => &["limit"],
         Some("pool_last") => &["start"],
+        Some("forward_enable") => &["cwmp_enable"],
+        Some("forward_client") => &["enabled", "cwmp_enable"],
+        Some("forward_port" | "forward_port_last") => &["dest_port"],
         Some("pool_address") => &["cwmp_pool"],
         _ => &[],
     };

@@ -190,6 +190,15 @@ pub trait Source: Send {
     /// Stages one value; `None` removes what is there.
     fn stage(&mut self, at: Ask<'_>, value: Option<Raw>) -> Result<(), Refusal>;
 
+    /// Whether a value that was staged can stand, asked when all values of its request are
+    /// staged: they come in any order, so that only then it shows whether they go together.
+    ///
+    /// # Errors
+    /// It cannot (9007); the text says why, and what can.
+    fn fits(&mut self, _at: Ask<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Stages a new row (with the `new` values of its binding) and returns it.
     fn add_row(&mut self, rows: &Rows, parents: &[String]) -> Result<Row, Refusal>;
 

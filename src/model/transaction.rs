@@ -180,6 +180,9 @@ impl Model {
                 }
             }
         }
+        if faults.is_empty() {
+            self.check_together(&schema, &changed, &mut faults);
+        }
         if !faults.is_empty() {
             self.abandon(change);
             return Err(parameter_faults(items, faults));
@@ -215,6 +218,28 @@ impl Model {
                     true => "the value follows from another parameter; set that one",
                     false => "the value cannot be kept together with the others of this request",
                 };
+                faults.push((want.item, Fault::new(INVALID_VALUE, what)));
+            }
+        }
+    }
+
+    /// Whether the sources can keep everything that changes, now that all of it is staged.
+    fn check_together(
+        &mut self,
+        schema: &Schema,
+        changed: &[&Wanted],
+        faults: &mut Vec<(usize, Fault)>,
+    ) {
+        for want in changed {
+            let ParamSource::At(binding) = &schema.param(want.leaf.param).source else {
+                continue;
+            };
+            // It was just staged there.
+            let Ok(source) = self.source(binding.source()) else {
+                continue;
+            };
+            let rows = &want.leaf.place.keys;
+            if let Err(what) = source.fits(Ask { binding, rows }) {
                 faults.push((want.item, Fault::new(INVALID_VALUE, what)));
             }
         }

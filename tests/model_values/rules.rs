@@ -58,6 +58,16 @@ pub const REFUSED: &[(&str, Is, &str)] = &[
         "below ExternalPort",
     ),
     (
+        "Device.NAT.PortMapping.{i}.ExternalPortEndRange",
+        |v| v.parse().is_ok_and(|n: u32| n > 51000),
+        "a range has the same ports inside, and this one has not",
+    ),
+    (
+        "Device.NAT.PortMapping.{i}.InternalPort",
+        |_| true,
+        "a range has the same ports inside",
+    ),
+    (
         "Device.NAT.PortMapping.{i}.Interface",
         |v| !v.is_empty(),
         "no zone of the firewall has the network",

@@ -3,6 +3,7 @@
 //! [`codec`](crate::source::codec).
 
 use super::draft::Content;
+use super::firewall;
 use super::items::BELONGS;
 use super::keys::is_anonymous;
 use crate::model::source::Raw;
@@ -13,7 +14,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 /// Names that `as` may give for a parameter: those of whole options, then those of entries
 /// of a list.
-const OPTIONS: [&str; 24] = [
+const OPTIONS: [&str; 29] = [
     "any_zone",
     "bridge_standard",
     "centiseconds",
@@ -24,6 +25,12 @@ const OPTIONS: [&str; 24] = [
     "dhcp_option_15",
     "dhcp_option_44",
     "first_only",
+    "forward_client",
+    "forward_enable",
+    "forward_port",
+    "forward_port_inside",
+    "forward_port_last",
+    "forward_status",
     "interface_address",
     "interface_mask",
     "lease_time",
@@ -31,7 +38,6 @@ const OPTIONS: [&str; 24] = [
     "pool_first",
     "pool_last",
     "pool_mask",
-    "port_first",
     "position",
     "protocol",
     "ra_flag_home-agent",
@@ -100,8 +106,14 @@ impl<'a> Scene<'a> {
         self.value().map(Value::items).unwrap_or_default()
     }
 
-    fn text(&self, option: &str) -> Option<&'a str> {
+    /// What an option of the section says, where it is one text.
+    pub fn text(&self, option: &str) -> Option<&'a str> {
         self.section()?.get(option)?.as_one()
+    }
+
+    /// The one entry of the option, without fw4's `!`.
+    pub fn single(&self) -> Result<Option<&'a str>, String> {
+        single(self)
     }
 
     fn number(&self, option: &str, absent: i64) -> Option<i64> {
@@ -195,13 +207,7 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
             text(length.map(|length| net::prefix(address, length)))
         }
         "first_only" | "pool_address" => text(single(scene)?.map(str::to_owned)),
-        "port_first" => {
-            let Some(one) = single(scene)? else {
-                return Ok(None);
-            };
-            let (first, _) = ports(one).ok_or("is no port and no range of ports")?;
-            text(Some(first.to_string()))
-        }
+        _ if name.starts_with("forward_") => text(firewall::read(name, scene)?),
         "protocol" => {
             let Some(one) = single(scene)? else {
                 return Ok(None);
@@ -340,15 +346,7 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
                 Err(_) => without_address(scene, text),
             }
         }
-        "port_first" => match (single(scene)?.and_then(ports), text.parse::<u16>()) {
-            // A range keeps its length.
-            (Some((first, Some(last))), Ok(new)) if last > first => {
-                let last = new.checked_add(last - first);
-                let last = last.ok_or("leaves no room for the range of ports")?;
-                one(format!("{new}-{last}"))
-            }
-            _ => one(text),
-        },
+        _ if name.starts_with("forward_") => Ok(firewall::write(name, scene, &text)),
         "protocol" => {
             let number: i64 = text.parse().map_err(|_| "is no number".to_owned())?;
             let name = protocol::name(number).ok_or("fw4 takes protocol 0 for any; write -1")?;
@@ -411,6 +409,18 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
             }
             (None, None) => Err("cannot be written".to_owned()),
         },
+    }
+}
+
+/// Whether what was staged can stand, with all of its request staged: values that depend on
+/// each other come in any order.
+///
+/// # Errors
+/// It cannot (9007); the text says why, and what can.
+pub fn check(name: &str, scene: &Scene<'_>) -> Result<(), String> {
+    match name {
+        "forward_port" | "forward_port_inside" | "forward_port_last" => firewall::check(scene),
+        _ => Ok(()),
     }
 }
 
@@ -498,7 +508,7 @@ fn single<'a>(scene: &Scene<'a>) -> Result<Option<&'a str>, String> {
 }
 
 /// `80`, `8000-8010` or `8000:8010`.
-fn ports(text: &str) -> Option<(u16, Option<u16>)> {
+pub fn ports(text: &str) -> Option<(u16, Option<u16>)> {
     match text.split_once(['-', ':']) {
         None => Some((text.parse().ok()?, None)),
         Some((first, last)) => Some((first.parse().ok()?, Some(last.parse().ok()?))),

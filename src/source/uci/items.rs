@@ -179,6 +179,24 @@ impl UciSource {
         Ok(())
     }
 
+    /// Whether a value that was staged can stand, now that all of its request are.
+    pub(super) fn check_value(&mut self, at: &UciAt, rows: &[String]) -> Result<(), String> {
+        let Some(codec) = at.codec.as_deref().filter(|_| !at.entry) else {
+            return Ok(());
+        };
+        if coded::asks_network(codec) && *at.package != *"network" {
+            let _ = self.content("network");
+        }
+        let option = expand(&at.option, rows);
+        let reference = expand(&at.section, rows);
+        let content = self.peek(&at.package);
+        let place = content.and_then(|content| Some((content, content.find(&reference)?)));
+        let Some((content, index)) = place else {
+            return Ok(());
+        };
+        coded::check(codec, &self.scene(codec, content, index, &option, rows))
+    }
+
     fn stage_entry(
         &mut self,
         at: &UciAt,

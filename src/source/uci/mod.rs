@@ -8,6 +8,7 @@
 
 mod coded;
 mod draft;
+mod firewall;
 mod items;
 mod keys;
 mod naming;
@@ -465,6 +466,13 @@ impl Source for UciSource {
         match at.binding {
             Binding::Uci(uci) => self.stage_value(uci, at.rows, value),
             _ => Err(read_only("uci", "what is bound elsewhere")),
+        }
+    }
+
+    fn fits(&mut self, at: Ask<'_>) -> Result<(), String> {
+        match at.binding {
+            Binding::Uci(uci) => self.check_value(uci, at.rows),
+            _ => Ok(()),
         }
     }
 

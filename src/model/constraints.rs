@@ -111,6 +111,11 @@ impl Model {
                     if values.iter().all(String::is_empty) {
                         continue;
                     }
+                    for (value, param) in values.iter_mut().zip(*key) {
+                        if let Some(one) = one_form(schema.facets(*param).named.name, value) {
+                            *value = one;
+                        }
+                    }
                     match first.get(&values) {
                         Some(other) => bad.extend([other.clone(), row]),
                         None => {
@@ -183,6 +188,21 @@ impl Model {
             }
         }
         out
+    }
+}
+
+/// The form of a value in which it is equal to others that mean the same; `None` where it has
+/// one only.
+fn one_form(named: &str, value: &str) -> Option<String> {
+    let address = |text: &str| Some(text.parse::<core::net::Ipv6Addr>().ok()?.to_string());
+    match named {
+        "MACAddress" => Some(value.to_ascii_lowercase()),
+        "IPAddress" | "IPv6Address" => address(value),
+        "IPPrefix" | "IPv6Prefix" => {
+            let (of, length) = value.split_once('/')?;
+            Some(format!("{}/{length}", address(of)?))
+        }
+        _ => None,
     }
 }
 

@@ -368,11 +368,6 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "an option is there or not",
     ),
     (
-        "Device.DHCPv4.Server.Pool.{i}.StaticAddress.{i}.Enable",
-        "enum",
-        "dnsmasq knows no host that is off",
-    ),
-    (
         "Device.DNS.Client.Enable",
         "enum",
         "the router itself always asks",

@@ -4,7 +4,7 @@
 
 use super::draft::Content;
 use super::firewall;
-use super::items::BELONGS;
+use super::hosts::{self, BELONGS};
 use super::keys::is_anonymous;
 use crate::model::source::Raw;
 use crate::source::codec::pool::{self, Network};
@@ -14,7 +14,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 /// Names that `as` may give for a parameter: those of whole options, then those of entries
 /// of a list.
-const OPTIONS: [&str; 29] = [
+const OPTIONS: [&str; 30] = [
     "any_zone",
     "bridge_standard",
     "centiseconds",
@@ -36,6 +36,7 @@ const OPTIONS: [&str; 29] = [
     "lease_time",
     "pool_address",
     "pool_first",
+    "pool_host_enable",
     "pool_last",
     "pool_mask",
     "position",
@@ -133,12 +134,12 @@ impl<'a> Scene<'a> {
         Some(Network::around(address, length))
     }
 
-    /// The network of the pool that is the row around the innermost.
-    fn pool_around(&self) -> Option<Network> {
+    /// The router's address in the network of the pool that is the row around the innermost,
+    /// and its length.
+    pub fn network_around(&self) -> Option<(Ipv4Addr, u8)> {
         let pool = self.content.by_key(self.rows.iter().rev().nth(1)?)?;
         let section = self.content.package.sections().get(pool)?;
-        let (address, length) = address_of(self.network?, section.get("interface")?.as_one()?)?;
-        Some(Network::around(address, length))
+        address_of(self.network?, section.get("interface")?.as_one()?)
     }
 
     /// Which of several addresses the innermost row is, from 0.
@@ -206,6 +207,7 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
             }
             text(length.map(|length| net::prefix(address, length)))
         }
+        "pool_host_enable" => text(scene.text(scene.option).map(str::to_owned)),
         "first_only" | "pool_address" => text(single(scene)?.map(str::to_owned)),
         _ if name.starts_with("forward_") => text(firewall::read(name, scene)?),
         "protocol" => {
@@ -334,9 +336,10 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
                 _ => Err("is no network; write address/length".to_owned()),
             }
         }
-        "first_only" => one(text),
+        "first_only" | "pool_host_enable" => one(text),
         "pool_address" => {
-            let network = scene.pool_around();
+            let network = scene.network_around();
+            let network = network.map(|(address, length)| Network::around(address, length));
             let inside = |address| network.is_none_or(|n| n.offset(address).is_some());
             match text.parse::<Ipv4Addr>() {
                 Ok(address) if !inside(address) => {
@@ -420,6 +423,7 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
 pub fn check(name: &str, scene: &Scene<'_>) -> Result<(), String> {
     match name {
         "forward_port" | "forward_port_inside" | "forward_port_last" => firewall::check(scene),
+        "pool_address" | "pool_host_enable" => hosts::check(scene),
         _ => Ok(()),
     }
 }

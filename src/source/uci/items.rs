@@ -3,63 +3,24 @@
 
 use super::coded::{self, Scene};
 use super::draft::{Change, Content, Draft};
+use super::hosts::Within;
 use super::{UciSource, trouble};
 use crate::model::binding::{Rows, UciAt, UciItems, UciRows, expand};
 use crate::model::source::{Raw, Refusal, Renamed, Row, Trouble};
-use crate::source::codec::net;
-use crate::uci::{Section, Value};
-use core::net::{IpAddr, Ipv4Addr};
+use crate::uci::Value;
 use std::sync::Arc;
-
-/// The option that says which pool a static address was made in, as long as its address
-/// does not say so. dnsmasq's start script passes it over.
-pub const BELONGS: &str = "cwmp_pool";
-
-/// Tells which hosts belong to a pool: see [`UciSource::within`].
-pub struct Within {
-    pool: String,
-    is_first: bool,
-    network: Option<(Ipv4Addr, u8)>,
-}
-
-impl Within {
-    /// A host lies in the pool's network, was made there, or, lying nowhere, is the first
-    /// pool's.
-    pub fn holds(&self, section: &Section) -> bool {
-        let made_in = section.get(BELONGS).and_then(Value::as_one);
-        let address = section.get("ip").and_then(Value::as_one);
-        match address.and_then(|a| a.trim().parse::<Ipv4Addr>().ok()) {
-            Some(address) if made_in.is_none() => self.network.is_some_and(|(own, length)| {
-                net::contains(IpAddr::V4(own), length, IpAddr::V4(address))
-            }),
-            _ => match made_in {
-                Some(pool) => pool == self.pool,
-                None => self.is_first,
-            },
-        }
-    }
-}
 
 impl UciSource {
     /// What tells which sections are rows below a pool.
     pub(super) fn within(&mut self, rows: &UciRows, parents: &[String]) -> Result<Within, Trouble> {
-        let pool = parents.last().cloned().unwrap_or_default();
+        let pool = parents.last().map_or("", String::as_str);
         // A broken file of networks is no reason to lose the hosts.
         let _ = self.content("network");
         self.content(&rows.package)?;
         let (Some(content), network) = (self.peek(&rows.package), self.peek("network")) else {
             return Err(trouble(&rows.package, "not read"));
         };
-        let index = content.by_key(&pool);
-        let section = index.and_then(|i| content.package.sections().get(i));
-        let interface = section.and_then(|s| s.get("interface")?.as_one());
-        Ok(Within {
-            is_first: index.and_then(|i| content.position(i)) == Some(1),
-            network: interface
-                .zip(network)
-                .and_then(|(name, network)| coded::address_of(network, name)),
-            pool,
-        })
+        Ok(Within::of(content, pool, network))
     }
 
     /// A package that was read in this request, with what is staged.
@@ -375,28 +336,5 @@ impl UciSource {
             }
         }
         renamed
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_belongs_to_the_pool_that_its_address_lies_in() {
-        let package = crate::uci::Package::parse(
-            b"config host\n\toption ip '192.168.3.9'\nconfig host\n\toption cwmp_pool 'guest'\nconfig host\n\toption name 'x'\n",
-        )
-        .expect("a good file");
-        let of = |pool: &str, is_first: bool, last: u8| Within {
-            pool: pool.to_owned(),
-            is_first,
-            network: Some((Ipv4Addr::new(192, 168, last, 1), 24)),
-        };
-        let held = |within: &Within| -> Vec<bool> {
-            package.sections().iter().map(|s| within.holds(s)).collect()
-        };
-        assert_eq!(held(&of("lan", true, 1)), [false, false, true]);
-        assert_eq!(held(&of("guest", false, 3)), [true, true, false]);
     }
 }

@@ -9,6 +9,7 @@
 mod coded;
 mod draft;
 mod firewall;
+mod hosts;
 mod items;
 mod keys;
 mod naming;
@@ -499,7 +500,7 @@ impl Source for UciSource {
         if rows.within.is_some() {
             match parents.last() {
                 Some(parent) if !keys::is_anonymous(parent) => {
-                    options.push((items::BELONGS.to_owned(), parent.clone()));
+                    options.push((hosts::BELONGS.to_owned(), parent.clone()));
                 }
                 _ => {
                     return Err(Refusal::Trouble(trouble(
@@ -618,7 +619,7 @@ fn rows_at(
     places: impl Iterator<Item = usize>,
     rows: &UciRows,
     parents: &[String],
-    within: Option<&items::Within>,
+    within: Option<&hosts::Within>,
     limit: usize,
 ) -> Vec<Row> {
     let row = |place: usize| {

@@ -124,6 +124,7 @@ fn options(binding: &Binding) -> Vec<String> {
         Some("forward_enable") => &["cwmp_enable"],
         Some("forward_client") => &["enabled", "cwmp_enable"],
         Some("forward_port" | "forward_port_last") => &["dest_port"],
+        Some("pool_enable") => &["dhcpv4"],
         Some("pool_address") => &["cwmp_pool"],
         _ => &[],
     };

@@ -524,6 +524,16 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "fw4 forwards both in one section, and by default",
     ),
     (
+        "Device.DHCPv6.Server.Pool.{i}.Interface",
+        "access",
+        "the pool of IPv4 says it",
+    ),
+    (
+        "Device.RouterAdvertisement.InterfaceSetting.{i}.Interface",
+        "access",
+        "the pool of IPv4 says it",
+    ),
+    (
         "Device.RouterAdvertisement.InterfaceSetting.{i}.",
         "access",
         "the sections are those of the pools",

@@ -199,7 +199,7 @@ fn a_forward_is_made_as_acss_make_it() {
         ("RemoteHost", "198.51.100.0/24"),
         ("ExternalPortEndRange", "8090"),
         ("ExternalPort", "8080"),
-        ("InternalPort", "80"),
+        ("InternalPort", "8080"),
         ("Protocol", "UDP"),
         ("InternalClient", "192.168.1.50"),
         ("Description", "a <game> & \"more\""),

@@ -6,6 +6,7 @@ use super::draft::Content;
 use super::firewall;
 use super::hosts::{self, BELONGS};
 use super::keys::is_anonymous;
+use super::pools;
 use crate::model::source::Raw;
 use crate::source::codec::pool::{self, Network};
 use crate::source::codec::{dhcp_option, dns_server, lease_time, net, protocol};
@@ -14,7 +15,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 /// Names that `as` may give for a parameter: those of whole options, then those of entries
 /// of a list.
-const OPTIONS: [&str; 30] = [
+const OPTIONS: [&str; 32] = [
     "any_zone",
     "bridge_standard",
     "centiseconds",
@@ -35,10 +36,12 @@ const OPTIONS: [&str; 30] = [
     "interface_mask",
     "lease_time",
     "pool_address",
+    "pool_enable",
     "pool_first",
     "pool_host_enable",
     "pool_last",
     "pool_mask",
+    "pool_status",
     "position",
     "protocol",
     "ra_flag_home-agent",
@@ -117,7 +120,8 @@ impl<'a> Scene<'a> {
         single(self)
     }
 
-    fn number(&self, option: &str, absent: i64) -> Option<i64> {
+    /// The number that an option says, or another where it is absent.
+    pub fn number(&self, option: &str, absent: i64) -> Option<i64> {
         match self.text(option) {
             None => Some(absent),
             Some(text) => text.trim().parse().ok(),
@@ -207,6 +211,8 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
             }
             text(length.map(|length| net::prefix(address, length)))
         }
+        "pool_enable" => text(Some(u8::from(pools::is_on(scene)).to_string())),
+        "pool_status" => text(Some(pools::status(scene).to_owned())),
         "pool_host_enable" => text(scene.text(scene.option).map(str::to_owned)),
         "first_only" | "pool_address" => text(single(scene)?.map(str::to_owned)),
         _ if name.starts_with("forward_") => text(firewall::read(name, scene)?),
@@ -337,6 +343,7 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
             }
         }
         "first_only" | "pool_host_enable" => one(text),
+        "pool_enable" => Ok(pools::switch(scene, text == "1")),
         "pool_address" => {
             let network = scene.network_around();
             let network = network.map(|(address, length)| Network::around(address, length));

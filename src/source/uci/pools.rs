@@ -1,0 +1,70 @@
+//! Pools: one `dhcp` section tells dnsmasq of IPv4 and odhcpd of IPv6 and router
+//! advertisements. What concerns IPv4 must leave the others alone.
+
+use super::coded::{self, Scene, Written};
+use super::draft::Content;
+use crate::model::source::Raw;
+use crate::source::codec::pool;
+use crate::uci::{Section, Value};
+
+/// Whether dnsmasq serves the pool's network.
+pub fn is_on(scene: &Scene<'_>) -> bool {
+    !is_true(scene.text("ignore")) && scene.text("dhcpv4") != Some("disabled")
+}
+
+/// The options that switch a pool: odhcpd, too, passes over what is to be ignored.
+pub fn switch(scene: &Scene<'_>, on: bool) -> Written {
+    let put = |option: &str, text: &str| (option.to_owned(), Raw::Text(text.to_owned()));
+    let mut written = Vec::new();
+    if !on {
+        let section = scene.content.package.sections().get(scene.index);
+        written.push(match section.is_some_and(serves_ipv6) {
+            true => put("dhcpv4", "disabled"),
+            false => put("ignore", "1"),
+        });
+        return written;
+    }
+    if is_true(scene.text("ignore")) {
+        written.push(put("ignore", "0"));
+    }
+    if scene.text("dhcpv4") == Some("disabled") {
+        written.push(put("dhcpv4", "server"));
+    }
+    written
+}
+
+/// TR-181's word for how the pool is doing, as far as the files tell.
+pub fn status(scene: &Scene<'_>) -> &'static str {
+    if !is_on(scene) {
+        return "Disabled";
+    }
+    let name = scene.text("interface").unwrap_or_default();
+    let network = |network: &Content| -> Option<bool> {
+        let section = network.package.sections().get(network.by_key(name)?)?;
+        let is =
+            |option: &str, text: &str| section.get(option).and_then(Value::as_one) == Some(text);
+        // dnsmasq serves networks with fixed addresses alone.
+        is("proto", "static").then_some(())?;
+        let (address, length) = coded::address_of(network, name)?;
+        let start = scene.number("start", pool::START)?;
+        let limit = scene.number("limit", pool::LIMIT)?;
+        pool::bounds(pool::Network::around(address, length), start, limit)?;
+        Some(!is_true(section.get("disabled").and_then(Value::as_one)))
+    };
+    match scene.network.and_then(network) {
+        None => "Error_Misconfigured",
+        Some(false) => "Error",
+        Some(true) => "Enabled",
+    }
+}
+
+/// Whether odhcpd does something for the network of a section.
+pub fn serves_ipv6(section: &Section) -> bool {
+    let text = |option: &str| section.get(option).and_then(Value::as_one);
+    let serves = |option: &str| matches!(text(option), Some("server" | "relay" | "hybrid"));
+    !is_true(text("ignore")) && (serves("ra") || serves("dhcpv6") || serves("ndp"))
+}
+
+fn is_true(text: Option<&str>) -> bool {
+    matches!(text, Some("1" | "on" | "yes" | "true" | "enabled"))
+}

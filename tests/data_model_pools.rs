@@ -1,0 +1,119 @@
+//! Pools in the shipped data model: what dnsmasq serves, and what else their sections do.
+
+mod data_model_support;
+mod router;
+mod router_model;
+
+use data_model_support::{add, delete, edit, expect, fresh, get, read, set};
+
+const POOL: &str = "Device.DHCPv4.Server.Pool.";
+const RA: &str = "Device.RouterAdvertisement.InterfaceSetting.1.";
+
+// T-SPV-003
+#[test]
+fn a_pool_is_on_where_dnsmasq_serves_it() {
+    let (router, mut model) = fresh();
+    let of = |n: u32, name: &str| format!("{POOL}{n}.{name}");
+    expect(
+        &mut model,
+        &[
+            (&of(1, "Enable"), "true"),
+            (&of(1, "Status"), "Enabled"),
+            (&of(2, "Status"), "Disabled"),
+            // Its network is off.
+            (&of(3, "Enable"), "true"),
+            (&of(3, "Status"), "Error"),
+        ],
+    );
+    // A network that asks for its address is not served.
+    set(&mut model, &[(&of(2, "Enable"), "true")]).expect("on");
+    expect(&mut model, &[(&of(2, "Status"), "Error_Misconfigured")]);
+    edit(&router, "dhcp", "dhcpv4 'server'", "dhcpv4 'disabled'");
+    expect(
+        &mut model,
+        &[(&of(1, "Enable"), "false"), (&of(1, "Status"), "Disabled")],
+    );
+    set(&mut model, &[(&of(1, "Enable"), "true")]).expect("on");
+    expect(
+        &mut model,
+        &[(&of(1, "Enable"), "true"), (&of(1, "Status"), "Enabled")],
+    );
+    // Off and on by hand, too.
+    edit(
+        &router,
+        "dhcp",
+        "option limit '150'\n",
+        "option limit '150'\n\toption ignore '1'\n",
+    );
+    expect(&mut model, &[(&of(1, "Enable"), "false")]);
+    set(&mut model, &[(&of(1, "Enable"), "true")]).expect("on");
+    expect(&mut model, &[(&of(1, "Status"), "Enabled")]);
+    // Beyond its network there is nothing to hand out.
+    edit(
+        &router,
+        "dhcp",
+        "option limit '150'\n",
+        "option limit '1500'\n",
+    );
+    expect(&mut model, &[(&of(1, "Status"), "Error_Misconfigured")]);
+    let (pool, _) = add(&mut model, POOL);
+    set(&mut model, &[(&format!("{pool}Enable"), "true")]).expect("on");
+    expect(
+        &mut model,
+        &[(&format!("{pool}Status"), "Error_Misconfigured")],
+    );
+}
+
+// T-OBJ-009: odhcpd passes over a section that says `ignore`, and one that is gone.
+#[test]
+fn a_pool_that_goes_off_leaves_ipv6_alone() {
+    let (router, mut model) = fresh();
+    let enable = format!("{POOL}1.Enable");
+    set(&mut model, &[(&enable, "false")]).expect("off");
+    expect(
+        &mut model,
+        &[(&enable, "false"), (&format!("{RA}Enable"), "true")],
+    );
+    let text = read(&router, "dhcp");
+    assert!(text.contains("option dhcpv4 'disabled'") && text.contains("option ra 'server'"));
+    assert_eq!(text.matches("option ignore").count(), 1, "{text}");
+    set(&mut model, &[(&enable, "true")]).expect("on");
+    // Where there is no IPv6, the section says it all.
+    set(&mut model, &[(&format!("{POOL}3.Enable"), "false")]).expect("off");
+    assert_eq!(
+        read(&router, "dhcp").matches("option ignore '1'").count(),
+        2
+    );
+    // It cannot go while it serves IPv6.
+    let before = read(&router, "dhcp");
+    model.begin();
+    let row = format!("{POOL}1.");
+    let fault = model.delete(&row, Some("k")).expect_err("in use");
+    assert_eq!(fault.code, 9001, "{fault}");
+    assert_eq!(read(&router, "dhcp"), before);
+    set(
+        &mut model,
+        &[
+            (&format!("{RA}Enable"), "false"),
+            ("Device.DHCPv6.Server.Pool.1.Enable", "false"),
+        ],
+    )
+    .expect("off");
+    delete(&mut model, &row);
+    assert!(!read(&router, "dhcp").contains("config dhcp 'lan'"));
+}
+
+#[test]
+fn the_network_of_a_section_is_the_business_of_its_pool() {
+    let (_router, mut model) = fresh();
+    for path in [
+        format!("{RA}Interface"),
+        "Device.DHCPv6.Server.Pool.1.Interface".to_owned(),
+    ] {
+        assert_eq!(get(&mut model, &path), "Device.IP.Interface.2");
+        assert_eq!(
+            set(&mut model, &[(&path, "")]),
+            Err(vec![(path.clone(), 9008)])
+        );
+    }
+}

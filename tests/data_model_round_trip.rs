@@ -220,11 +220,6 @@ impl Trial<'_> {
         };
         let after = snapshot(self.router, "/etc/config");
         self.touched(&about, value, &items, &outcome, &before, &after);
-        // The items behind one that is emptied move up, so that it reads as the next.
-        let moves = |b: &Binding| matches!(b, Binding::Uci(at) if at.item.is_some());
-        if value.is_empty() && self.parameter.binding().is_some_and(moves) {
-            return true;
-        }
         // An agent that starts now reads the same, and has nothing to write.
         let mut fresh = router_model::over(self.router, Arc::clone(self.schema));
         for (path, value) in &items {

@@ -269,26 +269,34 @@ fn a_time_zone_that_is_set_is_not_overruled_by_the_name_of_the_last() {
     assert!(get(&mut model, "Device.Time.CurrentLocalTime").ends_with("+09:00"));
 }
 
+// T-SPV-015: what is set reads back, so a list keeps no gap.
 #[test]
-fn servers_close_up_when_one_is_emptied() {
-    let (_router, mut model) = fresh();
-    set(&mut model, &[("Device.Time.NTPServer1", "")]).expect("emptied");
-    assert_eq!(
-        get(&mut model, "Device.Time.NTPServer1"),
-        "1.openwrt.pool.ntp.org"
-    );
-    assert_eq!(get(&mut model, "Device.Time.NTPServer4"), "");
-    let servers = [
-        ("Device.Time.NTPServer1", ""),
-        ("Device.Time.NTPServer2", "a.example"),
-        ("Device.Time.NTPServer3", ""),
-        ("Device.Time.NTPServer4", "b.example"),
-    ];
-    set(&mut model, &servers).expect("with holes");
-    assert_eq!(
-        get(&mut model, "Device.Time.Client.1.Servers"),
-        "a.example,b.example"
-    );
+fn a_server_is_emptied_when_none_follows() {
+    let (router, mut model) = fresh();
+    let of = |n: u32| format!("Device.Time.NTPServer{n}");
+    let before = router.read("/etc/config/system").expect("a file");
+    for items in [
+        vec![(of(2), "")],
+        vec![(of(1), ""), (of(2), "a.example")],
+        vec![(of(3), ""), (of(4), ""), (of(5), "a.example")],
+    ] {
+        let items: Vec<(&str, &str)> = items.iter().map(|(p, v)| (p.as_str(), *v)).collect();
+        let refused = codes(set(&mut model, &items));
+        assert!(refused.iter().all(|(_, code)| *code == 9007), "{refused:?}");
+        assert_eq!(router.read("/etc/config/system").expect("a file"), before);
+    }
+    for order in [[1, 2, 3, 4, 5], [5, 4, 3, 2, 1], [3, 1, 5, 2, 4]] {
+        let all = order.map(|n| (of(n), if n < 3 { "x.example" } else { "" }));
+        let items: Vec<(&str, &str)> = all.iter().map(|(p, v)| (p.as_str(), *v)).collect();
+        set(&mut model, &items).expect("no gap");
+        for (path, value) in items {
+            assert_eq!(get(&mut model, path), value, "{path}");
+        }
+    }
+    // None is needed.
+    set(&mut model, &[(&of(1), ""), (&of(2), "")]).expect("none");
+    let gap = codes(set(&mut model, &[(&of(2), "b.example")]));
+    assert_eq!(gap, [(of(2), 9007)]);
 }
 
 #[test]

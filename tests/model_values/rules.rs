@@ -33,6 +33,21 @@ pub const REFUSED: &[(&str, Is, &str)] = &[
         "no POSIX time zone",
     ),
     (
+        "Device.Time.NTPServer1",
+        str::is_empty,
+        "another server follows",
+    ),
+    (
+        "Device.Time.NTPServer2",
+        str::is_empty,
+        "another server follows",
+    ),
+    (
+        "Device.Time.NTPServer3",
+        str::is_empty,
+        "another server follows",
+    ),
+    (
         "Device.WiFi.Radio.{i}.OperatingStandards",
         |_| true,
         "not the standards of the band up to a newest one",

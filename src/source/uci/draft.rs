@@ -436,6 +436,12 @@ impl Draft {
         }
     }
 
+    /// A list that is being changed item by item, with empty texts where it has gaps.
+    pub fn items(&self, key: &str, option: &str) -> Option<&[String]> {
+        let items = self.holes.get(&(key.to_owned(), option.to_owned()));
+        items.map(Vec::as_slice)
+    }
+
     /// The n-th item of a list that is being changed item by item; `None` where it is not.
     pub fn item(&self, key: &str, option: &str, n: usize) -> Option<Option<&str>> {
         let items = self.holes.get(&(key.to_owned(), option.to_owned()))?;

@@ -142,6 +142,9 @@ impl UciSource {
 
     /// Whether a value that was staged can stand, now that all of its request are.
     pub(super) fn check_value(&mut self, at: &UciAt, rows: &[String]) -> Result<(), String> {
+        if let Some(n) = at.item {
+            return self.check_item(at, n, rows);
+        }
         let Some(codec) = at.codec.as_deref().filter(|_| !at.entry) else {
             return Ok(());
         };
@@ -156,6 +159,29 @@ impl UciSource {
             return Ok(());
         };
         coded::check(codec, &self.scene(codec, content, index, &option, rows))
+    }
+
+    /// A UCI list has no gaps: what stands behind one would be read in its place.
+    fn check_item(&self, at: &UciAt, n: u32, rows: &[String]) -> Result<(), String> {
+        let Some(draft) = self.drafts.get(&*at.package) else {
+            return Ok(());
+        };
+        let index = draft.content.find(&expand(&at.section, rows));
+        let key = index.and_then(|i| draft.content.keys.get(i));
+        let items = key.and_then(|key| draft.items(key, &expand(&at.option, rows)));
+        let items = items.unwrap_or_default();
+        let n = usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
+        let (before, rest) = items.split_at_checked(n).unwrap_or((items, &[]));
+        let is_empty = |item: &String| item.is_empty();
+        match rest.split_first() {
+            Some((own, after)) if own.is_empty() && !after.iter().all(is_empty) => Err(
+                "the list has no gaps: this entry can be empty when those behind it are; empty them, or move them up in the same request".to_owned(),
+            ),
+            Some((own, _)) if !own.is_empty() && before.iter().any(is_empty) => Err(
+                "the list has no gaps: an entry before this one is empty; set that one".to_owned(),
+            ),
+            _ => Ok(()),
+        }
     }
 
     fn stage_entry(

@@ -340,3 +340,14 @@ fn what_odhcpd_announces_can_be_set() {
     assert!(read(&router, "dhcp").contains("\tlist ra_flags 'none'\n"));
     expect(&mut model, &[(&of(3, "AdvOtherConfigFlag"), "false")]);
 }
+
+#[test]
+fn leases_of_ipv6_are_no_hosts_with_a_number_for_an_address() {
+    let (router, mut model) = fresh();
+    let leases = router.read("/tmp/dhcp.leases").expect("leases");
+    let more = format!(
+        "{leases}duid 00:01:00:01:2a:2b\n1795400821 123456 2001:db8:30::55 laptop 00:01:00:01:aa:bb\n"
+    );
+    router.write("/tmp/dhcp.leases", &more).expect("written");
+    expect(&mut model, &[("Device.Hosts.HostNumberOfEntries", "3")]);
+}

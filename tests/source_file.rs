@@ -239,6 +239,7 @@ fn lines_of_a_file_are_rows_and_their_fields_values() {
         path: "/tmp/dhcp.leases".into(),
         key: 2,
         min_fields: 4,
+        key_has: None,
         skip: 0,
         separator: None,
     }));

@@ -263,6 +263,8 @@ pub struct LineRows {
     pub key: u32,
     /// Lines with fewer fields are no rows.
     pub min_fields: u32,
+    /// Lines whose key does not hold this text are no rows.
+    pub key_has: Option<String>,
     /// How many lines at the top are no rows.
     pub skip: u32,
     pub separator: Option<String>,

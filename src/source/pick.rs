@@ -58,6 +58,7 @@ pub fn line_rows(text: &str, rows: &LineRows, limit: usize) -> Vec<Row> {
             fields(line, separator).take(wanted).count() >= wanted
         })
         .filter_map(|line| field(line, rows.key, separator))
+        .filter(|key| rows.key_has.as_ref().is_none_or(|has| key.contains(has)))
         .filter(|key| super::is_row_key(key) && seen.insert(*key))
         .take(limit)
         .map(|key| Row {
@@ -395,6 +396,7 @@ mod tests {
             path: String::new(),
             key: 2,
             min_fields: 4,
+            key_has: None,
             skip: 0,
             separator: None,
         };
@@ -408,6 +410,11 @@ mod tests {
             keys(LEASES, &rows, 10),
             ["00:11:22:33:44:55", "66:77:88:99:aa:bb"]
         );
+        let some = LineRows {
+            key_has: Some("aa:".to_owned()),
+            ..rows.clone()
+        };
+        assert_eq!(keys(LEASES, &some, 10), ["66:77:88:99:aa:bb"]);
         assert_eq!(
             keys(
                 LEASES,

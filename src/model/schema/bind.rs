@@ -315,7 +315,7 @@ pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
         &["uci", "type", "only", "new", "parent", "key", "within"],
         &["items", "first", "as", "new"],
         &["dir", "with", "without", "numeric", "except"],
-        &["lines", "key", "min_fields", "skip", "separator"],
+        &["lines", "key", "key_has", "min_fields", "skip", "separator"],
         &["fixed"],
         &["native"],
         &["ubus", "method", "arguments", "pointer", "key"],
@@ -391,6 +391,7 @@ pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
                 path,
                 key,
                 min_fields: inner.number("min_fields", 1).unwrap_or(key),
+                key_has: inner.text("key_has"),
                 skip: inner.number("skip", 0).unwrap_or(0),
                 separator: inner.text("separator").filter(|s| !s.is_empty()),
             })))

@@ -377,3 +377,132 @@ fn a_range_of_ports_is_as_long_inside_and_the_same() {
     );
     assert_eq!(ports(&router), pair("3000-3010", "5000"));
 }
+
+// T-SPV-003: fw4 looks at ports of TCP and UDP only, and would let in everything.
+#[test]
+fn a_rule_with_ports_and_no_protocol_that_has_them_is_never_on() {
+    let (router, mut model) = fresh();
+    let (row, _) = add(&mut model, RULE);
+    let of = |name: &str| format!("{row}{name}");
+    let (enable, protocol, port) = (of("Enable"), of("Protocol"), of("DestPort"));
+    // Step by step, as long as it is off.
+    set(&mut model, &[(&of("Target"), "Accept"), (&port, "22")]).expect("off");
+    expect(
+        &mut model,
+        &[(&protocol, "-1"), (&of("Status"), "Disabled")],
+    );
+    assert_eq!(
+        set(&mut model, &[(&enable, "true")]),
+        Err(vec![(enable.clone(), 9007)])
+    );
+    set(&mut model, &[(&protocol, "6"), (&enable, "true")]).expect("TCP");
+    expect(&mut model, &[(&of("Status"), "Enabled")]);
+    for bad in ["-1", "200", "1"] {
+        assert_eq!(
+            set(&mut model, &[(&protocol, bad)]),
+            Err(vec![(protocol.clone(), 9007)])
+        );
+    }
+    for items in [
+        [(&*port, "-1"), (&*protocol, "200")],
+        [(&*port, "53"), (&*protocol, "17")],
+        [(&*protocol, "-1"), (&*port, "-1")],
+        [(&*protocol, "17"), (&*port, "53")],
+    ] {
+        set(&mut model, &items).unwrap_or_else(|e| panic!("{items:?}: {e:?}"));
+        expect(&mut model, &items);
+    }
+    // What is there already is told.
+    edit(
+        &router,
+        "firewall",
+        "\toption dest_port '53'\n",
+        "\toption dest_port '53'\n\toption family 'ipv6'\n",
+    );
+    let text = read(&router, "firewall").replace("option proto 'udp'", "option proto 'all'");
+    router
+        .write("/etc/config/firewall", &text)
+        .expect("written");
+    expect(
+        &mut model,
+        &[(&enable, "true"), (&of("Status"), "Error_Misconfigured")],
+    );
+}
+
+#[test]
+fn a_rule_that_fw4_passes_over_says_so() {
+    let (router, mut model) = fresh();
+    let of = |name: &str| format!("{RULE}4.{name}");
+    let status = of("Status");
+    expect(
+        &mut model,
+        &[(&status, "Enabled"), (&of("SourceIP"), "192.168.1.32")],
+    );
+    for (name, value, back) in [
+        ("IPVersion", "6", "-1"),
+        ("DestMask", "2001:db8::/32", "198.51.100.0/24"),
+    ] {
+        set(&mut model, &[(&of(name), value)]).expect("set");
+        expect(&mut model, &[(&status, "Error_Misconfigured")]);
+        set(&mut model, &[(&of(name), back)]).expect("set");
+        expect(&mut model, &[(&status, "Enabled")]);
+    }
+    edit(
+        &router,
+        "firewall",
+        "\toption src\t\tlan\n\toption dest\t\twan\n\toption src_ip",
+        "\toption src\t\tgone\n\toption dest\t\twan\n\toption src_ip",
+    );
+    expect(
+        &mut model,
+        &[
+            (&status, "Error_Misconfigured"),
+            (&of("SourceInterface"), ""),
+        ],
+    );
+}
+
+#[test]
+fn rules_and_forwards_read_as_fw4_takes_them() {
+    let (router, mut model) = fresh();
+    // OpenWrt's own rules for ICMPv6 say icmp.
+    edit(
+        &router,
+        "firewall",
+        "\toption proto\t\ticmp\n\toption icmp_type\techo-request\n\toption family\t\tipv4\n",
+        "\toption proto icmp\n\toption family ipv6\n",
+    );
+    expect(
+        &mut model,
+        &[
+            (&format!("{RULE}2.Protocol"), "58"),
+            (&format!("{RULE}2.IPVersion"), "6"),
+        ],
+    );
+    assert_eq!(
+        set(&mut model, &[(&format!("{RULE}2.Protocol"), "58")]),
+        Ok(vec![])
+    );
+    // Without a target a redirect is a forward.
+    edit(
+        &router,
+        "firewall",
+        "\toption target\t\tDNAT\n\toption src\t\twan\n\toption dest\t\tlan\n\toption proto\t\tudp\n",
+        "\toption src wan\n\toption proto udp\n",
+    );
+    expect(
+        &mut model,
+        &[
+            ("Device.NAT.PortMappingNumberOfEntries", "3"),
+            ("Device.NAT.PortMapping.2.ExternalPort", "3074"),
+        ],
+    );
+    // Several ports are no range.
+    edit(&router, "firewall", "'25-26'", "'25 26-27'");
+    model.begin();
+    let all = model.get(&[&format!("{RULE}4.")]).expect("a rule");
+    assert!(
+        all.iter().all(|entry| !entry.path.contains("DestPort")),
+        "{all:?}"
+    );
+}

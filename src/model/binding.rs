@@ -214,7 +214,8 @@ pub struct UbusRows {
 pub struct UciRows {
     pub package: Text,
     pub section_type: Text,
-    /// Only sections in which these options have these values.
+    /// Only sections in which these options have these values, in order: of several for one
+    /// option any; an empty one is that of an option that is absent.
     pub only: Box<[(Text, Text)]>,
     /// Options of a section made by AddObject.
     pub new: Box<[(Text, Text)]>,

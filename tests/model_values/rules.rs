@@ -212,4 +212,34 @@ pub const TOGETHER: &[(&str, Is, &str, &str)] = &[
         "SourcePort",
         "1",
     ),
+    (
+        "Device.Firewall.Chain.{i}.Rule.{i}.DestPort",
+        |v| v != "-1",
+        "Protocol",
+        "6",
+    ),
+    (
+        "Device.Firewall.Chain.{i}.Rule.{i}.DestPortRangeMax",
+        |v| v != "-1",
+        "Protocol",
+        "6",
+    ),
+    (
+        "Device.Firewall.Chain.{i}.Rule.{i}.SourcePort",
+        |v| v != "-1",
+        "Protocol",
+        "6",
+    ),
+    (
+        "Device.Firewall.Chain.{i}.Rule.{i}.SourcePortRangeMax",
+        |v| v != "-1",
+        "Protocol",
+        "6",
+    ),
+    (
+        "Device.Firewall.Chain.{i}.Rule.{i}.Protocol",
+        |v| !matches!(v, "6" | "17"),
+        "DestPort",
+        "-1",
+    ),
 ];

@@ -349,8 +349,14 @@ pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
             Some(Rows::Uci(Arc::new(UciRows {
                 package,
                 section_type,
-                only: pairs(&mut inner, "only"),
-                new: pairs(&mut inner, "new"),
+                only: {
+                    let texts = inner.choices("only").unwrap_or_default();
+                    shared(&mut inner, &texts)
+                },
+                new: {
+                    let texts = inner.pairs("new").unwrap_or_default();
+                    shared(&mut inner, &texts)
+                },
                 parent: inner.shared("parent"),
                 key: inner.shared("key"),
                 within: inner.shared("within"),
@@ -415,8 +421,7 @@ pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
 }
 
 /// Pairs of texts, by the first.
-fn pairs(fields: &mut Fields<'_, '_, '_>, key: &str) -> Box<[(Text, Text)]> {
-    let pairs = fields.pairs(key).unwrap_or_default();
+fn shared(fields: &mut Fields<'_, '_, '_>, pairs: &[(String, String)]) -> Box<[(Text, Text)]> {
     let mut pairs: Vec<(Text, Text)> = pairs
         .iter()
         .map(|(name, text)| (fields.share(name), fields.share(text)))

@@ -15,7 +15,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 /// Names that `as` may give for a parameter: those of whole options, then those of entries
 /// of a list.
-const OPTIONS: [&str; 32] = [
+const OPTIONS: [&str; 36] = [
     "any_zone",
     "bridge_standard",
     "centiseconds",
@@ -42,11 +42,15 @@ const OPTIONS: [&str; 32] = [
     "pool_last",
     "pool_mask",
     "pool_status",
+    "port_first",
+    "port_last",
     "position",
     "protocol",
     "ra_flag_home-agent",
     "ra_flag_managed-config",
     "ra_flag_other-config",
+    "rule_enable",
+    "rule_status",
     "vlan_id",
 ];
 
@@ -215,12 +219,19 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
         "pool_status" => text(Some(pools::status(scene).to_owned())),
         "pool_host_enable" => text(scene.text(scene.option).map(str::to_owned)),
         "first_only" | "pool_address" => text(single(scene)?.map(str::to_owned)),
-        _ if name.starts_with("forward_") => text(firewall::read(name, scene)?),
+        _ if firewall::has(name) => text(firewall::read(name, scene)?),
         "protocol" => {
             let Some(one) = single(scene)? else {
                 return Ok(None);
             };
             let number = protocol::number(one).ok_or("is no single protocol")?;
+            // fw4 knows what is meant.
+            let is_v6 = || {
+                scene
+                    .text("family")
+                    .is_some_and(|family| family.contains('6'))
+            };
+            let number = if number == 1 && is_v6() { 58 } else { number };
             text(Some(number.to_string()))
         }
         "lease_time" => {
@@ -356,7 +367,7 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
                 Err(_) => without_address(scene, text),
             }
         }
-        _ if name.starts_with("forward_") => Ok(firewall::write(name, scene, &text)),
+        _ if firewall::has(name) => Ok(firewall::write(name, scene, &text)),
         "protocol" => {
             let number: i64 = text.parse().map_err(|_| "is no number".to_owned())?;
             let name = protocol::name(number).ok_or("fw4 takes protocol 0 for any; write -1")?;
@@ -431,6 +442,7 @@ pub fn check(name: &str, scene: &Scene<'_>) -> Result<(), String> {
     match name {
         "forward_port" | "forward_port_inside" | "forward_port_last" => firewall::check(scene),
         "pool_address" | "pool_host_enable" => hosts::check(scene),
+        "port_first" | "port_last" | "protocol" | "rule_enable" => firewall::check_rule(scene),
         _ => Ok(()),
     }
 }

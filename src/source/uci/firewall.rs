@@ -1,15 +1,27 @@
-//! Port forwards as fw4 takes them: what switches one on, and its ports outside and inside.
+//! Port forwards and rules as fw4 takes them: what switches one on, its ports, and whether
+//! fw4 passes it over.
 //!
 //! A forward (`redirect`) without `dest_ip` leads to the router itself, so one that is on
 //! needs a client. TR-181 lets an ACS switch one on before it has one, or take the client of
 //! one that is on: then fw4 is told that it is off, and the wish is kept beside it until a
 //! client comes.
+//!
+//! A rule with ports that is neither for TCP nor for UDP would apply to every port: fw4
+//! does not look at them then. Such a rule is refused.
 
 use super::coded::{Scene, Written, ports};
 use crate::model::source::Raw;
+use crate::source::codec::net;
+use crate::uci::Value;
 
 /// The option that keeps the wish. fw4 says that it does not know it, and goes on.
 const WISH: &str = "cwmp_enable";
+
+/// Whether a code is one of these.
+pub fn has(name: &str) -> bool {
+    let mine = ["forward_", "rule_", "port_"];
+    mine.iter().any(|prefix| name.starts_with(prefix))
+}
 
 /// The value that an option stands for; `None`: it stands for none.
 ///
@@ -32,13 +44,23 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<String>, String> {
                 true => "Enabled",
             })
         }
+        "rule_enable" => text(match switch(scene) {
+            Switch::On => "1",
+            Switch::Off => "0",
+            Switch::Other(text) => text,
+        }),
+        "rule_status" => text(match switch(scene) {
+            Switch::On if passes_over(scene) || check_rule(scene).is_err() => "Error_Misconfigured",
+            Switch::On => "Enabled",
+            Switch::Off | Switch::Other(_) => "Disabled",
+        }),
         "forward_client" => Ok(client(scene).map(str::to_owned)),
         _ => {
             let Some(range) = scene.single()? else {
                 return Ok(None);
             };
             let (first, last) = ports(range).ok_or("is no port and no range of ports")?;
-            let port = if name == "forward_port_last" {
+            let port = if name.ends_with("_last") {
                 last
             } else {
                 Some(first)
@@ -78,6 +100,12 @@ pub fn write(name: &str, scene: &Scene<'_>, value: &str) -> Written {
                 // Who gave it a client and left it off wants it off.
                 _ => put(WISH, ""),
             }
+        }
+        "rule_enable" => put(scene.option, value),
+        "port_first" | "port_last" => {
+            let n = if name == "port_last" { 2 } else { 1 };
+            let now = scene.text(scene.option).unwrap_or_default();
+            put(scene.option, &with_port(now, n, value));
         }
         "forward_port_inside" => {
             let outside = scene.text("src_dport").unwrap_or_default();
@@ -120,6 +148,68 @@ pub fn check(scene: &Scene<'_>) -> Result<(), String> {
     }
 }
 
+/// Whether a rule that is on can stand.
+///
+/// # Errors
+/// It cannot (9007): fw4 would apply it to more than it says.
+pub fn check_rule(scene: &Scene<'_>) -> Result<(), String> {
+    let has = |option: &str| !words(scene, option).is_empty();
+    let on = matches!(switch(scene), Switch::On);
+    let portless = || {
+        let known = ["tcp", "udp", "tcpudp", "6", "17"];
+        let protocols = words(scene, "proto");
+        let is_known = |p: &&str| known.iter().any(|known| p.eq_ignore_ascii_case(known));
+        // Without any, both are meant.
+        !protocols.is_empty() && !protocols.iter().any(is_known)
+    };
+    if on && (has("src_port") || has("dest_port")) && portless() {
+        return Err(
+            "fw4 looks at ports of TCP (6) and UDP (17) only, and would take a rule for another Protocol for every port; set Protocol and the ports together, or Enable to false".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Whether fw4 has no use for a rule: a zone that is not there, or addresses of two families.
+fn passes_over(scene: &Scene<'_>) -> bool {
+    let zone = |option: &str| match scene.text(option) {
+        None | Some("" | "*") => true,
+        Some(zone) => is_zone(scene, zone),
+    };
+    let mut families = match scene.text("family") {
+        None | Some("" | "any" | "all" | "*") => Vec::new(),
+        Some(family) => vec![!family.contains('6')],
+    };
+    if matches!(
+        words(scene, "proto").as_slice(),
+        ["icmpv6" | "ipv6-icmp" | "58"]
+    ) {
+        families = vec![false];
+    }
+    for option in ["src_ip", "dest_ip"] {
+        let addresses = words(scene, option).into_iter();
+        let addresses = addresses.filter_map(|a| net::split(a.trim_start_matches('!')));
+        let mut own: Vec<bool> = addresses.map(|(address, _)| address.is_ipv4()).collect();
+        own.dedup();
+        // Both in one option are a rule for each.
+        if let [one] = own.as_slice() {
+            families.push(*one);
+        }
+    }
+    let mixed = families
+        .windows(2)
+        .any(|pair| matches!(pair, [a, b] if a != b));
+    mixed || !zone("src") || !zone("dest")
+}
+
+/// The texts of an option, which may be a list or parted by white space.
+fn words<'t>(scene: &Scene<'t>, option: &str) -> Vec<&'t str> {
+    let section = scene.content.package.sections().get(scene.index);
+    let items = section.and_then(|s| s.get(option)).map(Value::items);
+    let items = items.unwrap_or_default().iter();
+    items.flat_map(|item| item.split_whitespace()).collect()
+}
+
 enum Switch<'t> {
     On,
     Off,
@@ -145,8 +235,11 @@ fn client<'t>(scene: &Scene<'t>) -> Option<&'t str> {
 
 /// Whether fw4 finds the zone that a forward comes from.
 fn has_zone(scene: &Scene<'_>) -> bool {
-    let zone = scene.text("src");
-    zone.is_some_and(|zone| scene.content.by_option("zone", "name", zone).is_some())
+    scene.text("src").is_some_and(|zone| is_zone(scene, zone))
+}
+
+fn is_zone(scene: &Scene<'_>, name: &str) -> bool {
+    scene.content.by_option("zone", "name", name).is_some()
 }
 
 /// A range of ports from this one, as long as another.

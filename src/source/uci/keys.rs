@@ -64,7 +64,8 @@ pub fn is_row(section: &Section, key: &str, rows: &UciRows, parents: &[String]) 
         None => wanted.is_empty(),
     };
     section.kind() == &*rows.section_type
-        && rows.only.iter().all(wanted)
+        // Of several texts for one option any will do.
+        && rows.only.chunk_by(|a, b| a.0 == b.0).all(|texts| texts.iter().any(wanted))
         && rows.key.as_deref().is_none_or(|option| {
             // What names a row becomes part of paths.
             let named = section.get(option).and_then(Value::as_one);

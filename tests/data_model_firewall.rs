@@ -506,3 +506,31 @@ fn rules_and_forwards_read_as_fw4_takes_them() {
         "{all:?}"
     );
 }
+
+#[test]
+fn the_first_network_of_a_zone_stands_for_it_and_a_refusal_says_so() {
+    let (_router, mut model) = fresh();
+    let set = |model: &mut cwmp_agent::model::Model, path: &str, value: &str| {
+        model.begin();
+        let item = cwmp_agent::model::SetItem {
+            path,
+            ty: None,
+            value,
+        };
+        match model.set(&[item], Some("k")) {
+            Err(cwmp_agent::model::SetError::Parameters(faults)) => faults[0].text.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let path = "Device.NAT.PortMapping.1.Interface";
+    let text = set(&mut model, path, "Device.IP.Interface.4");
+    assert!(
+        text.contains("wan6 is in the zone wan") && text.contains("the first of them, wan,"),
+        "{text}"
+    );
+    let text = set(&mut model, path, "Device.IP.Interface.1");
+    assert!(
+        text.contains("no zone of firewall has this network"),
+        "{text}"
+    );
+}

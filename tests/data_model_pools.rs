@@ -117,3 +117,57 @@ fn the_network_of_a_section_is_the_business_of_its_pool() {
         );
     }
 }
+
+#[test]
+fn a_pool_tells_the_domain_of_dnsmasq_where_it_has_none() {
+    let (router, mut model) = fresh();
+    let of = |n: u32| format!("{POOL}{n}.DomainName");
+    expect(&mut model, &[(&of(1), "lan.example.net"), (&of(3), "lan")]);
+    let before = read(&router, "dhcp");
+    assert_eq!(set(&mut model, &[(&of(3), "lan")]), Ok(vec![]));
+    for name in ["guest.example.net", ""] {
+        set(&mut model, &[(&of(3), name)]).expect("a domain");
+        expect(&mut model, &[(&of(3), name)]);
+    }
+    set(&mut model, &[(&of(3), "lan")]).expect("that of dnsmasq");
+    assert_eq!(
+        read(&router, "dhcp").matches("list dhcp_option").count(),
+        before.matches("list dhcp_option").count()
+    );
+    // What dnsmasq would make of it does not read back.
+    let lease = format!("{POOL}1.LeaseTime");
+    for (short, ok) in [("0", false), ("119", false), ("120", true), ("-1", true)] {
+        assert_eq!(set(&mut model, &[(&lease, short)]).is_ok(), ok, "{short}");
+    }
+}
+
+#[test]
+fn a_client_shows_the_name_servers_that_it_was_given() {
+    let (router, mut model) = fresh();
+    let servers = "Device.DHCPv4.Client.1.DNSServers";
+    expect(&mut model, &[(servers, "")]);
+    let fixed = "\toption peerdns '0'\n\tlist dns '203.0.113.53'\n";
+    edit(&router, "network", fixed, "");
+    expect(&mut model, &[(servers, "203.0.113.53")]);
+}
+
+#[test]
+fn a_route_without_a_network_is_in_force_nowhere() {
+    let (router, mut model) = fresh();
+    let of = |n: u32| format!("Device.Routing.Router.1.IPv4Forwarding.{n}.Status");
+    expect(&mut model, &[(&of(1), "Enabled"), (&of(2), "Disabled")]);
+    let text = read(&router, "network");
+    let gone = text.replacen(
+        "config route\n\toption interface 'lan'",
+        "config route\n\toption interface 'gone'",
+        1,
+    );
+    assert_ne!(gone, text);
+    router.write("/etc/config/network", &gone).expect("written");
+    expect(&mut model, &[(&of(1), "Error_Misconfigured")]);
+    let interface = "Device.Routing.Router.1.IPv4Forwarding.1.Interface";
+    set(&mut model, &[(interface, "Device.IP.Interface.2")]).expect("a network");
+    expect(&mut model, &[(&of(1), "Enabled")]);
+    set(&mut model, &[(interface, "")]).expect("none");
+    expect(&mut model, &[(&of(1), "Error_Misconfigured")]);
+}

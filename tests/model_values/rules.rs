@@ -133,6 +133,11 @@ pub const REFUSED: &[(&str, Is, &str)] = &[
         "not in the pool's network, or below its MinAddress",
     ),
     (
+        "Device.DHCPv4.Server.Pool.{i}.LeaseTime",
+        |v| v.parse().is_ok_and(|n: i64| (0..120).contains(&n)),
+        "dnsmasq gives two minutes at least",
+    ),
+    (
         "Device.DHCPv4.Server.Pool.{i}.SubnetMask",
         str::is_empty,
         "then that of its network shows",

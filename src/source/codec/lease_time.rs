@@ -10,6 +10,9 @@ const UNITS: [(char, i64); 5] = [
     ('s', 1),
 ];
 
+/// The shortest that dnsmasq gives: of less it makes this.
+pub const SHORTEST: i64 = 120;
+
 /// The seconds of a text; `None` where it is no time.
 pub fn seconds(text: &str) -> Option<i64> {
     let text = text.trim();

@@ -4,8 +4,7 @@
 
 use super::draft::Content;
 use super::firewall;
-use super::hosts::{self, BELONGS};
-use super::keys::is_anonymous;
+use super::hosts;
 use super::pools;
 use crate::model::source::Raw;
 use crate::source::codec::pool::{self, Network};
@@ -15,7 +14,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 /// Names that `as` may give for a parameter: those of whole options, then those of entries
 /// of a list.
-const OPTIONS: [&str; 36] = [
+const OPTIONS: [&str; 37] = [
     "any_zone",
     "bridge_standard",
     "centiseconds",
@@ -49,6 +48,7 @@ const OPTIONS: [&str; 36] = [
     "ra_flag_home-agent",
     "ra_flag_managed-config",
     "ra_flag_other-config",
+    "route_status",
     "rule_enable",
     "rule_status",
     "vlan_id",
@@ -137,7 +137,8 @@ impl<'a> Scene<'a> {
         address_of(self.network?, self.text("interface")?)
     }
 
-    fn pool(&self) -> Option<Network> {
+    /// The network of the pool that the section is.
+    pub fn pool(&self) -> Option<Network> {
         let (address, length) = self.interface()?;
         Some(Network::around(address, length))
     }
@@ -282,6 +283,7 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
             };
             text(Some(standard.to_owned()))
         }
+        "route_status" => text(Some(route_status(scene).to_owned())),
         "vlan_id" => text(vlan_id(scene)),
         _ => match (name.strip_prefix("ra_flag_"), dhcp_tag(name)) {
             (Some(flag), _) => {
@@ -304,7 +306,7 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
                 };
                 let value = option_of(scene, tag);
                 if tag == 15 {
-                    return text(value.map(str::to_owned));
+                    return text(value.or_else(|| own_domain(scene)).map(str::to_owned));
                 }
                 match (value, tag) {
                     (Some(value), _) => list(addresses(value)?),
@@ -364,7 +366,7 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
                     Err("is not in the network of the pool around it".to_owned())
                 }
                 Ok(_) => one(text),
-                Err(_) => without_address(scene, text),
+                Err(_) => hosts::without_address(scene, text),
             }
         }
         _ if firewall::has(name) => Ok(firewall::write(name, scene, &text)),
@@ -375,13 +377,19 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
         }
         "lease_time" => {
             let seconds: i64 = text.parse().map_err(|_| "is no number".to_owned())?;
+            if (0..lease_time::SHORTEST).contains(&seconds) {
+                let shortest = lease_time::SHORTEST;
+                return Err(format!(
+                    "is too short for dnsmasq; write {shortest} or more, or -1"
+                ));
+            }
             one(lease_time::text(seconds))
         }
         "centiseconds" => match text.parse::<u32>() {
             Ok(n) if n % 100 == 0 => one((n / 100).to_string()),
             _ => Err("is kept in whole seconds here; write a multiple of 100".to_owned()),
         },
-        "pool_first" | "pool_last" => write_pool(name, scene, &text),
+        "pool_first" | "pool_last" => pools::write_bound(name, scene, &text),
         "pool_mask" => one(text),
         "bridge_standard" => one(if text == "802.1D-2004" { "" } else { "1" }.to_owned()),
         "vlan_id" => one(text),
@@ -413,7 +421,12 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
                 let own = scene
                     .interface()
                     .map(|(address, _)| net::text_of(IpAddr::V4(address)));
-                let own = own.filter(|_| matches!(tag, 3 | 6)).unwrap_or_default();
+                let own = match tag {
+                    3 | 6 => own,
+                    15 => own_domain(scene).map(str::to_owned),
+                    _ => None,
+                };
+                let own = own.unwrap_or_default();
                 match all.iter().position(|i| is_option(i, tag)) {
                     Some(at) if text == own => {
                         all.remove(at);
@@ -597,54 +610,25 @@ fn write_entry(name: &str, scene: &Scene<'_>, text: &str) -> Result<Written, Str
     Ok(vec![(scene.option.to_owned(), new)])
 }
 
-/// A host that loses its address stays in the pool that the address lay in.
-fn without_address(scene: &Scene<'_>, text: String) -> Result<Written, String> {
-    let mut written = vec![(scene.option.to_owned(), Raw::Text(text))];
-    let Some(pool) = scene.rows.iter().rev().nth(1) else {
-        return Ok(written);
-    };
-    let place = scene.content.by_key(pool);
-    // Hosts without an address are the first pool's, unless they say another.
-    let is_first = place.and_then(|i| scene.content.position(i)) == Some(1);
-    if !is_first && scene.text(BELONGS).is_none() {
-        if is_anonymous(pool) {
-            return Err(
-                "cannot go: the pool has no name yet; change one of its options".to_owned(),
-            );
-        }
-        written.push((BELONGS.to_owned(), Raw::Text(pool.clone())));
-    }
-    Ok(written)
-}
-
-fn write_pool(name: &str, scene: &Scene<'_>, text: &str) -> Result<Written, String> {
-    let network = match scene.pool() {
-        Some(network) => network,
-        // Without a network there are no addresses.
-        None if text.is_empty() => return Ok(Vec::new()),
-        None => {
-            return Err("cannot be kept: the pool's Interface has no fixed address".to_owned());
-        }
-    };
-    let address: Ipv4Addr = text.parse().map_err(|_| "is no address".to_owned())?;
-    let start = scene.number("start", pool::START).unwrap_or(pool::START);
-    let limit = scene.number("limit", pool::LIMIT).unwrap_or(pool::LIMIT);
-    let outside = || format!("is not in {}/{}", network.base, network.length);
-    let (start, limit) = if name == "pool_first" {
-        pool::with_first(network, start, limit, address).ok_or_else(outside)?
-    } else {
-        (
-            start,
-            pool::with_last(network, start, address).ok_or_else(outside)?,
-        )
-    };
-    let number = |option: &str, n: i64| (option.to_owned(), Raw::Text(n.to_string()));
-    Ok(vec![number("start", start), number("limit", limit)])
-}
-
 /// The place of a section among those of its type, from 1.
 fn position(scene: &Scene<'_>) -> Option<String> {
     Some(scene.content.position(scene.index)?.to_string())
+}
+
+/// netifd passes over a route that names no network.
+fn route_status(scene: &Scene<'_>) -> &'static str {
+    let is_off = scene.text("disabled");
+    if matches!(is_off, Some("1" | "on" | "yes" | "true" | "enabled")) {
+        return "Disabled";
+    }
+    let network = scene
+        .text("interface")
+        .and_then(|name| scene.content.by_key(name));
+    let section = network.and_then(|i| scene.content.package.sections().get(i));
+    match section.is_some_and(|section| section.kind() == "interface") {
+        true => "Enabled",
+        false => "Error_Misconfigured",
+    }
 }
 
 /// `option vid`, else what stands behind the last dot of the name.
@@ -660,6 +644,13 @@ fn dhcp_tag(name: &str) -> Option<u8> {
 
 fn is_option(entry: &str, tag: u8) -> bool {
     dhcp_option::split(entry).is_some_and(|(t, _)| t == tag)
+}
+
+/// The domain that dnsmasq tells where no option does.
+fn own_domain<'a>(scene: &Scene<'a>) -> Option<&'a str> {
+    let index = scene.content.package.find("@dnsmasq[0]")?;
+    let section = scene.content.package.sections().get(index)?;
+    section.get("domain")?.as_one()
 }
 
 /// The text of the first option with this tag.

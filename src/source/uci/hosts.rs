@@ -1,7 +1,9 @@
 //! Fixed addresses: the `host` sections of dnsmasq, and the pools that they belong to.
 
-use super::coded::{self, Scene};
+use super::coded::{self, Scene, Written};
 use super::draft::Content;
+use super::keys::is_anonymous;
+use crate::model::source::Raw;
 use crate::source::codec::{net, pool::Network};
 use crate::uci::{Section, Value};
 use core::net::{IpAddr, Ipv4Addr};
@@ -96,6 +98,26 @@ pub fn check(scene: &Scene<'_>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A host that loses its address stays in the pool that the address lay in.
+pub fn without_address(scene: &Scene<'_>, text: String) -> Result<Written, String> {
+    let mut written = vec![(scene.option.to_owned(), Raw::Text(text))];
+    let Some(pool) = scene.rows.iter().rev().nth(1) else {
+        return Ok(written);
+    };
+    let place = scene.content.by_key(pool);
+    // Hosts without an address are the first pool's, unless they say another.
+    let is_first = place.and_then(|i| scene.content.position(i)) == Some(1);
+    if !is_first && scene.text(BELONGS).is_none() {
+        if is_anonymous(pool) {
+            return Err(
+                "cannot go: the pool has no name yet; change one of its options".to_owned(),
+            );
+        }
+        written.push((BELONGS.to_owned(), Raw::Text(pool.clone())));
+    }
+    Ok(written)
 }
 
 /// The address that dnsmasq keeps for a host.

@@ -6,6 +6,7 @@ use super::draft::Content;
 use crate::model::source::Raw;
 use crate::source::codec::pool;
 use crate::uci::{Section, Value};
+use core::net::Ipv4Addr;
 
 /// Whether dnsmasq serves the pool's network.
 pub fn is_on(scene: &Scene<'_>) -> bool {
@@ -56,6 +57,35 @@ pub fn status(scene: &Scene<'_>) -> &'static str {
         Some(false) => "Error",
         Some(true) => "Enabled",
     }
+}
+
+/// `start` and `limit` with another first or last address.
+///
+/// # Errors
+/// It is none of the network (9007).
+pub fn write_bound(name: &str, scene: &Scene<'_>, text: &str) -> Result<Written, String> {
+    let network = match scene.pool() {
+        Some(network) => network,
+        // Without a network there are no addresses.
+        None if text.is_empty() => return Ok(Vec::new()),
+        None => {
+            return Err("cannot be kept: the pool's Interface has no fixed address".to_owned());
+        }
+    };
+    let address: Ipv4Addr = text.parse().map_err(|_| "is no address".to_owned())?;
+    let start = scene.number("start", pool::START).unwrap_or(pool::START);
+    let limit = scene.number("limit", pool::LIMIT).unwrap_or(pool::LIMIT);
+    let outside = || format!("is not in {}/{}", network.base, network.length);
+    let (start, limit) = if name == "pool_first" {
+        pool::with_first(network, start, limit, address).ok_or_else(outside)?
+    } else {
+        (
+            start,
+            pool::with_last(network, start, address).ok_or_else(outside)?,
+        )
+    };
+    let number = |option: &str, n: i64| (option.to_owned(), Raw::Text(n.to_string()));
+    Ok(vec![number("start", start), number("limit", limit)])
 }
 
 /// Whether odhcpd does something for the network of a section.

@@ -57,6 +57,20 @@ pub fn back<'p>(package: &'p Package, at: &UciThrough, value: &str) -> Option<&'
     key(section, at)
 }
 
+/// What names the section that has this value behind another, and the first, which is what
+/// reads back.
+pub fn behind<'p>(
+    package: &'p Package,
+    at: &UciThrough,
+    value: &str,
+) -> Option<(&'p str, &'p str)> {
+    sections(package, at).find_map(|section| {
+        let (first, rest) = section.get(&at.value)?.items().split_first()?;
+        rest.iter().any(|item| item == value).then_some(())?;
+        Some((key(section, at)?, first.as_str()))
+    })
+}
+
 fn sections<'p>(package: &'p Package, at: &UciThrough) -> impl Iterator<Item = &'p Section> {
     let of_type = |s: &&Section| s.kind() == &*at.section_type;
     package.sections().iter().filter(of_type)

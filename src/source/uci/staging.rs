@@ -146,10 +146,17 @@ impl UciSource {
             (_, Some(through)) => match shape::back(package, through, text) {
                 Some(named) => named.to_owned(),
                 None => {
-                    return Err(Refusal::Value(format!(
-                        "no {} of {} has this {}",
-                        through.section_type, at.package, through.value
-                    )));
+                    let kind = &through.section_type;
+                    return Err(Refusal::Value(
+                        match shape::behind(package, through, text) {
+                            Some((named, first)) => format!(
+                                "{text} is in the {kind} {named} with others; set the first of them, {first}, which stands for the {kind}"
+                            ),
+                            None => {
+                                format!("no {kind} of {} has this {}", at.package, through.value)
+                            }
+                        },
+                    ));
                 }
             },
             (None, None) => text.to_owned(),

@@ -229,11 +229,17 @@ impl Networks {
                 }
             }
             Net::InterfaceDns => {
+                // Those of the configuration nobody brought along.
+                let fixed = self.config.interface(row).map(|network| &network.dns);
+                let is_fixed =
+                    |a: &IpAddr| fixed.is_some_and(|all| all.iter().any(|f| f.parse() == Ok(*a)));
                 let servers = self.kernel.servers(root).0.iter();
                 let own = servers.filter(|(network, a)| network == row && a.is_ipv4());
-                put_list(own.take(2).map(|(_, a)| *a), out);
+                let own = own.map(|(_, a)| *a).filter(|a| !is_fixed(a));
+                put_list(own.take(2), out);
                 if let (true, Some(network)) = (out.is_empty(), self.netifd.of(row)) {
-                    put_list(network.servers.iter().take(2).copied().map(IpAddr::V4), out);
+                    let told = network.servers.iter().copied().map(IpAddr::V4);
+                    put_list(told.filter(|a| !is_fixed(a)).take(2), out);
                 }
             }
             Net::Ipv6Capable => {

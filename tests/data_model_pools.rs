@@ -171,3 +171,68 @@ fn a_route_without_a_network_is_in_force_nowhere() {
     set(&mut model, &[(interface, "")]).expect("none");
     expect(&mut model, &[(&of(1), "Error_Misconfigured")]);
 }
+
+// T-SPV-003: odhcpd drops a network of which it cannot take one option.
+#[test]
+fn what_odhcpd_would_drop_a_network_for_is_refused() {
+    let (router, mut model) = fresh();
+    for (name, value, ok) in [
+        ("AdvLinkMTU", "100", false),
+        ("AdvLinkMTU", "1279", false),
+        ("AdvLinkMTU", "65536", false),
+        ("AdvLinkMTU", "1280", true),
+        ("AdvRetransTimer", "60001", false),
+        ("AdvRetransTimer", "60000", true),
+    ] {
+        let path = format!("{RA}{name}");
+        assert_eq!(
+            set(&mut model, &[(&path, value)]).is_ok(),
+            ok,
+            "{name}={value}"
+        );
+    }
+    assert!(read(&router, "dhcp").contains("option ra_mtu '1280'"));
+    set(&mut model, &[(&format!("{RA}AdvLinkMTU"), "0")]).expect("none");
+    assert!(!read(&router, "dhcp").contains("ra_mtu"));
+}
+
+#[test]
+fn the_router_keeps_an_address_that_it_can_have() {
+    let (router, mut model) = fresh();
+    let of = |name: &str| format!("Device.IP.Interface.2.IPv4Address.1.{name}");
+    let (address, mask) = (of("IPAddress"), of("SubnetMask"));
+    let before = read(&router, "network");
+    for bad in [
+        "0.0.0.0",
+        "192.168.1.0",
+        "192.168.1.255",
+        "255.255.255.255",
+        "224.0.0.1",
+    ] {
+        assert_eq!(
+            set(&mut model, &[(&address, bad)]),
+            Err(vec![(address.clone(), 9007)])
+        );
+    }
+    assert_eq!(read(&router, "network"), before);
+    // 192.168.1.1 is the last of its two.
+    let small = [(&*mask, "255.255.255.254")];
+    set(&mut model, &small).expect("two addresses");
+    set(&mut model, &[(&mask, "255.255.255.0")]).expect("many");
+    // With the mask of the same request, in either order.
+    for items in [
+        [(&*address, "192.168.0.255"), (&*mask, "255.255.254.0")],
+        [(&*mask, "255.255.255.0"), (&*address, "192.168.1.1")],
+    ] {
+        set(&mut model, &items).unwrap_or_else(|e| panic!("{items:?}: {e:?}"));
+    }
+    let ula = "Device.IP.ULAPrefix";
+    for (prefix, ok) in [
+        ("2001:db8::/48", false),
+        ("fd00::/64", false),
+        ("fd12:3456:789a::/48", true),
+        ("", true),
+    ] {
+        assert_eq!(set(&mut model, &[(ula, prefix)]).is_ok(), ok, "{prefix}");
+    }
+}

@@ -184,6 +184,7 @@ fn every_binding_reads_without_trouble() {
             "Device.Routing.Router.{i}.IPv4Forwarding.{i}.Type",
             "Device.Routing.Router.{i}.IPv6Forwarding.{i}.Type",
             "Device.Routing.Router.{i}.IPv6Forwarding.{i}.ForwardingMetric",
+            "Device.RouterAdvertisement.InterfaceSetting.{i}.AdvLinkMTU",
             "Device.RouterAdvertisement.InterfaceSetting.{i}.AdvPreferredRouterFlag",
             "Device.Firewall.Chain.{i}.Rule.{i}.Log",
             "Device.Firewall.Chain.{i}.Rule.{i}.SourcePort",

@@ -524,6 +524,11 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "fw4 forwards both in one section, and by default",
     ),
     (
+        "Device.IP.ULAPrefix",
+        "pattern",
+        "fc00::/7 and 48 bits, as its description says",
+    ),
+    (
         "Device.DHCPv6.Server.Pool.{i}.Interface",
         "access",
         "the pool of IPv4 says it",

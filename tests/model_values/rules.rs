@@ -163,6 +163,21 @@ pub const REFUSED: &[(&str, Is, &str)] = &[
         "a fixed address is one",
     ),
     (
+        "Device.IP.Interface.{i}.IPv4Address.{i}.IPAddress",
+        |v| v == "255.255.0.0",
+        "that of a network",
+    ),
+    (
+        "Device.RouterAdvertisement.InterfaceSetting.{i}.AdvLinkMTU",
+        |v| v != "0",
+        "odhcpd drops a network with such an MTU",
+    ),
+    (
+        "Device.RouterAdvertisement.InterfaceSetting.{i}.AdvRetransTimer",
+        |v| v.parse().is_ok_and(|n: u32| n > 60_000),
+        "odhcpd drops a network with such a time",
+    ),
+    (
         "Device.IP.Interface.{i}.IPv4Address.{i}.SubnetMask",
         |v| !v.starts_with("255."),
         "no mask",

@@ -14,7 +14,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 /// Names that `as` may give for a parameter: those of whole options, then those of entries
 /// of a list.
-const OPTIONS: [&str; 37] = [
+const OPTIONS: [&str; 39] = [
     "any_zone",
     "bridge_standard",
     "centiseconds",
@@ -48,6 +48,8 @@ const OPTIONS: [&str; 37] = [
     "ra_flag_home-agent",
     "ra_flag_managed-config",
     "ra_flag_other-config",
+    "ra_mtu",
+    "ra_retranstime",
     "route_status",
     "rule_enable",
     "rule_status",
@@ -283,6 +285,7 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
             };
             text(Some(standard.to_owned()))
         }
+        "ra_mtu" | "ra_retranstime" => text(scene.text(scene.option).map(str::to_owned)),
         "route_status" => text(Some(route_status(scene).to_owned())),
         "vlan_id" => text(vlan_id(scene)),
         _ => match (name.strip_prefix("ra_flag_"), dhcp_tag(name)) {
@@ -392,6 +395,19 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
         "pool_first" | "pool_last" => pools::write_bound(name, scene, &text),
         "pool_mask" => one(text),
         "bridge_standard" => one(if text == "802.1D-2004" { "" } else { "1" }.to_owned()),
+        "ra_mtu" | "ra_retranstime" => {
+            // odhcpd drops a network of which it cannot take one option.
+            let (least, most) = if name == "ra_mtu" {
+                (1280, 65_535)
+            } else {
+                (0, 60_000)
+            };
+            match text.parse::<u32>() {
+                Ok(number) if (least..=most).contains(&number) => one(text),
+                Err(_) if text.is_empty() => one(text),
+                _ => Err(format!("is not from {least} to {most}, as odhcpd takes it")),
+            }
+        }
         "vlan_id" => one(text),
         _ => match (name.strip_prefix("ra_flag_"), dhcp_tag(name)) {
             (Some(flag), _) => {
@@ -455,6 +471,7 @@ pub fn check(name: &str, scene: &Scene<'_>) -> Result<(), String> {
     match name {
         "forward_port" | "forward_port_inside" | "forward_port_last" => firewall::check(scene),
         "pool_address" | "pool_host_enable" => hosts::check(scene),
+        "interface_address" | "interface_mask" => check_entry(scene),
         "port_first" | "port_last" | "protocol" | "rule_enable" => firewall::check_rule(scene),
         _ => Ok(()),
     }
@@ -563,6 +580,27 @@ fn entry(scene: &Scene<'_>) -> Result<Option<(IpAddr, Option<u8>)>, String> {
             .map(Some)
             .ok_or_else(|| "is no address".to_owned()),
     }
+}
+
+/// Whether the router can have an address: one of a network's own would cut it off.
+fn check_entry(scene: &Scene<'_>) -> Result<(), String> {
+    if scene.option != "ipaddr" {
+        return Ok(());
+    }
+    let Some((IpAddr::V4(address), length)) = entry(scene)? else {
+        return Ok(());
+    };
+    let mask = || net::length_of(scene.text("netmask")?.parse().ok()?);
+    let length = length.or_else(mask).unwrap_or(32);
+    let network = Network::around(address, length);
+    let last = network.address((1_i64 << (32 - u32::from(network.length))) - 1);
+    let is_its_own = length < 31 && (address == network.base || Some(address) == last);
+    if is_its_own || address.is_unspecified() || address.is_broadcast() || address.is_multicast() {
+        return Err(format!(
+            "{address}/{length} is no address that a router can have"
+        ));
+    }
+    Ok(())
 }
 
 /// An address or its mask, in the form that the file has: `address/length`, or the mask in

@@ -120,7 +120,8 @@ impl UciSource {
         let written = match place {
             Some((content, index)) => {
                 let scene = self.scene(codec, content, index, option, rows);
-                coded::write(codec, &scene, value).map_err(Refusal::Value)?
+                coded::write(codec, &scene, value)
+                    .map_err(|what| Refusal::Value(format!("the value {what}")))?
             }
             None => {
                 return Err(Refusal::Trouble(trouble(

@@ -352,7 +352,8 @@ fn vlans_and_bridges_are_made_off_and_go_again() {
     );
     let (bridge, _) = add(&mut model, "Device.Bridging.Bridge.");
     let (inner, _) = add(&mut model, &format!("{bridge}VLAN."));
-    set(&mut model, &[(&format!("{inner}VLANID"), "7")]).expect("set");
+    let (number, enable) = (format!("{inner}VLANID"), format!("{inner}Enable"));
+    set(&mut model, &[(&number, "7"), (&enable, "true")]).expect("set");
     let bridge_name = get(&mut model, &format!("{bridge}Name"));
     let text = read(&router, "network");
     assert!(

@@ -122,6 +122,8 @@ fn options(binding: &Binding) -> Vec<String> {
         Some("pool_first") => &["limit"],
         Some("pool_last") => &["start"],
         Some("pool_address") => &["cwmp_pool"],
+        Some("allowed_macs") => &["cwmp_maclist"],
+        Some("mac_control") => &["maclist", "cwmp_maclist"],
         _ => &[],
     };
     let clears = at.clears().iter().map(|name| &**name);

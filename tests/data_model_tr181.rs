@@ -298,11 +298,6 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "it is the bridge itself",
     ),
     (
-        "Device.Bridging.Bridge.{i}.VLAN.{i}.Enable",
-        "enum",
-        "UCI has no switch for a VLAN of a bridge",
-    ),
-    (
         "Device.Bridging.Bridge.{i}.VLANPort.{i}.",
         "access",
         "the wiring of the VLANs is the router's",

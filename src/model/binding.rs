@@ -224,6 +224,8 @@ pub struct UciRows {
     pub key: Option<Text>,
     /// `within = "name"`: compiled-in code says which sections belong to the row around.
     pub within: Option<Text>,
+    /// `as = "name"`: compiled-in code says how a row is made, and which may go.
+    pub codec: Option<Text>,
 }
 
 /// `rows = { items = "package.section.option" }`: the entries of a list are the rows, and

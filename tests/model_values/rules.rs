@@ -94,8 +94,13 @@ pub const REFUSED: &[(&str, Is, &str)] = &[
     ),
     (
         "Device.Bridging.Bridge.{i}.VLAN.{i}.VLANID",
-        |v| v == "1",
-        "another VLAN of the bridge has it",
+        |_| true,
+        "another VLAN of the bridge has it, or a network lies on the one that has",
+    ),
+    (
+        "Device.Bridging.Bridge.{i}.VLAN.{i}.Enable",
+        |v| v == "false",
+        "a network lies on it",
     ),
     (
         "Device.DHCPv4.Server.Pool.{i}.MinAddress",

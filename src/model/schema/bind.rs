@@ -312,7 +312,9 @@ fn command(fields: &mut Fields<'_, '_, '_>) -> Option<CommandAt> {
 pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
     const FORMS: [&str; 7] = ["uci", "items", "dir", "lines", "fixed", "native", "ubus"];
     const KEYS: [&[&str]; 7] = [
-        &["uci", "type", "only", "new", "parent", "key", "within"],
+        &[
+            "uci", "type", "only", "new", "parent", "key", "within", "as",
+        ],
         &["items", "first", "as", "new"],
         &["dir", "with", "without", "numeric", "except"],
         &["lines", "key", "min_fields", "skip", "separator"],
@@ -354,6 +356,7 @@ pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
                 parent: inner.shared("parent"),
                 key: inner.shared("key"),
                 within: inner.shared("within"),
+                codec: inner.has("as").then(|| word(&mut inner, "as")).flatten(),
             })))
         }
         "items" => {

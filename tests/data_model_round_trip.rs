@@ -116,6 +116,7 @@ fn options(binding: &Binding) -> Vec<String> {
         return Vec::new();
     };
     let also: &[&str] = match at.codec.as_deref() {
+        Some("wifi_band") => &["channel", "htmode"],
         Some("wifi_standards") => &["legacy_rates"],
         Some("regulatory_domain") => &["country3"],
         Some("interface_mask") => &["netmask"],

@@ -60,3 +60,115 @@ fn control_of_stations_comes_with_its_list_in_any_order() {
     assert!(!read(&router, "wireless").contains("maclist"));
     expect(&mut model, &[(CONTROL, "true"), (ALLOWED, "")]);
 }
+
+const RADIO: &str = "Device.WiFi.Radio.";
+
+fn items<'a>(n: u32, values: &[(&str, &'a str)]) -> Vec<(String, &'a str)> {
+    let path = |(name, value): &(&str, &'a str)| (format!("{RADIO}{n}.{name}"), *value);
+    values.iter().map(path).collect()
+}
+
+// T-SPV-003, T-SPV-011
+#[test]
+fn a_radio_is_set_to_nothing_that_it_could_not_start_with() {
+    let (router, mut model) = fresh();
+    let before = read(&router, "wireless");
+    for (n, name, value) in [
+        (1, "Channel", "36"),
+        (1, "Channel", "200"),
+        (2, "Channel", "6"),
+        (1, "OperatingChannelBandwidth", "80MHz"),
+        (1, "OperatingChannelBandwidth", "160MHz"),
+        (2, "OperatingChannelBandwidth", "320MHz-1"),
+        (1, "ExtensionChannel", "AboveControlChannel"),
+        (1, "BeaconPeriod", "0"),
+        (1, "BeaconPeriod", "100000"),
+    ] {
+        let path = format!("{RADIO}{n}.{name}");
+        let refused = Err(vec![(path.clone(), 9007)]);
+        assert_eq!(set(&mut model, &[(&path, value)]), refused, "{value}");
+    }
+    for name in ["Security.RadiusServerPort", "Accounting.ServerPort"] {
+        let path = format!("Device.WiFi.AccessPoint.1.{name}");
+        let refused = Err(vec![(path.clone(), 9007)]);
+        assert_eq!(set(&mut model, &[(&path, "99999")]), refused);
+    }
+    assert_eq!(read(&router, "wireless"), before);
+}
+
+// T-SPV-003
+#[test]
+fn the_channels_that_everybody_uses_are_taken_however_the_channel_was_chosen() {
+    for (n, channels) in [(1, ["1", "6", "11", "13"]), (2, ["36", "40", "44", "149"])] {
+        let (_router, mut model) = fresh();
+        let (channel, auto) = (
+            format!("{RADIO}{n}.Channel"),
+            format!("{RADIO}{n}.AutoChannelEnable"),
+        );
+        for value in channels {
+            for before in ["true", "false"] {
+                if before == "true" {
+                    set(&mut model, &[(&auto, "true")]).expect("auto");
+                }
+                set(&mut model, &[(&channel, value)]).expect("a channel");
+                expect(&mut model, &[(&channel, value), (&auto, "false")]);
+                set(&mut model, &[(&auto, "true")]).expect("auto");
+                set(&mut model, &[(&auto, "false"), (&channel, value)]).expect("both");
+                expect(&mut model, &[(&channel, value), (&auto, "false")]);
+            }
+        }
+    }
+}
+
+// T-SPV-003, T-SPV-016
+#[test]
+fn band_channel_and_width_are_judged_by_what_the_request_leaves() {
+    let to_5ghz = [
+        ("OperatingFrequencyBand", "5GHz"),
+        ("Channel", "44"),
+        ("OperatingChannelBandwidth", "80MHz"),
+        ("OperatingStandards", "a,n,ac"),
+    ];
+    let to_24ghz = [
+        ("OperatingFrequencyBand", "2.4GHz"),
+        ("Channel", "11"),
+        ("OperatingChannelBandwidth", "20MHz"),
+        ("OperatingStandards", "b,g,n"),
+    ];
+    for (n, values) in [(1, to_5ghz), (2, to_24ghz)] {
+        for turn in 0..4 {
+            for reverse in [false, true] {
+                let (_router, mut model) = fresh();
+                let mut values = values;
+                values.rotate_left(turn);
+                if reverse {
+                    values.reverse();
+                }
+                let all = items(n, &values);
+                let all: Vec<(&str, &str)> = all.iter().map(|(p, v)| (p.as_str(), *v)).collect();
+                set(&mut model, &all).unwrap_or_else(|e| panic!("{values:?}: {e:?}"));
+                expect(&mut model, &all);
+            }
+        }
+    }
+    // By itself a band brings a channel and a width that it has.
+    let (_router, mut model) = fresh();
+    let path = |name: &str| format!("{RADIO}2.{name}");
+    set(&mut model, &[(&path("OperatingFrequencyBand"), "2.4GHz")]).expect("a band");
+    expect(
+        &mut model,
+        &[
+            (&path("Channel"), "1"),
+            (&path("AutoChannelEnable"), "false"),
+            (&path("OperatingChannelBandwidth"), "40MHz"),
+            (&path("OperatingStandards"), "g,n,ax"),
+        ],
+    );
+    let both = [
+        (path("OperatingFrequencyBand"), "5GHz"),
+        (path("Channel"), "6"),
+    ];
+    let both: Vec<(&str, &str)> = both.iter().map(|(p, v)| (p.as_str(), *v)).collect();
+    assert_eq!(set(&mut model, &both), Err(vec![(path("Channel"), 9007)]));
+    expect(&mut model, &[(&path("OperatingFrequencyBand"), "2.4GHz")]);
+}

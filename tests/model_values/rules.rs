@@ -39,8 +39,13 @@ pub const REFUSED: &[(&str, Is, &str)] = &[
     ),
     (
         "Device.WiFi.Radio.{i}.OperatingChannelBandwidth",
-        |v| v == "320MHz-1",
-        "wider than the standards in use",
+        |v| v != "20MHz" && v != "40MHz",
+        "wider than the band or the standards in use",
+    ),
+    (
+        "Device.WiFi.Radio.{i}.Channel",
+        |_| true,
+        "no channel of the band",
     ),
     (
         "Device.WiFi.Radio.{i}.ExtensionChannel",

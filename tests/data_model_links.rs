@@ -4,7 +4,7 @@ mod data_model_support;
 mod router;
 mod router_model;
 
-use cwmp_agent::model::Model;
+use cwmp_agent::model::{Model, SetError, SetItem};
 use data_model_support::{add, delete, edit, expect, fresh, read, set};
 use router::Router;
 
@@ -198,5 +198,32 @@ fn echoes_of_ppp_are_what_openwrt_makes_of_its_option() {
             text.contains(&format!("\toption keepalive '{option}'\n")),
             "{option}: {text}"
         );
+    }
+}
+
+// T-SPV-013
+#[test]
+fn a_value_that_is_refused_by_itself_is_not_blamed_on_others() {
+    let (_router, mut model) = fresh();
+    for (path, value) in [
+        ("Device.Bridging.Bridge.1.Standard", "802.1D-2004"),
+        ("Device.Ethernet.Link.2.MACAddress", ""),
+        (
+            "Device.WiFi.Radio.1.ExtensionChannel",
+            "AboveControlChannel",
+        ),
+        ("Device.PPP.Interface.1.ConnectionTrigger", "OnDemand"),
+    ] {
+        model.begin();
+        let item = SetItem {
+            path,
+            ty: None,
+            value,
+        };
+        let Err(SetError::Parameters(faults)) = model.set(&[item], Some("key")) else {
+            panic!("{path} was taken");
+        };
+        assert_eq!((faults.len(), faults[0].code), (1, 9007), "{path}");
+        assert!(!faults[0].text.contains("the others"), "{}", faults[0].text);
     }
 }

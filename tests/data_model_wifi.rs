@@ -4,8 +4,11 @@
 mod data_model_support;
 mod router;
 mod router_model;
+mod ubusd;
 
-use data_model_support::{expect, fresh, read, set};
+use data_model_support::{expect, files, fresh, read, set};
+use router::Router;
+use ubusd::Ubusd;
 
 const BANNED: &str = "\toption macfilter 'deny'\n\tlist maclist '02:AA:BB:CC:DD:EE'\n\tlist maclist '02:aa:bb:cc:dd:ef'\n";
 const CONTROL: &str = "Device.WiFi.AccessPoint.3.MACAddressControlEnabled";
@@ -171,4 +174,45 @@ fn band_channel_and_width_are_judged_by_what_the_request_leaves() {
     let both: Vec<(&str, &str)> = both.iter().map(|(p, v)| (p.as_str(), *v)).collect();
     assert_eq!(set(&mut model, &both), Err(vec![(path("Channel"), 9007)]));
     expect(&mut model, &[(&path("OperatingFrequencyBand"), "2.4GHz")]);
+}
+
+// T-GPV-012
+#[test]
+fn a_channel_that_the_driver_chose_is_shown_where_somebody_tells_it() {
+    let router = Router::new().expect("a folder for temporary files");
+    let socket = router.path("/var/run/ubus/ubus.sock");
+    let ubusd = Ubusd::listen(&socket).run();
+    let schema = router_model::schema(&files());
+    let mut model = router_model::on_bus(&router, schema, Some(socket));
+    let (channel, auto) = (
+        &format!("{RADIO}1.Channel"),
+        &format!("{RADIO}1.AutoChannelEnable"),
+    );
+    set(&mut model, &[(auto, "true")]).expect("auto");
+    // Nobody tells.
+    expect(&mut model, &[(channel, "0"), (auto, "true")]);
+    ubusd.with(|u| u.answer("iwinfo", "info", Ok(r#"{"channel":9}"#)));
+    expect(&mut model, &[(channel, "9")]);
+    let status = r#"{"status":"ENABLED","freq":2462,"channel":11}"#;
+    ubusd.with(|u| u.answer("hostapd.phy0-ap0", "get_status", Ok(status)));
+    expect(&mut model, &[(channel, "11"), (auto, "true")]);
+    // A row that an ACS sends back whole stays as it is.
+    for items in [
+        [(channel, "11"), (auto, "true")],
+        [(auto, "true"), (channel, "11")],
+    ] {
+        let items = items.map(|(path, value)| (path.as_str(), value));
+        set(&mut model, &items).expect("as it is");
+        expect(&mut model, &[(channel, "11"), (auto, "true")]);
+        assert!(read(&router, "wireless").contains("\toption channel 'auto'\n"));
+    }
+    // The channel by itself is chosen by that.
+    set(&mut model, &[(channel, "11")]).expect("a channel");
+    expect(&mut model, &[(channel, "11"), (auto, "false")]);
+    assert!(read(&router, "wireless").contains("\toption channel '11'\n"));
+    // Where it is said, nobody is asked.
+    ubusd.with(|u| u.calls.clear());
+    expect(&mut model, &[(channel, "11")]);
+    assert_eq!(ubusd.with(|u| u.calls.len()), 0);
+    assert_eq!(model.troubles(), []);
 }

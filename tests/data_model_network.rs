@@ -95,6 +95,34 @@ fn the_interface_stack_is_what_the_lower_layers_say() {
     set(&mut model, &[(path, vlan)]).expect("PPP on the VLAN");
     stack_follows(&mut model);
     assert_eq!(get(&mut model, path), vlan);
+    // An SSID moves, and one comes.
+    set(
+        &mut model,
+        &[("Device.WiFi.SSID.1.LowerLayers", "Device.WiFi.Radio.2")],
+    )
+    .expect("moved");
+    stack_follows(&mut model);
+    let (ssid, _) = add(&mut model, "Device.WiFi.SSID.");
+    stack_follows(&mut model);
+    set(
+        &mut model,
+        &[(&format!("{ssid}LowerLayers"), "Device.WiFi.Radio.1")],
+    )
+    .expect("on a radio");
+    stack_follows(&mut model);
+}
+
+#[test]
+fn a_modem_that_is_no_network_device_is_no_link() {
+    let (router, mut model) = fresh();
+    let before = below(&mut model, "Device.InterfaceStack.");
+    let modem = "\nconfig interface 'lte'\n\toption proto 'qmi'\n\toption device '/dev/cdc-wdm0'\n";
+    let network = read(&router, "network") + modem;
+    router
+        .write("/etc/config/network", &network)
+        .expect("written");
+    assert_eq!(below(&mut model, "Device.InterfaceStack."), before);
+    expect(&mut model, &[("Device.IP.Interface.7.LowerLayers", "")]);
 }
 
 fn stack_follows(model: &mut Model) {
@@ -113,6 +141,7 @@ fn stack_follows(model: &mut Model) {
         "Device.PPP.",
         "Device.Ethernet.",
         "Device.Bridging.",
+        "Device.WiFi.",
     ];
     let mut lower: Vec<(String, String)> = Vec::new();
     for (path, value) in &tree {
@@ -126,7 +155,7 @@ fn stack_follows(model: &mut Model) {
     }
     lower.sort();
     assert_eq!(stack, lower);
-    assert!(stack.len() >= 12, "{stack:?}");
+    assert!(stack.len() >= 16, "{stack:?}");
 }
 
 #[test]

@@ -125,6 +125,25 @@ fn a_modem_that_is_no_network_device_is_no_link() {
     expect(&mut model, &[("Device.IP.Interface.7.LowerLayers", "")]);
 }
 
+#[test]
+fn the_processors_end_of_a_switch_is_no_port() {
+    let (router, mut model) = fresh();
+    let names = |model: &mut Model| -> Vec<String> {
+        let all = below(model, "Device.Ethernet.Interface.").into_iter();
+        let all = all.filter(|(path, _)| path.ends_with(".Name"));
+        all.map(|(_, name)| name).collect()
+    };
+    assert!(names(&mut model).contains(&"eth0".to_owned()));
+    router
+        .write("/sys/class/net/eth0/dsa/tagging", "mtk\n")
+        .expect("written");
+    let now = names(&mut model);
+    assert!(
+        !now.contains(&"eth0".to_owned()) && now.contains(&"lan1".to_owned()),
+        "{now:?}"
+    );
+}
+
 fn stack_follows(model: &mut Model) {
     let tree = below(model, "Device.");
     let mut stack: Vec<(String, String)> = Vec::new();

@@ -249,8 +249,8 @@ pub struct DirRows {
     pub path: String,
     /// Only entries that hold this entry (`device`).
     pub with: Option<String>,
-    /// Only entries that do not hold this entry (`wireless`).
-    pub without: Option<String>,
+    /// Only entries that hold none of these entries (`wireless`).
+    pub without: Vec<String>,
     /// Only entries whose names are numbers.
     pub numeric: bool,
     /// Entries of these names are left out.

@@ -382,7 +382,10 @@ pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
             Some(Rows::Dir(Box::new(DirRows {
                 path,
                 with: inner.text("with"),
-                without: inner.text("without"),
+                without: match inner.value("without").map(|v| v.get_ref()) {
+                    Some(DeValue::Array(_)) => inner.texts("without").unwrap_or_default(),
+                    _ => inner.text("without").into_iter().collect(),
+                },
                 numeric: inner.flag("numeric").unwrap_or(false),
                 except: inner.texts("except").unwrap_or_default(),
             })))
@@ -485,7 +488,7 @@ pub(crate) fn texts_of_rows(rows: &Rows) -> Vec<&str> {
             .collect(),
         Rows::Dir(at) => std::iter::once(at.path.as_str())
             .chain(at.with.as_deref())
-            .chain(at.without.as_deref())
+            .chain(at.without.iter().map(String::as_str))
             .collect(),
         Rows::Lines(at) => vec![&at.path],
         Rows::Fixed(keys) => keys.iter().map(|key| &**key).collect(),

@@ -227,3 +227,61 @@ fn a_value_that_is_refused_by_itself_is_not_blamed_on_others() {
         assert!(!faults[0].text.contains("the others"), "{}", faults[0].text);
     }
 }
+
+// T-SPV-011
+#[test]
+fn a_link_gets_no_address_or_size_that_it_could_not_have() {
+    let (router, mut model) = fresh();
+    let before = (read(&router, "network"), read(&router, "dhcp"));
+    let ra = "Device.RouterAdvertisement.InterfaceSetting.1.";
+    for (path, values) in [
+        (
+            "Device.Ethernet.Link.2.MACAddress".to_owned(),
+            [
+                "ff:ff:ff:ff:ff:ff",
+                "01:00:5e:00:00:01",
+                "33:33:00:00:00:01",
+            ]
+            .as_slice(),
+        ),
+        (
+            "Device.Ethernet.Link.2.MTU".to_owned(),
+            &["0", "10", "65536"],
+        ),
+        (format!("{ra}AdvLinkMTU"), &["1", "100", "1279"]),
+        (format!("{ra}MinRtrAdvInterval"), &["451", "700"]),
+    ] {
+        for value in values {
+            let refused = Err(vec![(path.clone(), 9007)]);
+            assert_eq!(set(&mut model, &[(&path, value)]), refused, "{value}");
+        }
+    }
+    assert_eq!((read(&router, "network"), read(&router, "dhcp")), before);
+    set(
+        &mut model,
+        &[("Device.Ethernet.Link.2.MACAddress", "02:00:5E:00:53:10")],
+    )
+    .expect("set");
+    for mtu in ["0", "1280", "1500"] {
+        set(&mut model, &[(&format!("{ra}AdvLinkMTU"), mtu)]).expect("an MTU");
+    }
+}
+
+// T-SPV-003
+#[test]
+fn the_intervals_of_router_advertisements_are_judged_together() {
+    let (_router, mut model) = fresh();
+    let path = |name: &str| format!("Device.RouterAdvertisement.InterfaceSetting.1.{name}");
+    let (most, least) = (path("MaxRtrAdvInterval"), path("MinRtrAdvInterval"));
+    for (a, b) in [("1800", "1350"), ("60", "45"), ("600", "200")] {
+        let mut both = [(&*most, a), (&*least, b)];
+        for _ in 0..2 {
+            set(&mut model, &both).expect("both");
+            expect(&mut model, &both);
+            both.reverse();
+        }
+    }
+    // odhcpd goes by the larger, where only that was changed.
+    set(&mut model, &[(&most, "60")]).expect("more often");
+    expect(&mut model, &[(&least, "20")]);
+}

@@ -133,6 +133,16 @@ pub const REFUSED: &[(&str, Is, &str)] = &[
         "dnsmasq has no server without an address",
     ),
     (
+        "Device.RouterAdvertisement.InterfaceSetting.{i}.MinRtrAdvInterval",
+        |v| v.parse().is_ok_and(|n: u32| n > 450),
+        "more than three quarters of MaxRtrAdvInterval",
+    ),
+    (
+        "Device.RouterAdvertisement.InterfaceSetting.{i}.AdvLinkMTU",
+        |v| v.parse().is_ok_and(|n: u32| (1..1280).contains(&n)),
+        "less than IPv6 needs",
+    ),
+    (
         "Device.Ethernet.Link.{i}.MACAddress",
         str::is_empty,
         "then that of the hardware shows",

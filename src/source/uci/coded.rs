@@ -15,7 +15,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 /// Names that `as` may give for a parameter: those of whole options, then those of entries
 /// of a list.
-const OPTIONS: [&str; 30] = [
+const OPTIONS: [&str; 32] = [
     "allowed_macs",
     "any_zone",
     "bridge_standard",
@@ -45,6 +45,8 @@ const OPTIONS: [&str; 30] = [
     "ra_flag_home-agent",
     "ra_flag_managed-config",
     "ra_flag_other-config",
+    "ra_min_interval",
+    "ra_mtu",
     "vlan_id",
 ];
 
@@ -260,9 +262,10 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
         "allowed_macs" => Ok(links::allowed_macs(scene)),
         "bridge_standard" => Ok(links::bridge_standard(scene)),
         "bridge_vlan_enable" => Ok(links::bridge_vlan_enable(scene)),
-        "bridge_vlan_id" => text(scene.text(scene.option).map(str::to_owned)),
+        "bridge_vlan_id" | "ra_mtu" => text(scene.text(scene.option).map(str::to_owned)),
         "lcp_echo" | "lcp_echo_retry" => Ok(links::lcp_echo(scene, name)),
         "mac_control" => Ok(links::mac_control(scene)),
+        "ra_min_interval" => Ok(links::ra_min_interval(scene)),
         "vlan_id" => text(vlan_id(scene)),
         _ => match (name.strip_prefix("ra_flag_"), dhcp_tag(name)) {
             (Some(flag), _) => {
@@ -376,6 +379,8 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
         "bridge_vlan_id" => links::write_bridge_vlan_id(scene, &text),
         "lcp_echo" | "lcp_echo_retry" => links::write_lcp_echo(scene, name, &text),
         "mac_control" => Ok(links::write_mac_control(scene, text == "1")),
+        "ra_min_interval" => links::write_ra_min_interval(scene, &text),
+        "ra_mtu" => links::write_ra_mtu(scene, &text),
         "vlan_id" => one(text),
         _ => match (name.strip_prefix("ra_flag_"), dhcp_tag(name)) {
             (Some(flag), _) => {

@@ -1,5 +1,5 @@
 //! Codes of what has more to it than its own option: lists of stations, VLANs of a bridge,
-//! echoes of a PPP session.
+//! echoes of a PPP session, intervals of router advertisements.
 
 use super::{Scene, Written};
 use crate::model::source::Raw;
@@ -257,4 +257,51 @@ pub fn write_lcp_echo(scene: &Scene<'_>, name: &str, value: &str) -> Result<Writ
         (_, (lost, _)) => (lost, new),
     };
     Ok(vec![text(scene.option, &format!("{lost} {between}"))])
+}
+
+// ---- dhcp: router advertisements
+
+/// Seconds between advertisements at most, where odhcpd is not told.
+const RA_MAX: i64 = 600;
+/// As [`RA_MAX`], at least.
+const RA_MIN: i64 = 200;
+/// The least MTU of a link that carries IPv6 (RFC 8200 section 5).
+const IPV6_MTU: u32 = 1280;
+
+/// Seconds between advertisements at least: where they are more than three quarters of those
+/// at most, odhcpd takes a third of these.
+pub fn ra_min_interval(scene: &Scene<'_>) -> Option<Raw> {
+    let most = scene.number("ra_maxinterval", RA_MAX)?;
+    let told = scene.number(scene.option, RA_MIN)?;
+    let least = match told > most * 3 / 4 {
+        true if most >= 9 => most / 3,
+        true => most,
+        false => told,
+    };
+    Some(Raw::Text(least.to_string()))
+}
+
+/// Seconds between advertisements at least.
+///
+/// # Errors
+/// They are more than three quarters of those at most.
+pub fn write_ra_min_interval(scene: &Scene<'_>, value: &str) -> Result<Written, String> {
+    let most = scene.number("ra_maxinterval", RA_MAX).unwrap_or(RA_MAX);
+    match value.parse::<i64>() {
+        Ok(least) if least <= most * 3 / 4 => Ok(vec![text(scene.option, value)]),
+        _ => Err(format!(
+            "is more than three quarters of MaxRtrAdvInterval, which is {most}; set that with it"
+        )),
+    }
+}
+
+/// The MTU that is advertised; 0 is none.
+///
+/// # Errors
+/// No IPv6 runs over a link with so small a one: odhcpd would not take it.
+pub fn write_ra_mtu(scene: &Scene<'_>, value: &str) -> Result<Written, String> {
+    match value.parse::<u32>() {
+        Ok(0) | Ok(IPV6_MTU..) => Ok(vec![text(scene.option, value)]),
+        _ => Err("is less than IPv6 needs; write 1280 or more, or 0 for none".to_owned()),
+    }
 }

@@ -79,7 +79,7 @@ fn has_channel(band: &str, channel: u32) -> bool {
     match band {
         "2.4GHz" => (1..=14).contains(&channel),
         "5GHz" => match channel {
-            36..=64 | 100..=144 | 184..=196 => channel % 4 == 0,
+            36..=64 | 100..=144 | 184..=196 => channel.is_multiple_of(4),
             149..=177 => channel % 4 == 1,
             _ => false,
         },

@@ -318,11 +318,6 @@ impl NativeSource {
             ("ipv4_addresses", None) => {
                 Err("this table belongs below a table of devices".to_owned())
             }
-            ("interface_stack", _) => {
-                let mut rows = self.networks.rows(root, table, parents);
-                rows.extend(self.wifi.stack(root));
-                Ok(rows)
-            }
             (name, _) if network::TABLES.contains(&name) => {
                 Ok(self.networks.rows(root, name, parents))
             }
@@ -354,11 +349,6 @@ impl NativeSource {
             "sensors" => return self.sensors.version(root),
             "users" => self.accounts.version(root)?,
             "ipv4_addresses" => return Ok(None),
-            "interface_stack" => {
-                let networks = self.networks.version(root, table);
-                // Both only grow.
-                networks.wrapping_add(self.wifi.version(root))
-            }
             name if network::TABLES.contains(&name) => self.networks.version(root, name),
             name if published::is_table(name) => self.tables.version(),
             _ => return Ok(None),

@@ -27,10 +27,6 @@ const MOST_PHYS: usize = 16;
 pub struct Wifi {
     packages: Packages,
     config: Option<(Option<Stamp>, Config)>,
-    /// How often it was read.
-    version: u32,
-    /// It was looked at in this request.
-    is_loaded: bool,
     /// What was found in this request.
     state: Option<State>,
     air: Air,
@@ -98,8 +94,6 @@ impl Wifi {
         Wifi {
             packages,
             config: None,
-            version: 0,
-            is_loaded: false,
             state: None,
             air: Air::at(bus),
         }
@@ -108,7 +102,6 @@ impl Wifi {
     /// A new request begins.
     pub fn begin(&mut self) {
         self.state = None;
-        self.is_loaded = false;
         self.air.begin();
     }
 
@@ -190,31 +183,6 @@ impl Wifi {
         Ok(Some(sum))
     }
 
-    /// Each `wifi-iface` and the `wifi-device` that it is of, as rows of the interface stack.
-    /// A broken file says nothing of them, and whoever shows its options tells of it.
-    pub fn stack(&mut self, root: &Folders) -> Vec<String> {
-        let loaded = self.load(root);
-        let config = self.config.as_ref().map(|(_, config)| config);
-        let Some(config) = config.filter(|_| loaded.is_ok()) else {
-            return Vec::new();
-        };
-        let pair = |interface: &Interface| {
-            let (_, radio) = config.radio_of(interface)?;
-            let (higher, lower) = (&interface.key, &radio.key);
-            Some(["Device.WiFi.SSID.=", higher, ">Device.WiFi.Radio.=", lower].concat())
-        };
-        config.interfaces.iter().filter_map(pair).collect()
-    }
-
-    /// A number that stands while the configuration says the same.
-    pub fn version(&mut self, root: &Folders) -> u32 {
-        if self.load(root).is_err() {
-            // What could not be read may be there the next time.
-            self.version = self.version.wrapping_add(1);
-        }
-        self.version
-    }
-
     fn refresh(&mut self, root: &Folders) -> Result<(), String> {
         if self.state.is_some() {
             return Ok(());
@@ -226,11 +194,8 @@ impl Wifi {
         Ok(())
     }
 
-    /// Reads the configuration if it changed; looks once a request.
+    /// Reads the configuration if it changed.
     fn load(&mut self, root: &Folders) -> Result<(), String> {
-        if self.is_loaded {
-            return Ok(());
-        }
         let stamp = match root.metadata(CONFIG) {
             Ok(metadata) => Some(Stamp::from(&metadata)),
             Err(e) if e.kind() == ErrorKind::NotFound => None,
@@ -244,9 +209,7 @@ impl Wifi {
                 Err(e) => return Err(e.to_string()),
             };
             self.config = Some((stamp, config));
-            self.version = self.version.wrapping_add(1);
         }
-        self.is_loaded = true;
         Ok(())
     }
 }

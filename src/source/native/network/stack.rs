@@ -1,5 +1,5 @@
 //! What lies on what: networks on PPP sessions, VLANs and links, links on bridges and ports
-//! (TR-181 section 4.2). What SSIDs lie on, the wireless configuration tells. Rows of other tables are named `table=key`.
+//! (TR-181 section 4.2). Rows of other tables are named `table=key`.
 
 use super::config::Config;
 use std::collections::HashSet;

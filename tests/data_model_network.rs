@@ -97,6 +97,38 @@ fn the_interface_stack_is_what_the_lower_layers_say() {
     assert_eq!(get(&mut model, path), vlan);
 }
 
+#[test]
+fn a_modem_that_is_no_network_device_is_no_link() {
+    let (router, mut model) = fresh();
+    let before = below(&mut model, "Device.InterfaceStack.");
+    let modem = "\nconfig interface 'lte'\n\toption proto 'qmi'\n\toption device '/dev/cdc-wdm0'\n";
+    let network = read(&router, "network") + modem;
+    router
+        .write("/etc/config/network", &network)
+        .expect("written");
+    assert_eq!(below(&mut model, "Device.InterfaceStack."), before);
+    expect(&mut model, &[("Device.IP.Interface.7.LowerLayers", "")]);
+}
+
+#[test]
+fn the_processors_end_of_a_switch_is_no_port() {
+    let (router, mut model) = fresh();
+    let names = |model: &mut Model| -> Vec<String> {
+        let all = below(model, "Device.Ethernet.Interface.").into_iter();
+        let all = all.filter(|(path, _)| path.ends_with(".Name"));
+        all.map(|(_, name)| name).collect()
+    };
+    assert!(names(&mut model).contains(&"eth0".to_owned()));
+    router
+        .write("/sys/class/net/eth0/dsa/tagging", "mtk\n")
+        .expect("written");
+    let now = names(&mut model);
+    assert!(
+        !now.contains(&"eth0".to_owned()) && now.contains(&"lan1".to_owned()),
+        "{now:?}"
+    );
+}
+
 fn stack_follows(model: &mut Model) {
     let tree = below(model, "Device.");
     let mut stack: Vec<(String, String)> = Vec::new();
@@ -353,7 +385,8 @@ fn vlans_and_bridges_are_made_off_and_go_again() {
     );
     let (bridge, _) = add(&mut model, "Device.Bridging.Bridge.");
     let (inner, _) = add(&mut model, &format!("{bridge}VLAN."));
-    set(&mut model, &[(&format!("{inner}VLANID"), "7")]).expect("set");
+    let (number, enable) = (format!("{inner}VLANID"), format!("{inner}Enable"));
+    set(&mut model, &[(&number, "7"), (&enable, "true")]).expect("set");
     let bridge_name = get(&mut model, &format!("{bridge}Name"));
     let text = read(&router, "network");
     assert!(

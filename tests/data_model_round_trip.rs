@@ -116,6 +116,7 @@ fn options(binding: &Binding) -> Vec<String> {
         return Vec::new();
     };
     let also: &[&str] = match at.codec.as_deref() {
+        Some("wifi_band") => &["channel", "htmode"],
         Some("wifi_standards") => &["legacy_rates"],
         Some("regulatory_domain") => &["country3"],
         Some("interface_mask") => &["netmask"],
@@ -126,6 +127,8 @@ fn options(binding: &Binding) -> Vec<String> {
         Some("forward_port" | "forward_port_last") => &["dest_port"],
         Some("pool_enable") => &["dhcpv4"],
         Some("pool_address") => &["cwmp_pool"],
+        Some("allowed_macs") => &["cwmp_maclist"],
+        Some("mac_control") => &["maclist", "cwmp_maclist"],
         _ => &[],
     };
     let clears = at.clears().iter().map(|name| &**name);

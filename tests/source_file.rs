@@ -56,7 +56,7 @@ fn dir(path: &str) -> DirRows {
     DirRows {
         path: path.into(),
         with: None,
-        without: None,
+        without: Vec::new(),
         numeric: false,
         except: vec![],
     }
@@ -204,7 +204,7 @@ fn entries_of_a_folder_are_rows_links_too() {
     );
     let wired = DirRows {
         with: Some("device".into()),
-        without: Some("wireless".into()),
+        without: vec!["wireless".to_owned()],
         ..net.clone()
     };
     assert_eq!(

@@ -376,6 +376,9 @@ fn unknown_natives(schema: &Schema, files: &[&dyn ModelFile]) -> Vec<String> {
                 let within = at.within.as_deref();
                 let within = within.filter(|name| !source::uci::is_within(name));
                 unknown.extend(within.map(|name| ("within", o.path(), name)));
+                let codec = at.codec.as_deref();
+                let codec = codec.filter(|name| !source::uci::is_section_table(name));
+                unknown.extend(codec.map(|name| ("as", o.path(), name)));
             }
             _ => {}
         }

@@ -225,6 +225,8 @@ pub struct UciRows {
     pub key: Option<Text>,
     /// `within = "name"`: compiled-in code says which sections belong to the row around.
     pub within: Option<Text>,
+    /// `as = "name"`: compiled-in code says how a row is made, and which may go.
+    pub codec: Option<Text>,
 }
 
 /// `rows = { items = "package.section.option" }`: the entries of a list are the rows, and
@@ -248,8 +250,8 @@ pub struct DirRows {
     pub path: String,
     /// Only entries that hold this entry (`device`).
     pub with: Option<String>,
-    /// Only entries that do not hold this entry (`wireless`).
-    pub without: Option<String>,
+    /// Only entries that hold none of these entries (`wireless`).
+    pub without: Vec<String>,
     /// Only entries whose names are numbers.
     pub numeric: bool,
     /// Entries of these names are left out.

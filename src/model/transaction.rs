@@ -164,9 +164,10 @@ impl Model {
         }
         if faults.is_empty() && !changed.is_empty() {
             self.check_kept(&schema, &wanted, &leaves, &mut faults);
-            // What a later item took away may go with it all the same: once more, last.
+            // What a later item took away, or one that held already, may go with it all the
+            // same: once more, last.
             let lost: BTreeSet<usize> = faults.iter().map(|(item, _)| *item).collect();
-            let mut again = changed.iter().filter(|want| lost.contains(&want.item));
+            let mut again = wanted.iter().filter(|want| lost.contains(&want.item));
             if !lost.is_empty()
                 && again.all(|want| {
                     let staged = self.stage(&schema, &mut change, &want.leaf, &want.value);
@@ -216,6 +217,10 @@ impl Model {
             if !kept && !is_command {
                 let what = match convert::follows(param, &want.value) {
                     true => "the value follows from another parameter; set that one",
+                    // Nothing of the request is against it.
+                    false if wanted.len() == 1 => {
+                        "the value cannot be kept: the configuration has another in its place"
+                    }
                     false => "the value cannot be kept together with the others of this request",
                 };
                 faults.push((want.item, Fault::new(INVALID_VALUE, what)));

@@ -227,7 +227,7 @@ impl FileSource {
                 && (!rows.numeric || name.bytes().all(|b| b.is_ascii_digit()))
                 && !rows.except.contains(name)
                 && rows.with.as_deref().is_none_or(|w| holds(name, w))
-                && rows.without.as_deref().is_none_or(|w| !holds(name, w));
+                && !rows.without.iter().any(|w| holds(name, w));
             made_of.push_str(name);
             // No name has a slash in it.
             made_of.push_str(if is_row { "/+/" } else { "/-/" });

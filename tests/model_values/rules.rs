@@ -54,8 +54,13 @@ pub const REFUSED: &[(&str, Is, &str)] = &[
     ),
     (
         "Device.WiFi.Radio.{i}.OperatingChannelBandwidth",
-        |v| v == "320MHz-1",
-        "wider than the standards in use",
+        |v| v != "20MHz" && v != "40MHz",
+        "wider than the band or the standards in use",
+    ),
+    (
+        "Device.WiFi.Radio.{i}.Channel",
+        |_| true,
+        "no channel of the band",
     ),
     (
         "Device.WiFi.Radio.{i}.ExtensionChannel",
@@ -119,8 +124,13 @@ pub const REFUSED: &[(&str, Is, &str)] = &[
     ),
     (
         "Device.Bridging.Bridge.{i}.VLAN.{i}.VLANID",
-        |v| v == "1",
-        "another VLAN of the bridge has it",
+        |_| true,
+        "another VLAN of the bridge has it, or a network lies on the one that has",
+    ),
+    (
+        "Device.Bridging.Bridge.{i}.VLAN.{i}.Enable",
+        |v| v == "false",
+        "a network lies on it",
     ),
     (
         "Device.DHCPv4.Server.Pool.{i}.MinAddress",
@@ -151,6 +161,16 @@ pub const REFUSED: &[(&str, Is, &str)] = &[
         "Device.DNS.Relay.Forwarding.{i}.DNSServer",
         str::is_empty,
         "dnsmasq has no server without an address",
+    ),
+    (
+        "Device.RouterAdvertisement.InterfaceSetting.{i}.MinRtrAdvInterval",
+        |v| v.parse().is_ok_and(|n: u32| n > 450),
+        "more than three quarters of MaxRtrAdvInterval",
+    ),
+    (
+        "Device.RouterAdvertisement.InterfaceSetting.{i}.AdvLinkMTU",
+        |v| v.parse().is_ok_and(|n: u32| (1..1280).contains(&n)),
+        "less than IPv6 needs",
     ),
     (
         "Device.Ethernet.Link.{i}.MACAddress",

@@ -312,7 +312,9 @@ fn command(fields: &mut Fields<'_, '_, '_>) -> Option<CommandAt> {
 pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
     const FORMS: [&str; 7] = ["uci", "items", "dir", "lines", "fixed", "native", "ubus"];
     const KEYS: [&[&str]; 7] = [
-        &["uci", "type", "only", "new", "parent", "key", "within"],
+        &[
+            "uci", "type", "only", "new", "parent", "key", "within", "as",
+        ],
         &["items", "first", "as", "new"],
         &["dir", "with", "without", "numeric", "except"],
         &["lines", "key", "key_has", "min_fields", "skip", "separator"],
@@ -360,6 +362,7 @@ pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
                 parent: inner.shared("parent"),
                 key: inner.shared("key"),
                 within: inner.shared("within"),
+                codec: inner.has("as").then(|| word(&mut inner, "as")).flatten(),
             })))
         }
         "items" => {
@@ -385,7 +388,10 @@ pub(crate) fn rows(fields: &mut Fields<'_, '_, '_>) -> Option<Rows> {
             Some(Rows::Dir(Box::new(DirRows {
                 path,
                 with: inner.text("with"),
-                without: inner.text("without"),
+                without: match inner.value("without").map(|v| v.get_ref()) {
+                    Some(DeValue::Array(_)) => inner.texts("without").unwrap_or_default(),
+                    _ => inner.text("without").into_iter().collect(),
+                },
                 numeric: inner.flag("numeric").unwrap_or(false),
                 except: inner.texts("except").unwrap_or_default(),
             })))
@@ -488,7 +494,7 @@ pub(crate) fn texts_of_rows(rows: &Rows) -> Vec<&str> {
             .collect(),
         Rows::Dir(at) => std::iter::once(at.path.as_str())
             .chain(at.with.as_deref())
-            .chain(at.without.as_deref())
+            .chain(at.without.iter().map(String::as_str))
             .collect(),
         Rows::Lines(at) => vec![&at.path],
         Rows::Fixed(keys) => keys.iter().map(|key| &**key).collect(),

@@ -2,6 +2,7 @@
 //! runs. Read-only, but for fields of tables that the agent publishes.
 
 mod accounts;
+mod air;
 mod counters;
 mod hostapd;
 mod kept;
@@ -163,7 +164,7 @@ impl NativeSource {
 
     /// The same; folders that another source walked in a request are not walked again.
     pub fn below(folders: Folders, runtime: Runtime) -> NativeSource {
-        let wifi = Wifi::new(runtime.packages.clone());
+        let wifi = Wifi::new(runtime.packages.clone(), runtime.bus());
         let networks = network::Networks::new(runtime.packages.clone(), runtime.bus());
         let tables = Tables::new(runtime.published.clone());
         NativeSource {
@@ -268,6 +269,7 @@ impl NativeSource {
             Value::WifiSecurityModes => Some(self.modes.supported(root)),
             Value::WifiBands
             | Value::WifiBssid
+            | Value::WifiChannel
             | Value::WifiMac
             | Value::WifiName
             | Value::WifiService

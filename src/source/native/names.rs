@@ -48,6 +48,7 @@ pub enum Value {
     UserId,
     WifiBands,
     WifiBssid,
+    WifiChannel,
     WifiMac,
     WifiName,
     WifiSecurityModes,
@@ -103,7 +104,7 @@ pub enum Net {
 }
 
 /// Every name.
-pub const ALL: [(&str, Value); 118] = [
+pub const ALL: [(&str, Value); 119] = [
     ("config_date", Value::ConfigDate),
     ("connection_request_url", Value::Given),
     ("cpu_idle", Value::CpuIdle),
@@ -222,6 +223,7 @@ pub const ALL: [(&str, Value); 118] = [
     ("wifi_bssid", Value::WifiBssid),
     ("wifi_bytes_received", Value::WifiCounter(0)),
     ("wifi_bytes_sent", Value::WifiCounter(8)),
+    ("wifi_channel", Value::WifiChannel),
     ("wifi_discards_received", Value::WifiCounter(3)),
     ("wifi_discards_sent", Value::WifiCounter(11)),
     ("wifi_errors_received", Value::WifiCounter(2)),

@@ -6,6 +6,7 @@
 //! must exist and belong to that phy, or it is not shown.
 
 use super::super::uci::{keys_of, wifi_standards};
+use super::air::Air;
 use super::counters::Counters;
 use super::names::Value;
 use super::system::read;
@@ -14,6 +15,7 @@ use crate::store::{Disk, Folders, RealDisk};
 use crate::uci::file::{FileError, Stamp};
 use crate::uci::{Package, Section};
 use std::io::ErrorKind;
+use std::path::Path;
 
 const CONFIG: &str = "/etc/config/wireless";
 const PHYS: &str = "/sys/class/ieee80211";
@@ -27,6 +29,7 @@ pub struct Wifi {
     config: Option<(Option<Stamp>, Config)>,
     /// What was found in this request.
     state: Option<State>,
+    air: Air,
 }
 
 /// What the configuration says, as far as it matters here.
@@ -85,18 +88,21 @@ struct Device {
 }
 
 impl Wifi {
-    /// What runs of the configuration in one of these packages.
-    pub fn new(packages: Packages) -> Wifi {
+    /// What runs of the configuration in one of these packages. Who knows is asked on the
+    /// bus at this socket, if there is any.
+    pub fn new(packages: Packages, bus: Option<&Path>) -> Wifi {
         Wifi {
             packages,
             config: None,
             state: None,
+            air: Air::at(bus),
         }
     }
 
     /// A new request begins.
     pub fn begin(&mut self) {
         self.state = None;
+        self.air.begin();
     }
 
     /// A value of the radio or interface that the outermost row is.
@@ -118,6 +124,12 @@ impl Wifi {
                 Value::WifiBands => Some(radio.band.to_owned()).filter(|b| !b.is_empty()),
                 Value::WifiSupportedStandards => Some(radio.standards.join(",")),
                 Value::WifiSupportedWidths => Some(radio.widths()),
+                // All devices of a radio are on one channel.
+                Value::WifiChannel => {
+                    let name = state.up(config, radio).map(|device| &device.name);
+                    let channel = name.and_then(|name| self.air.channel(name));
+                    channel.map(|channel| channel.to_string())
+                }
                 _ => None,
             });
         }
@@ -175,6 +187,15 @@ impl Wifi {
         if self.state.is_some() {
             return Ok(());
         }
+        self.load(root)?;
+        if let Some((_, config)) = &self.config {
+            self.state = Some(State::of(root, config));
+        }
+        Ok(())
+    }
+
+    /// Reads the configuration if it changed.
+    fn load(&mut self, root: &Folders) -> Result<(), String> {
         let stamp = match root.metadata(CONFIG) {
             Ok(metadata) => Some(Stamp::from(&metadata)),
             Err(e) if e.kind() == ErrorKind::NotFound => None,
@@ -188,9 +209,6 @@ impl Wifi {
                 Err(e) => return Err(e.to_string()),
             };
             self.config = Some((stamp, config));
-        }
-        if let Some((_, config)) = &self.config {
-            self.state = Some(State::of(root, config));
         }
         Ok(())
     }
@@ -272,13 +290,16 @@ impl State {
         State { phys, devices }
     }
 
+    /// The first device of a radio that is up.
+    fn up(&self, config: &Config, radio: &Radio) -> Option<&Device> {
+        let own = config.interfaces.iter().zip(&self.devices);
+        let mut own = own.filter(|(interface, _)| interface.radio == radio.name);
+        own.find_map(|(_, device)| device.as_ref().filter(|device| device.is_up()))
+    }
+
     fn radio_status(&self, config: &Config, radio: &Radio, at: usize) -> &'static str {
-        let mut own = config.interfaces.iter().zip(&self.devices);
-        let is_up = own.any(|(interface, device)| {
-            interface.radio == radio.name && device.as_ref().is_some_and(Device::is_up)
-        });
         match self.phys.get(at) {
-            _ if is_up => "Up",
+            _ if self.up(config, radio).is_some() => "Up",
             _ if radio.disabled => "Down",
             Some(Phy::Missing) => "NotPresent",
             Some(Phy::Name(_)) => "Down",

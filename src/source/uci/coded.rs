@@ -2,6 +2,8 @@
 //! its section and its network. The texts themselves are the business of
 //! [`codec`](crate::source::codec).
 
+mod links;
+
 use super::draft::Content;
 use super::firewall;
 use super::hosts;
@@ -14,9 +16,12 @@ use core::net::{IpAddr, Ipv4Addr};
 
 /// Names that `as` may give for a parameter: those of whole options, then those of entries
 /// of a list.
-const OPTIONS: [&str; 39] = [
+const OPTIONS: [&str; 46] = [
+    "allowed_macs",
     "any_zone",
     "bridge_standard",
+    "bridge_vlan_enable",
+    "bridge_vlan_id",
     "centiseconds",
     "cidr_address",
     "cidr_prefix",
@@ -33,7 +38,10 @@ const OPTIONS: [&str; 39] = [
     "forward_status",
     "interface_address",
     "interface_mask",
+    "lcp_echo",
+    "lcp_echo_retry",
     "lease_time",
+    "mac_control",
     "pool_address",
     "pool_enable",
     "pool_first",
@@ -48,6 +56,7 @@ const OPTIONS: [&str; 39] = [
     "ra_flag_home-agent",
     "ra_flag_managed-config",
     "ra_flag_other-config",
+    "ra_min_interval",
     "ra_mtu",
     "ra_retranstime",
     "route_status",
@@ -76,6 +85,15 @@ pub fn is_value(name: &str, entry: bool) -> bool {
 pub fn is_table(name: &str) -> bool {
     TABLES.contains(&name)
 }
+
+/// Whether `as = "name"` is known for sections as rows.
+pub fn is_section_table(name: &str) -> bool {
+    name == OFF_AT_FIRST
+}
+
+/// Rows that AddObject makes so that OpenWrt passes over them until they are switched on:
+/// the option that names the row around them is a list.
+pub const OFF_AT_FIRST: &str = "bridge_vlan";
 
 /// Whether `within = "name"` is known.
 pub fn is_within(name: &str) -> bool {
@@ -268,24 +286,15 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
             Some(mask) => text(Some(mask.to_owned())),
             None => text(scene.interface().map(|(_, l)| mask(l))),
         },
-        "bridge_standard" => {
-            let filters = scene
-                .text(scene.option)
-                .is_some_and(|v| matches!(v, "1" | "on" | "true" | "yes"));
-            let with_vlans = scene.text("name").is_some_and(|name| {
-                scene
-                    .content
-                    .find(&format!("@bridge-vlan[device={name}]"))
-                    .is_some()
-            });
-            let standard = if filters || with_vlans {
-                "802.1Q-2011"
-            } else {
-                "802.1D-2004"
-            };
-            text(Some(standard.to_owned()))
+        "allowed_macs" => Ok(links::allowed_macs(scene)),
+        "bridge_standard" => Ok(links::bridge_standard(scene)),
+        "bridge_vlan_enable" => Ok(links::bridge_vlan_enable(scene)),
+        "bridge_vlan_id" | "ra_mtu" | "ra_retranstime" => {
+            text(scene.text(scene.option).map(str::to_owned))
         }
-        "ra_mtu" | "ra_retranstime" => text(scene.text(scene.option).map(str::to_owned)),
+        "lcp_echo" | "lcp_echo_retry" => Ok(links::lcp_echo(scene, name)),
+        "mac_control" => Ok(links::mac_control(scene)),
+        "ra_min_interval" => Ok(links::ra_min_interval(scene)),
         "route_status" => text(Some(route_status(scene).to_owned())),
         "vlan_id" => text(vlan_id(scene)),
         _ => match (name.strip_prefix("ra_flag_"), dhcp_tag(name)) {
@@ -394,7 +403,13 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
         },
         "pool_first" | "pool_last" => pools::write_bound(name, scene, &text),
         "pool_mask" => one(text),
-        "bridge_standard" => one(if text == "802.1D-2004" { "" } else { "1" }.to_owned()),
+        "allowed_macs" => Ok(links::write_allowed_macs(scene, items)),
+        "bridge_standard" => links::write_bridge_standard(scene, &text),
+        "bridge_vlan_enable" => links::write_bridge_vlan_enable(scene, text == "1"),
+        "bridge_vlan_id" => links::write_bridge_vlan_id(scene, &text),
+        "lcp_echo" | "lcp_echo_retry" => links::write_lcp_echo(scene, name, &text),
+        "mac_control" => Ok(links::write_mac_control(scene, text == "1")),
+        "ra_min_interval" => links::write_ra_min_interval(scene, &text),
         "ra_mtu" | "ra_retranstime" => {
             // odhcpd drops a network of which it cannot take one option.
             let (least, most) = if name == "ra_mtu" {
@@ -476,6 +491,8 @@ pub fn check(name: &str, scene: &Scene<'_>) -> Result<(), String> {
         _ => Ok(()),
     }
 }
+
+pub use links::may_go;
 
 /// Whether an entry of a list is a row.
 pub fn is_row(codec: &str, entry: &str) -> bool {

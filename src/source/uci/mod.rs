@@ -27,7 +27,7 @@ use crate::store::{Folders, Root};
 use crate::uci::file::{FileError, Stamp};
 use crate::uci::lock::Locked;
 use crate::uci::{EditError, Package, Section, Value};
-pub use coded::{is_table, is_value, is_within};
+pub use coded::{is_section_table, is_table, is_value, is_within};
 use draft::{Change, ChangeError, Content, Draft};
 use naming::{Ready, Written};
 use reading::LastSection;
@@ -559,7 +559,16 @@ impl Source for UciSource {
                 row.key.clone_from(&text);
             }
             let key = name.clone();
-            self.make(&rows.package, Change::Text { key, option, text })?;
+            let is_off = rows.codec.as_deref() == Some(coded::OFF_AT_FIRST)
+                && rows.parent.as_deref() == Some(&*option);
+            let change = match is_off {
+                true => {
+                    let items = vec![text];
+                    Change::List { key, option, items }
+                }
+                false => Change::Text { key, option, text },
+            };
+            self.make(&rows.package, change)?;
         }
         Ok(row)
     }
@@ -579,6 +588,12 @@ impl Source for UciSource {
                     }
                 };
                 self.may_go(rows, &key)?;
+                if let Some(codec) = &rows.codec {
+                    let content = self.content(&rows.package).map_err(Refusal::Trouble)?;
+                    let index = content.by_key(&key);
+                    let may = index.map_or(Ok(()), |i| coded::may_go(codec, content, i));
+                    may.map_err(Refusal::Value)?;
+                }
                 self.make(&rows.package, Change::Delete { key })
             }
             Rows::Items(items) => self.delete_item(items, parents, key),

@@ -2,12 +2,15 @@
 //! written to the options of one section. `uci = { at = "…", as = "name" }`.
 //!
 //! Two views may share an option (`HE80` is a standard and a width), and a Set may bring
-//! both in either order. So writing goes by what it is told, even where the text that
-//! comes of it means nothing yet (`HT80`), and reading knows only what OpenWrt does: what
-//! means nothing at the end does not read back, and the Set is refused.
+//! both in either order. A value that is refused waits for the others of its request, so
+//! writing goes by what the section says by then (a width of 80 MHz needs a standard that
+//! has it), and the text of a refusal names what to set with it.
+
+mod radio;
 
 use super::super::native::is_posix_zone;
 use crate::uci::Section;
+pub use radio::standards;
 
 /// What reads or writes a view of a section.
 pub struct View {
@@ -19,7 +22,7 @@ pub struct View {
 /// Options and what they must say; an empty text takes an option away.
 pub type Options = Vec<(&'static str, String)>;
 
-static VIEWS: [View; 9] = [
+static VIEWS: [View; 11] = [
     View {
         name: "log_persistent",
         read: log_persistent,
@@ -35,8 +38,18 @@ static VIEWS: [View; 9] = [
     },
     View {
         name: "regulatory_domain",
-        read: regulatory_domain,
-        write: write_regulatory_domain,
+        read: radio::regulatory_domain,
+        write: radio::write_regulatory_domain,
+    },
+    View {
+        name: "wifi_band",
+        read: radio::band,
+        write: radio::write_band,
+    },
+    View {
+        name: "wifi_channel",
+        read: radio::channel,
+        write: radio::write_channel,
     },
     View {
         name: "wifi_ciphers",
@@ -45,8 +58,8 @@ static VIEWS: [View; 9] = [
     },
     View {
         name: "wifi_extension",
-        read: extension,
-        write: write_extension,
+        read: radio::extension,
+        write: radio::write_extension,
     },
     View {
         name: "wifi_frame_protection",
@@ -61,12 +74,12 @@ static VIEWS: [View; 9] = [
     View {
         name: "wifi_standards",
         read: |section| standards(section).map(|all| all.join(",")),
-        write: write_standards,
+        write: radio::write_standards,
     },
     View {
         name: "wifi_width",
-        read: width,
-        write: write_width,
+        read: radio::width,
+        write: radio::write_width,
     },
 ];
 
@@ -122,217 +135,6 @@ fn write_posix_timezone(_: &Section, value: &str) -> Result<Options, String> {
         );
     }
     Ok(vec![("timezone", value.to_owned())])
-}
-
-// ---- wireless: wifi-device
-
-/// `country` with the third octet of 802.11d: any, indoor, outdoor.
-fn regulatory_domain(section: &Section) -> Option<String> {
-    let country = get(section, "country");
-    if country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase()) {
-        return None;
-    }
-    let third = match get(section, "country3") {
-        "0x49" => 'I',
-        "0x4f" | "0x4F" => 'O',
-        _ => ' ',
-    };
-    Some(format!("{country}{third}"))
-}
-
-fn write_regulatory_domain(section: &Section, value: &str) -> Result<Options, String> {
-    let Some((country, third)) = value.split_at_checked(2) else {
-        return Err("is no country".to_owned());
-    };
-    let third = match third {
-        "I" => "0x49",
-        "O" => "0x4f",
-        _ => "",
-    };
-    let mut options = vec![("country", country.to_owned())];
-    if get(section, "country3") != third {
-        options.push(("country3", third.to_owned()));
-    }
-    Ok(options)
-}
-
-/// `htmode` in its parts, whether it means something or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct HtMode<'t> {
-    /// `HT`, `VHT`, `HE`, `EHT`; `NOHT` where there is none.
-    family: &'t str,
-    /// MHz.
-    width: u32,
-    /// `+`, `-` or nothing: where the second channel lies.
-    sign: &'t str,
-}
-
-impl HtMode<'_> {
-    fn of(section: &Section) -> HtMode<'_> {
-        let text = get(section, "htmode");
-        let (family, rest) = text.split_at(
-            text.find(|c: char| c.is_ascii_digit())
-                .unwrap_or(text.len()),
-        );
-        let (width, sign) = rest.split_at(
-            rest.find(|c: char| !c.is_ascii_digit())
-                .unwrap_or(rest.len()),
-        );
-        HtMode {
-            family: if family.is_empty() { "NOHT" } else { family },
-            width: width.parse().unwrap_or(20),
-            sign,
-        }
-    }
-
-    /// The same, if OpenWrt knows it.
-    fn known(self) -> Option<Self> {
-        let sign = match (self.family, self.width) {
-            ("HT", 40) => matches!(self.sign, "" | "+" | "-"),
-            _ => self.sign.is_empty(),
-        };
-        (sign && widest(self.family) >= self.width && [20, 40, 80, 160, 320].contains(&self.width))
-            .then_some(self)
-    }
-
-    fn text(self) -> String {
-        match (self.family, self.width) {
-            ("NOHT", 20) => "NOHT".to_owned(),
-            (family, width) => format!("{family}{width}{}", self.sign),
-        }
-    }
-}
-
-/// MHz of the widest channel; 0 for what is no family.
-fn widest(family: &str) -> u32 {
-    match family {
-        "NOHT" => 20,
-        "HT" => 40,
-        "VHT" | "HE" => 160,
-        "EHT" => 320,
-        _ => 0,
-    }
-}
-
-/// OpenWrt forms channels of 320 MHz as 802.11be's channelization 1 has them.
-const WIDTHS: [(&str, u32); 5] = [
-    ("20MHz", 20),
-    ("40MHz", 40),
-    ("80MHz", 80),
-    ("160MHz", 160),
-    ("320MHz-1", 320),
-];
-
-fn width(section: &Section) -> Option<String> {
-    let mode = HtMode::of(section).known()?;
-    let found = WIDTHS.iter().find(|(_, width)| *width == mode.width)?;
-    Some(found.0.to_owned())
-}
-
-fn write_width(section: &Section, value: &str) -> Result<Options, String> {
-    let Some((_, width)) = WIDTHS.iter().find(|(name, _)| *name == value) else {
-        return Err("is no width that can be configured".to_owned());
-    };
-    let mode = HtMode {
-        width: *width,
-        sign: "",
-        ..HtMode::of(section)
-    };
-    Ok(vec![("htmode", mode.text())])
-}
-
-fn extension(section: &Section) -> Option<String> {
-    let mode = HtMode::of(section).known()?;
-    let place = match mode.sign {
-        "+" => "AboveControlChannel",
-        "-" => "BelowControlChannel",
-        _ => "Auto",
-    };
-    Some(place.to_owned())
-}
-
-fn write_extension(section: &Section, value: &str) -> Result<Options, String> {
-    let sign = match value {
-        "AboveControlChannel" => "+",
-        "BelowControlChannel" => "-",
-        _ => "",
-    };
-    let mode = HtMode {
-        sign,
-        ..HtMode::of(section)
-    };
-    Ok(vec![("htmode", mode.text())])
-}
-
-/// The standards of a band, the newest last, with the `htmode` that adds each. 802.11b is
-/// apart: `legacy_rates` adds it in the 2.4 GHz band.
-fn ladder(section: &Section) -> &'static [(&'static str, &'static str)] {
-    let band = match get(section, "band") {
-        "" => get(section, "hwmode"),
-        band => band,
-    };
-    match band {
-        "2g" | "11g" | "11b" => &[("g", "NOHT"), ("n", "HT"), ("ax", "HE"), ("be", "EHT")],
-        "5g" | "11a" => &[
-            ("a", "NOHT"),
-            ("n", "HT"),
-            ("ac", "VHT"),
-            ("ax", "HE"),
-            ("be", "EHT"),
-        ],
-        "6g" => &[("ax", "HE"), ("be", "EHT")],
-        _ => &[],
-    }
-}
-
-/// The standards a radio is configured for, in TR-181's words.
-pub fn standards(section: &Section) -> Option<Vec<&'static str>> {
-    let mode = HtMode::of(section).known()?;
-    let ladder = ladder(section);
-    let top = ladder
-        .iter()
-        .position(|(_, family)| *family == mode.family)?;
-    let mut all: Vec<&'static str> = Vec::new();
-    if ladder.first().is_some_and(|(first, _)| *first == "g") && is_on(get(section, "legacy_rates"))
-    {
-        all.push("b");
-    }
-    all.extend(ladder.iter().take(top + 1).map(|(standard, _)| *standard));
-    Some(all)
-}
-
-fn write_standards(section: &Section, value: &str) -> Result<Options, String> {
-    let ladder = ladder(section);
-    let wanted: Vec<&str> = value.split(',').filter(|s| !s.is_empty()).collect();
-    let (legacy, rest) = match wanted.split_first() {
-        Some((&"b", rest)) if ladder.first().is_some_and(|(s, _)| *s == "g") => (true, rest),
-        _ => (false, wanted.as_slice()),
-    };
-    let fits = rest.len() <= ladder.len() && ladder.iter().zip(rest).all(|((s, _), w)| s == w);
-    let top = rest.len().checked_sub(1).and_then(|top| ladder.get(top));
-    let (true, Some((_, family))) = (fits, top) else {
-        let names: Vec<&str> = ladder.iter().map(|(standard, _)| *standard).collect();
-        return Err(format!(
-            "cannot be configured in this band; write {} up to the newest that is wanted",
-            names.join(",")
-        ));
-    };
-    let now = HtMode::of(section);
-    let width = now.width.min(widest(family));
-    let mode = HtMode {
-        family,
-        width,
-        sign: if *family == "HT" && width == 40 {
-            now.sign
-        } else {
-            ""
-        },
-    };
-    let mut options = vec![("htmode", mode.text())];
-    if is_on(get(section, "legacy_rates")) != legacy {
-        options.push(("legacy_rates", u8::from(legacy).to_string()));
-    }
-    Ok(options)
 }
 
 // ---- wireless: wifi-iface
@@ -587,13 +389,29 @@ mod tests {
         for bad in ["", "b", "a,ac", "g,n", "a,n,ac,ax,be,x"] {
             assert!(written("wifi_standards", &he, bad).is_err(), "{bad}");
         }
-        // What the other view may still mend is written, and means nothing until then.
+        // What needs a newer standard waits for it.
         let ht = [("band", "5g"), ("htmode", "HT20")];
-        assert_eq!(written("wifi_width", &ht, "80MHz"), one("htmode", "HT80"));
-        let meanwhile = [("band", "5g"), ("htmode", "HT80")];
-        assert_eq!(shown("wifi_width", &meanwhile), None);
-        let mended = written("wifi_standards", &meanwhile, "a,n,ac");
-        assert_eq!(mended, one("htmode", "VHT80"));
+        assert!(written("wifi_width", &ht, "80MHz").is_err());
+        let vht = [("band", "5g"), ("htmode", "VHT20")];
+        assert_eq!(written("wifi_width", &vht, "80MHz"), one("htmode", "VHT80"));
+        assert_eq!(shown("wifi_width", &[("htmode", "HT80")]), None);
+        // No band has room for everything that a standard can be.
+        for (band, htmode, width) in [
+            ("2g", "HE20", "80MHz"),
+            ("2g", "EHT40", "160MHz"),
+            ("5g", "EHT80", "320MHz-1"),
+        ] {
+            let radio = [("band", band), ("htmode", htmode)];
+            assert!(
+                written("wifi_width", &radio, width).is_err(),
+                "{band} {width}"
+            );
+        }
+        let six = [("band", "6g"), ("htmode", "EHT80")];
+        assert_eq!(
+            written("wifi_width", &six, "320MHz-1"),
+            one("htmode", "EHT320")
+        );
         for (htmode, width) in [("", "20MHz"), ("NOHT", "20MHz"), ("EHT320", "320MHz-1")] {
             let found = shown("wifi_width", &[("htmode", htmode)]);
             assert_eq!(found.as_deref(), Some(width), "{htmode}");
@@ -634,6 +452,87 @@ mod tests {
             one("htmode", "HT40")
         );
         assert_eq!(shown("wifi_extension", &[("htmode", "HE40+")]), None);
+        for other in ["HT20", "HE40", "VHT80"] {
+            let radio = [("htmode", other)];
+            assert!(written("wifi_extension", &radio, "AboveControlChannel").is_err());
+        }
+    }
+
+    #[test]
+    fn a_band_brings_the_channel_and_the_mode_that_it_has() {
+        for (from, to, expected) in [
+            (
+                ("2g", "6", "HE20"),
+                "5GHz",
+                [("band", "5g"), ("channel", "36")].as_slice(),
+            ),
+            (("2g", "auto", "HE20"), "5GHz", &[("band", "5g")]),
+            (
+                ("5g", "36", "HE80"),
+                "2.4GHz",
+                &[("band", "2g"), ("channel", "1"), ("htmode", "HE40")],
+            ),
+            (
+                ("5g", "149", "VHT80"),
+                "2.4GHz",
+                &[("band", "2g"), ("channel", "1"), ("htmode", "HT40")],
+            ),
+            (
+                ("5g", "44", "HT40+"),
+                "6GHz",
+                &[("band", "6g"), ("channel", "37"), ("htmode", "HE40")],
+            ),
+            (
+                ("2g", "1", "HT40-"),
+                "6GHz",
+                &[("band", "6g"), ("htmode", "HE40")],
+            ),
+            (("2g", "1", ""), "6GHz", &[("band", "6g")]),
+        ] {
+            let (band, channel, htmode) = from;
+            let radio = [("band", band), ("channel", channel), ("htmode", htmode)];
+            let expected: Options = expected
+                .iter()
+                .map(|(o, t)| (*o, (*t).to_owned()))
+                .collect();
+            assert_eq!(
+                written("wifi_band", &radio, to),
+                Ok(expected),
+                "{from:?} {to}"
+            );
+        }
+        for (option, shown_as) in [("11g", "2.4GHz"), ("11a", "5GHz"), ("60g", "60g")] {
+            let old = shown("wifi_band", &[("hwmode", option)]);
+            assert_eq!(old.as_deref(), Some(shown_as));
+        }
+    }
+
+    #[test]
+    fn a_channel_is_one_of_its_band() {
+        for (band, good, bad) in [
+            (
+                "2g",
+                [1, 6, 11, 13, 14].as_slice(),
+                [15, 36, 200].as_slice(),
+            ),
+            (
+                "5g",
+                &[36, 40, 44, 64, 100, 144, 149, 165, 177],
+                &[1, 6, 37, 68, 96, 148, 181, 255],
+            ),
+            ("6g", &[1, 2, 5, 37, 233], &[3, 36, 234, 255]),
+            ("60g", &[1, 200], &[]),
+        ] {
+            for (all, is_good) in [(good, true), (bad, false)] {
+                for n in all {
+                    let written = written("wifi_channel", &[("band", band)], &n.to_string());
+                    assert_eq!(written.is_ok(), is_good, "{band} {n}");
+                }
+            }
+        }
+        for none in ["auto", "0", ""] {
+            assert_eq!(shown("wifi_channel", &[("channel", none)]), None);
+        }
     }
 
     #[test]

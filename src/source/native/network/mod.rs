@@ -454,7 +454,10 @@ impl Networks {
             root.exists(&path)
         };
         for (device, is_port) in &mut found {
-            *is_port = is_row_key(device) && holds(device, "device") && !holds(device, "phy80211");
+            *is_port = is_row_key(device)
+                && holds(device, "device")
+                && !holds(device, "phy80211")
+                && !holds(device, "dsa");
         }
         self.physical.take(found);
     }

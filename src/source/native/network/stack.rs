@@ -4,6 +4,11 @@
 use super::config::Config;
 use std::collections::HashSet;
 
+/// Whether a name can be that of a link's device.
+fn is_link(device: &str) -> bool {
+    device != "lo" && !device.starts_with('@') && crate::source::is_row_key(device)
+}
+
 impl Config {
     /// What a network lies on.
     pub fn interface_lower(&self, name: &str) -> Option<String> {
@@ -22,10 +27,9 @@ impl Config {
         if self.is_vlan(device) {
             return Some(format!("Device.Ethernet.VLANTermination.={device}"));
         }
-        Some(format!(
-            "Device.Ethernet.Link.={}",
-            self.base_device(device)
-        ))
+        let link = self.base_device(device);
+        // A modem's `/dev/cdc-wdm0` is no network device.
+        is_link(link).then(|| format!("Device.Ethernet.Link.={link}"))
     }
 
     /// The devices that networks and VLANs lie on, each once.
@@ -34,8 +38,7 @@ impl Config {
         let mut seen: HashSet<&str> = HashSet::new();
         for network in &self.interfaces {
             let device = self.base_device(&network.device);
-            let is_link = !device.is_empty() && device != "lo" && !device.starts_with('@');
-            if is_link && crate::source::is_row_key(device) && seen.insert(device) {
+            if is_link(device) && seen.insert(device) {
                 links.push(device.to_owned());
             }
         }

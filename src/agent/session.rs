@@ -176,20 +176,23 @@ pub fn run_over<W: Wire>(
     let mut owed = world.owed();
     match &result {
         Ok(()) => {
-            let kept = owed.session_ended();
+            owed.session_ended();
             drop(owed);
             first_use::session_completed(&world.state, &world.runtime, clock::unix_seconds());
-            world.boot_is_told(kept);
             trial::session_completed(world);
             log::info!("session ended");
         }
-        Err(_) if world.is_stopping() => owed.session_abandoned(),
+        Err(_) if world.is_stopping() => {
+            owed.session_abandoned();
+            drop(owed);
+        }
         Err(why) => {
             let count = owed.session_failed();
             drop(owed);
             log::warn!("session failed ({count} in a row): {why}");
         }
     }
+    world.settle_boot();
     Some(Report {
         started,
         ended: clock::unix_seconds(),

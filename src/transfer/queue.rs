@@ -638,6 +638,11 @@ impl Queue {
         }
     }
 
+    /// Tries once more to write what the disk has refused; tells whether all is on it.
+    pub fn keep(&mut self) -> bool {
+        !self.unsaved || self.save()
+    }
+
     /// Writes what differs from the disk. A failure is logged; what is in memory goes on to
     /// serve.
     fn save(&mut self) -> bool {

@@ -5,7 +5,7 @@
 mod frail_cpe;
 
 use cwmp_agent::agent::world::World;
-use cwmp_agent::agent::{self, session, watch};
+use cwmp_agent::agent::{session, watch};
 use cwmp_agent::cwmp::event::EventCode;
 use cwmp_agent::model::WatchedValue;
 use cwmp_agent::model::changes::{Changes, MAX_TAKEN};

@@ -155,6 +155,7 @@ impl Registry {
             command_key: command_key.to_owned(),
             free: false,
             steps: steps.collect(),
+            refusals: 0,
         });
         if self.save() {
             return Ok(());

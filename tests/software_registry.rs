@@ -7,7 +7,9 @@ mod frail;
 use cwmp_agent::cwmp::event::EventCode;
 use cwmp_agent::cwmp::message::{CpeRequest, Operation, UnitState};
 use cwmp_agent::store::state::StateDir;
-use cwmp_agent::transfer::software::record::Target;
+use cwmp_agent::transfer::software::record::{
+    Change, Ended, Performed, State, Status, Target, Unit,
+};
 use cwmp_agent::transfer::software::registry::{Condition, MAX_REQUESTS, MAX_TRIES, NotKept};
 use cwmp_agent::transfer::software::{Registry, failure};
 use frail::{Fate, FrailDisk, Survives};
@@ -100,6 +102,99 @@ fn what_is_interrupted_again_and_again_fails_in_the_end() {
         (9001, UnitState::Failed)
     );
     assert_eq!(results[0].uuid, UUID);
+}
+
+/// A register with a request that is done.
+fn done(disk: &Arc<FrailDisk>) -> Registry {
+    let mut registry = load(disk);
+    registry.accept(&[install()], "k", any).expect("written");
+    registry.session_ended();
+    let job = registry.begin(7, &enabled).expect("an operation");
+    registry.finish(&job, 8, Err(failure(9010, "no")));
+    registry
+}
+
+#[test]
+fn a_request_that_the_acs_refuses_to_hear_of_in_three_sessions_is_told_no_more() {
+    let disk = Arc::new(FrailDisk::holding(&[]));
+    drop(done(&disk));
+    for session in 1..=3 {
+        // By another run of the agent each time.
+        let mut registry = load(&disk);
+        let told = registry.to_tell(Some(1), &mut |_, _| None).expect("told");
+        assert_eq!(registry.refused(&told, false), session == 3);
+    }
+    assert_eq!(load(&disk).done(), []);
+    assert_eq!(load(&disk).events(), []);
+    // At once, where the ACS does not have the method.
+    let disk = Arc::new(FrailDisk::holding(&[]));
+    let mut registry = done(&disk);
+    let told = registry.to_tell(Some(1), &mut |_, _| None).expect("told");
+    assert!(registry.refused(&told, true));
+    assert_eq!(load(&disk).done(), []);
+}
+
+// Changes that nobody asked for are told all at once, and each is counted by itself.
+#[test]
+fn changes_that_the_acs_refuses_to_hear_of_go_each_after_its_third_session() {
+    let disk = Arc::new(FrailDisk::holding(&[]));
+    let mut registry = load(&disk);
+    let installed = |registry: &mut Registry| registry.found(unit(), change(), true);
+    let refuse = |registry: &mut Registry| {
+        let told = registry.to_tell(None, &mut |_, _| None).expect("told");
+        let CpeRequest::AutonomousDuStateChangeComplete(all) = &told.message else {
+            panic!("{told:?}");
+        };
+        let count = all.len();
+        (count, registry.refused(&told, false))
+    };
+    installed(&mut registry);
+    assert_eq!(refuse(&mut registry), (1, false));
+    installed(&mut registry);
+    assert_eq!(refuse(&mut registry), (2, false));
+    let mut registry = load(&disk);
+    assert_eq!(refuse(&mut registry), (2, true), "the older one");
+    assert_eq!(refuse(&mut registry), (1, true));
+    assert_eq!(load(&disk).events(), []);
+}
+
+fn unit() -> Unit {
+    Unit {
+        id: 0,
+        uuid: UUID.to_owned(),
+        environment: "opkg".to_owned(),
+        duid: "hand".to_owned(),
+        name: "hand".to_owned(),
+        vendor: String::new(),
+        version: "1".to_owned(),
+        description: String::new(),
+        url: String::new(),
+        status: Status::Installed,
+        resolved: true,
+        installed: 7,
+        updated: 7,
+        executions: Vec::new(),
+    }
+}
+
+fn change() -> Change {
+    Change {
+        performed: Performed::Install,
+        started: 7,
+        paths: None,
+        ended: Ended {
+            uuid: UUID.to_owned(),
+            version: "1".to_owned(),
+            state: State::Installed,
+            resolved: true,
+            complete: 7,
+            code: 0,
+            text: String::new(),
+            unit: String::new(),
+            executions: Vec::new(),
+        },
+        refusals: 0,
+    }
 }
 
 // The end of the agent is no failure of the operation.

@@ -202,8 +202,14 @@ impl Play {
                 self.known.insert(told.command_key, known);
             }
             Act::Refuse => {
-                if let Some(told) = self.queue.to_tell() {
-                    self.queue.refused(told.id);
+                if let Some(told) = self.queue.to_tell()
+                    && self.queue.refused(told.id, false)
+                {
+                    let known = match self.queue.keep() && !is_cut() {
+                        true => Known::Gone,
+                        false => Known::PerhapsTold,
+                    };
+                    self.known.insert(told.command_key, known);
                 }
             }
             Act::Wait(seconds) => self.now += seconds,

@@ -235,6 +235,7 @@ impl Daemon {
         }
         // Not after each session: one that changes nothing writes nothing.
         self.sessions.keep(&self.world.run_dir);
+        self.world.settle_boot();
         log::info!("ended");
         Ok(())
     }

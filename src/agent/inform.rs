@@ -4,7 +4,7 @@ use super::clock;
 use super::world::World;
 use crate::cwmp::datetime::DateTime;
 use crate::cwmp::message::{DeviceId, Event, Inform, ParameterValue};
-use crate::model::Model;
+use crate::model::{Entry, Model};
 use crate::platform::Identity;
 use crate::source::Runtime;
 use crate::store::Root;
@@ -33,20 +33,57 @@ const MAX_CHANGED: usize = 256 << 10;
 const MAX_ADDED: usize = 1024;
 const MAX_ADDED_BYTES: usize = 256 << 10;
 
+/// The changed parameters, as an Inform tells them.
+#[derive(Debug, Default)]
+pub struct Changed {
+    /// What it carries.
+    pub entries: Vec<Entry>,
+    /// Those for which it has no room.
+    pub left_out: Vec<String>,
+    /// Those that cannot be read: their source is in trouble, or they are gone since they were
+    /// found (NOT-013).
+    pub in_trouble: Vec<String>,
+}
+
+/// Reads the changed parameters.
+pub fn read_changed(model: &mut Model, paths: &[String]) -> Changed {
+    let mut changed = Changed::default();
+    if paths.is_empty() {
+        return changed;
+    }
+    model.begin();
+    let mut bytes = 0;
+    for path in paths {
+        let Ok(entries) = model.get(&[path]) else {
+            changed.in_trouble.push(path.clone());
+            continue;
+        };
+        for entry in entries {
+            let size = entry.path.len() + entry.value.len();
+            if bytes > 0 && bytes + size > MAX_CHANGED {
+                changed.left_out.push(entry.path);
+            } else {
+                bytes += size;
+                changed.entries.push(entry);
+            }
+        }
+    }
+    changed
+}
+
 /// Builds the Inform: the forced parameters, the changed ones and those that the ACS wants
-/// with these events (INF-009), each once (INF-010). A changed parameter that no longer
-/// exists drops out (NOT-013). Gives those changed ones, too, for which there was no room.
+/// with these events (INF-009), each once (INF-010).
 pub fn build(
     world: &World,
     model: &mut Model,
     events: Vec<Event>,
-    changed: &[String],
+    changed: &[Entry],
     retry_count: u32,
-) -> (Inform, Vec<String>) {
+) -> Inform {
     model.begin();
     let mut seen = HashSet::new();
     let mut parameters = Vec::new();
-    let mut add = |entry: crate::model::Entry| {
+    let mut add = |entry: Entry| {
         if seen.insert(entry.path.clone()) {
             parameters.push(ParameterValue {
                 name: entry.path,
@@ -56,19 +93,7 @@ pub fn build(
         }
     };
     model.forced_inform().into_iter().for_each(&mut add);
-    let mut left_out = Vec::new();
-    let mut bytes = 0;
-    for path in changed {
-        for entry in model.get(&[path]).unwrap_or_default() {
-            let size = entry.path.len() + entry.value.len();
-            if bytes > 0 && bytes + size > MAX_CHANGED {
-                left_out.push(entry.path);
-            } else {
-                bytes += size;
-                add(entry);
-            }
-        }
-    }
+    changed.iter().cloned().for_each(&mut add);
     let codes: Vec<&str> = events.iter().map(|event| event.code.text()).collect();
     let (wanted, cut) = model.inform_parameters(&codes, MAX_ADDED, MAX_ADDED_BYTES);
     wanted.into_iter().for_each(&mut add);
@@ -76,7 +101,7 @@ pub fn build(
         log::warn!("InformParameter names more than an Inform carries; the rest is left out");
     }
     let identity = world.identity();
-    let inform = Inform {
+    Inform {
         device: DeviceId {
             manufacturer: identity.manufacturer.clone(),
             oui: identity.oui.clone(),
@@ -87,8 +112,7 @@ pub fn build(
         current_time: current_time(&world.setup.root, &world.runtime, clock::unix_seconds()),
         retry_count,
         parameters,
-    };
-    (inform, left_out)
+    }
 }
 
 /// Local time with its offset, or the time since boot while the clock cannot be right

@@ -263,11 +263,11 @@ impl Owed {
         self.save();
     }
 
-    /// The session has ended well; tells whether that is on disk.
-    pub fn session_ended(&mut self) -> bool {
+    /// The session has ended well.
+    pub fn session_ended(&mut self) {
         self.queue.session_ended();
         self.saved.retry_count = 0;
-        self.save()
+        self.save();
     }
 
     /// The session has failed; gives how often it has in a row.

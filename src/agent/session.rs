@@ -2,6 +2,7 @@
 //! with the HTTP client, the model and what is owed. Runs on the session worker's thread.
 
 use super::answer::{self, Afterwards, METHODS, Promises};
+use super::inform::Changed;
 use super::modules;
 use super::sessions::LastSession;
 use super::transfers::tell::Telling;
@@ -119,31 +120,36 @@ pub fn run_over<W: Wire>(
     let version = world.peers().offer(&settings.acs.url, version(&settings));
     watch::scan(world);
     let active = world.watch().wants_session();
-    let heartbeat = world.owed().take_heartbeat(version, active);
-    let (events, changed, telling, of_modules) = match heartbeat {
+    let mut heartbeat = world.owed().take_heartbeat(version, active);
+    let mut changed = Changed::default();
+    if heartbeat.is_none() {
+        let paths = world.watch().take();
+        changed = inform::read_changed(&mut world.model(), &paths);
+        world.watch().in_trouble(&changed.in_trouble);
+        if active && changed.entries.is_empty() {
+            // Nothing asks for the other session any more.
+            heartbeat = world.owed().take_heartbeat(version, false);
+        }
+    }
+    let (events, telling, of_modules) = match heartbeat {
         // It is told alone: what has changed goes with the next Inform.
         Some(heartbeat) => (
             heartbeat,
-            Vec::new(),
             Telling::default(),
             modules::tell::Telling::default(),
         ),
         None => {
-            let changed = world.watch().take();
             // What is completed from now on has a session of its own.
             let queue = world.transfers();
             let registry = world.modules();
-            let events = world.owed().take_for_inform(version, !changed.is_empty());
+            let changes = !changed.entries.is_empty();
+            let events = world.owed().take_for_inform(version, changes);
             let of_modules = modules::tell::Telling::new(&registry);
-            (
-                events,
-                changed,
-                Telling::new(&queue, &world.files),
-                of_modules,
-            )
+            (events, Telling::new(&queue, &world.files), of_modules)
         }
     };
     if events.is_empty() && world.owed().retry_count() == 0 {
+        world.watch().put_back();
         return None;
     }
     let codes: Vec<String> = events.iter().map(|e| e.code.text().to_owned()).collect();
@@ -176,20 +182,23 @@ pub fn run_over<W: Wire>(
     let mut owed = world.owed();
     match &result {
         Ok(()) => {
-            let kept = owed.session_ended();
+            owed.session_ended();
             drop(owed);
             first_use::session_completed(&world.state, &world.runtime, clock::unix_seconds());
-            world.boot_is_told(kept);
             trial::session_completed(world);
             log::info!("session ended");
         }
-        Err(_) if world.is_stopping() => owed.session_abandoned(),
+        Err(_) if world.is_stopping() => {
+            owed.session_abandoned();
+            drop(owed);
+        }
         Err(why) => {
             let count = owed.session_failed();
             drop(owed);
             log::warn!("session failed ({count} in a row): {why}");
         }
     }
+    world.settle_boot();
     Some(Report {
         started,
         ended: clock::unix_seconds(),
@@ -229,7 +238,7 @@ struct Talk<'a> {
     world: &'a World,
     settings: &'a Settings,
     wire: &'a mut dyn Wire,
-    changed: &'a [String],
+    changed: &'a Changed,
     afterwards: &'a mut Afterwards,
     telling: Telling,
     of_modules: modules::tell::Telling,
@@ -253,7 +262,7 @@ impl Talk<'_> {
                         offer.version
                     );
                     let mut owed = self.world.owed();
-                    let changes = !self.changed.is_empty();
+                    let changes = !self.changed.entries.is_empty();
                     events = match owed.take_heartbeat(older, changes) {
                         Some(heartbeat) => heartbeat,
                         None => owed.take_for_inform(older, changes),
@@ -292,8 +301,13 @@ impl Talk<'_> {
             return Err("the agent ends".to_owned().into());
         }
         let retry_count = world.owed().retry_count();
-        let (inform, left_out) =
-            inform::build(world, &mut world.model(), events, changed, retry_count);
+        let inform = inform::build(
+            world,
+            &mut world.model(),
+            events,
+            &changed.entries,
+            retry_count,
+        );
         let limit = world.setup.config.limits.response as usize;
         let options = Options {
             version,
@@ -351,7 +365,7 @@ impl Talk<'_> {
                     log::debug!("the ACS speaks CWMP {spoken}");
                     informed = true;
                     world.trials.reached();
-                    accepted(world, url, &inform, &left_out);
+                    accepted(world, url, &inform, &changed.left_out);
                     world.discovery().contact(settings.url_by_dhcp);
                     world.peers().accepted(url, version, offer.refused);
                     // Over http anybody may answer, whatever the clock says; a time far ahead

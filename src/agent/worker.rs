@@ -10,7 +10,6 @@ use super::watch;
 use super::world::World;
 use super::{discovery, first_use, trial};
 use crate::platform::ActionError;
-use crate::platform::boot::Boot;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -123,7 +122,7 @@ pub fn act(world: &World) -> bool {
     if reset.is_some() && !matches!(rebooted, Err(ActionError::Run { .. })) {
         // Only now: until the reboot is under way, a restart of the agent must not be
         // taken for it.
-        if let Err(e) = Boot::forget(&world.state, &world.run_dir) {
+        if let Err(e) = world.forget_boot() {
             log::warn!("the known boot cannot be wiped: {e}");
         }
     }

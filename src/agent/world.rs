@@ -37,6 +37,7 @@ use crate::store::trial::Trials;
 use crate::transfer::queue::Queue;
 use crate::uci::file::Stamp as FileStamp;
 use std::collections::BTreeSet;
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -87,9 +88,16 @@ pub struct World {
     pub(super) trials: Trials,
     /// The kernel devices of networks.
     pub(super) devices: Devices,
-    /// A boot whose events are not on disk yet.
-    boot: Mutex<Option<Boot>>,
+    /// A boot that is not noted on disk yet.
+    boot: Mutex<Option<Unnoted>>,
     _lock: StateLock,
+}
+
+/// A boot that the next start of the agent would take for another one.
+struct Unnoted {
+    boot: Boot,
+    /// The log has it.
+    told: bool,
 }
 
 /// The settings in force and what is wrong with their file.
@@ -198,20 +206,51 @@ impl World {
     }
 
     /// Notes that this boot is known, where its events are on disk (`kept`): else it would
-    /// be lost with them. Then [`boot_is_told`](Self::boot_is_told) does it.
+    /// be lost with them. What cannot be done now [`settle_boot`](Self::settle_boot) does.
     pub fn note_boot(&self, boot: Boot, kept: bool) {
-        *lock(&self.boot) = Some(boot);
-        self.boot_is_told(kept);
+        *lock(&self.boot) = Some(Unnoted { boot, told: false });
+        if kept {
+            self.settle_boot();
+        }
     }
 
-    /// What there is to be told is on disk, or told, if `kept`.
-    pub fn boot_is_told(&self, kept: bool) {
-        if kept
-            && let Some(boot) = lock(&self.boot).take()
-            && let Err(e) = boot.remember(&self.state, &self.run_dir)
-        {
-            log::warn!("this boot cannot be noted, 1 BOOT will be told again: {e}");
+    /// Notes a boot that could not be noted before, once everything that came of it is on disk
+    /// or told: until then a start of the agent alone is taken for another boot, which tells
+    /// `1 BOOT` again and concludes what waits for one. Tried again with the end of each
+    /// session and of the agent.
+    pub fn settle_boot(&self) {
+        let Some(mut waiting) = lock(&self.boot).take() else {
+            return;
+        };
+        // One after the other; each is whole in itself.
+        let kept = self.transfers().keep();
+        let kept = self.modules().keep() && kept;
+        if !self.owed().save() || !kept {
+            *lock(&self.boot) = Some(waiting);
+            return;
         }
+        match waiting.boot.remember(&self.state, &self.run_dir) {
+            Ok(()) if waiting.told => log::info!("this boot is noted now"),
+            Ok(()) => {}
+            Err(e) => {
+                if !waiting.told {
+                    log::warn!(
+                        "this boot cannot be noted: {e}; until it is, a restart of the agent counts as a boot"
+                    );
+                    waiting.told = true;
+                }
+                *lock(&self.boot) = Some(waiting);
+            }
+        }
+    }
+
+    /// Forgets which boot is known: the next start of the agent counts as one.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn forget_boot(&self) -> io::Result<()> {
+        *lock(&self.boot) = None;
+        Boot::forget(&self.state, &self.run_dir)
     }
 
     /// The model, for one request.

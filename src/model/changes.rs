@@ -18,7 +18,9 @@
 //!
 //! What is *changed* stays so though it changes back: the ACS is told once, with the
 //! value of that moment (A.3.3.1). Only *changed* asks for a session of its own, where the
-//! level is active; what is *taken* waits for the retry. Before an ACS has answered an
+//! level is active; what is *taken* waits for the retry. A change whose source has got into
+//! trouble has no value to be told: no Inform takes it, and it asks for no session, until it
+//! was read again. Before an ACS has answered an
 //! Inform nothing gets from *unknown* to *seen*, so that a first contact tells no change.
 
 use super::api::WatchedValue;
@@ -43,8 +45,8 @@ pub struct Changes {
     /// The URL that was hashed last, and its hash.
     hashed: (String, String),
     entries: BTreeMap<String, Entry>,
-    /// Changed ones, and whether they were taken.
-    changed: BTreeMap<String, bool>,
+    /// Changed ones.
+    changed: BTreeMap<String, Pending>,
     /// The number of the reading under way.
     round: u32,
     /// Whether what [`Part::Kept`] gives has changed.
@@ -61,6 +63,15 @@ struct Entry {
     level: u8,
     volatile: bool,
     round: u32,
+}
+
+/// How it stands with a change that the ACS is to be told.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pending {
+    /// It has asked for a session, which is under way or is to be tried again.
+    taken: bool,
+    /// It could not be read when it was last to be.
+    in_trouble: bool,
 }
 
 /// Which part of it: they are kept in different places.
@@ -105,7 +116,7 @@ impl Changes {
                     break;
                 }
                 if stored.changed.contains(&path) {
-                    changes.changed.insert(path.clone(), false);
+                    changes.changed.insert(path.clone(), Pending::default());
                 }
                 let entry = Entry {
                     seen: Some(seen.into_boxed_str()),
@@ -222,6 +233,9 @@ impl Changes {
             self.kept_dirty = true;
             self.passing_dirty = true;
         }
+        if let Some(pending) = self.changed.get_mut(&one.path) {
+            pending.in_trouble = one.value.is_none();
+        }
         // One whose source is in trouble has not changed for that.
         let Some(value) = &one.value else {
             return true;
@@ -229,7 +243,7 @@ impl Changes {
         match &entry.seen {
             Some(seen) if is(seen, value) => {}
             Some(_) if !self.changed.contains_key(&one.path) => {
-                self.changed.insert(one.path.clone(), false);
+                self.changed.insert(one.path.clone(), Pending::default());
                 self.touch(one.volatile);
             }
             None if self.acs.is_some() => {
@@ -259,7 +273,10 @@ impl Changes {
     pub fn changed_by_hand(&mut self, path: &str) {
         if let Some(entry) = self.entries.get(path)
             && entry.seen.is_some()
-            && self.changed.insert(path.to_owned(), false).is_none()
+            && self
+                .changed
+                .insert(path.to_owned(), Pending::default())
+                .is_none()
         {
             let volatile = entry.volatile;
             self.touch(volatile);
@@ -293,22 +310,42 @@ impl Changes {
         !self.changed.contains_key(path) && seen.is_some_and(|seen| is(seen, value))
     }
 
-    /// The changes for an Inform that is put together now.
+    /// The changes for an Inform that is put together now. Those in trouble stay behind; they
+    /// ask for no other session until this one's Inform was answered, or there is none
+    /// ([`put_back`](Self::put_back)).
     pub fn take(&mut self) -> Vec<String> {
-        let first = self.changed.iter_mut().take(MAX_TAKEN);
-        first
-            .map(|(path, taken)| {
-                *taken = true;
-                path.clone()
-            })
-            .collect()
+        let mut paths = Vec::new();
+        for (path, pending) in &mut self.changed {
+            if pending.in_trouble {
+                pending.taken = true;
+            } else if paths.len() < MAX_TAKEN {
+                pending.taken = true;
+                paths.push(path.clone());
+            }
+        }
+        paths
     }
 
     /// An Inform that had taken this one had no room for it.
     pub fn left_out(&mut self, path: &str) {
-        if let Some(taken) = self.changed.get_mut(path) {
-            *taken = false;
+        if let Some(pending) = self.changed.get_mut(path) {
+            pending.taken = false;
         }
+    }
+
+    /// An Inform that had taken this one could not read it: it asks for a session once it was
+    /// read again.
+    pub fn in_trouble(&mut self, path: &str) {
+        if let Some(pending) = self.changed.get_mut(path) {
+            pending.in_trouble = true;
+        }
+    }
+
+    /// The session for which changes were taken is over as far as those in trouble are
+    /// concerned.
+    pub fn put_back(&mut self) {
+        let in_trouble = self.changed.values_mut().filter(|p| p.in_trouble);
+        in_trouble.for_each(|p| p.taken = false);
     }
 
     /// The ACS at `url` has answered an Inform that carried these parameters and values.
@@ -322,15 +359,20 @@ impl Changes {
             self.touch_all();
         }
         for (path, value) in carried {
-            self.set_by_acs(path, value);
+            // One that could be read after all was told, but not that it has changed.
+            if !self.changed.get(path).is_some_and(|p| p.in_trouble) {
+                self.set_by_acs(path, value);
+            }
         }
+        self.put_back();
     }
 
     /// Whether a session of its own is due: a change with active notification that no
     /// Inform has taken yet.
     pub fn wants_session(&self) -> bool {
-        self.changed.iter().any(|(path, taken)| {
-            !taken
+        self.changed.iter().any(|(path, pending)| {
+            !pending.taken
+                && !pending.in_trouble
                 && self
                     .entries
                     .get(path)

@@ -25,6 +25,8 @@ const FILE: &str = "transfers";
 /// The most transfers at once, those included of which the ACS has not been told
 /// (GetAllQueuedTransfersResponse lists no more).
 pub const MAX: usize = 16;
+/// In so many sessions the ACS may refuse to be told of a transfer.
+pub const MAX_REFUSALS: u8 = 3;
 /// Seconds between two looks at whether the box is idle.
 const LOOK_FOR_IDLENESS: i64 = 10;
 /// Seconds before what could not be written is tried again.
@@ -576,12 +578,21 @@ impl Queue {
         !self.unsaved && !self.has(id)
     }
 
-    /// The ACS refused to be told of it, or cannot be (its CWMP is too old): not again in this
-    /// session.
-    pub fn refused(&mut self, id: Id) {
-        if let Some(record) = self.record_mut(id) {
-            record.refused = true;
+    /// The ACS refused to be told of it: not again in this session, and after so many of them,
+    /// or where it never will take it (`for_good`), not at all: then it is gone, and this is
+    /// `true`. A queue full of what nobody wants to hear would take no transfer any more.
+    pub fn refused(&mut self, id: Id, for_good: bool) -> bool {
+        let Some(record) = self.record_mut(id).filter(|r| r.is_completed()) else {
+            return false;
+        };
+        record.refused = true;
+        record.refusals = record.refusals.saturating_add(1);
+        let over = for_good || record.refusals >= MAX_REFUSALS;
+        if over {
+            self.saved.records.retain(|r| r.id != id);
         }
+        self.save();
+        over
     }
 
     /// The clock was set by `seconds` and shows `now`; what remained to wait still remains.
@@ -636,6 +647,11 @@ impl Queue {
                 return id;
             }
         }
+    }
+
+    /// Tries once more to write what the disk has refused; tells whether all is on it.
+    pub fn keep(&mut self) -> bool {
+        !self.unsaved || self.save()
     }
 
     /// Writes what differs from the disk. A failure is logged; what is in memory goes on to

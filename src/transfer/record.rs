@@ -87,6 +87,9 @@ pub(super) struct Record {
     /// The clock when the last try began.
     pub begun: Option<i64>,
     pub stage: Stage,
+    /// In how many sessions the ACS has refused to be told of its end.
+    #[serde(default)]
+    pub refusals: u8,
     /// Asked for in the running session.
     #[serde(skip)]
     pub held: bool,
@@ -131,6 +134,7 @@ impl Record {
             applied_again: false,
             begun: None,
             stage: Stage::Waiting,
+            refusals: 0,
             held: false,
             refused: false,
         }

@@ -45,6 +45,11 @@ impl Registry {
 
     /// Nothing waits for the end of a session.
     pub fn session_ended(&mut self) {}
+
+    /// Nothing is kept on disk.
+    pub fn keep(&mut self) -> bool {
+        true
+    }
 }
 
 impl Modules {

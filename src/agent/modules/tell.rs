@@ -2,6 +2,7 @@
 //! whose events the Inform carried, AutonomousDUStateChangeComplete where the ACS lists it.
 
 use super::{lookup, sync_events};
+use crate::agent::transfers::tell::is_for_good;
 use crate::agent::world::World;
 use crate::cwmp::message::CpeRequest;
 use crate::cwmp::session::Outcome;
@@ -78,8 +79,20 @@ impl Telling {
         match outcome {
             // An ACS of an older CWMP has no such request and never hears of it.
             Outcome::Delivered | Outcome::NotSent(_) => self.settle(world),
-            // Told again in the next session.
-            _ => self.asked = None,
+            // Told again in the next session, a few times.
+            _ => {
+                let Some(told) = self.asked.take() else {
+                    return;
+                };
+                let over = world.modules().refused(&told, is_for_good(outcome));
+                if over {
+                    log::warn!(
+                        "software modules: the ACS does not take {}; it is not told again",
+                        request.name()
+                    );
+                    sync_events(world);
+                }
+            }
         }
     }
 

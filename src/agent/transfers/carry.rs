@@ -245,6 +245,10 @@ impl Carrying<'_> {
         with: &Applying<'_>,
     ) -> Result<bool, Stopped> {
         let (world, job) = (self.world, self.job);
+        if kind.reboots {
+            // A restart of the agent before the box is down must not be taken for its boot.
+            world.settle_boot();
+        }
         let is_firmware = kind.reboots && kind.file_type == FIRMWARE;
         let before = match is_firmware {
             true => {

@@ -5,6 +5,7 @@
 use super::Files;
 use crate::agent::world::World;
 use crate::cwmp::event::EventCode;
+use crate::cwmp::fault;
 use crate::cwmp::message::CpeRequest;
 use crate::cwmp::session::Outcome;
 use crate::transfer::queue::{Id, Queue, Told};
@@ -90,10 +91,19 @@ impl Telling {
                 self.settle(world);
             }
             (CpeRequest::RequestDownload(_), _) => request_is_over(world),
-            // Told again in the next session.
+            // Told again in the next session, a few times.
             _ => {
-                if let Some(told) = self.asked.take() {
-                    world.transfers().refused(told.id);
+                let Some(told) = self.asked.take() else {
+                    return;
+                };
+                let mut queue = world.transfers();
+                if queue.refused(told.id, is_for_good(outcome)) {
+                    log::warn!(
+                        "transfer {}: the ACS does not take {}; it is not told again",
+                        told.id,
+                        request.name()
+                    );
+                    world.owed().set_transfer_events(&queue.events());
                 }
             }
         }
@@ -107,6 +117,11 @@ impl Telling {
             world.owed().set_transfer_events(&queue.events());
         }
     }
+}
+
+/// The ACS does not have the method: it never will take the request.
+pub(in crate::agent) fn is_for_good(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Refused(f) if f.code == fault::ACS_METHOD_NOT_SUPPORTED)
 }
 
 fn request_is_over(world: &World) {

@@ -136,9 +136,19 @@ impl Watch {
     }
 
     /// The changes for an Inform that is put together now; those past the first 512 wait
-    /// for another.
+    /// for another, and those whose source is in trouble until they are read again.
     pub fn take(&mut self) -> Vec<String> {
         self.changes.take()
+    }
+
+    /// The Inform could not read these: they are told once they were read again.
+    pub fn in_trouble(&mut self, paths: &[String]) {
+        paths.iter().for_each(|path| self.changes.in_trouble(path));
+    }
+
+    /// There is no session, after all, of those that were taken and could not be read.
+    pub fn put_back(&mut self) {
+        self.changes.put_back();
     }
 
     /// The Inform had no room for these.

@@ -148,6 +148,7 @@ fn note(operator: &Operator<'_>, unit: Unit, performed: Performed, wanted: &Poli
         // A new one has no row yet; one that goes soon has none any more.
         paths: (unit.id != 0).then(|| operator.carrier.paths(&unit)),
         ended: ended_as(&unit, state, now),
+        refusals: 0,
     };
     log::info!(
         "software modules: {} was {performed:?}ed by somebody else",

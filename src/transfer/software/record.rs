@@ -115,6 +115,9 @@ pub struct Request {
     /// The session that sent it has ended: it may be carried out.
     pub free: bool,
     pub steps: Vec<Step>,
+    /// In how many sessions the ACS has refused to be told of its end.
+    #[serde(default)]
+    pub refusals: u8,
 }
 
 /// Which environment an operation names.
@@ -316,6 +319,9 @@ pub struct Change {
     pub started: i64,
     pub paths: Option<Paths>,
     pub ended: Ended,
+    /// In how many sessions the ACS has refused to be told of it.
+    #[serde(default)]
+    pub refusals: u8,
 }
 
 /// `OperationPerformed` of a change.

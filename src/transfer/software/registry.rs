@@ -114,6 +114,11 @@ impl Registry {
         self.saved == Saved::default()
     }
 
+    /// Tries once more to write what the disk has refused; tells whether all is on it.
+    pub fn keep(&mut self) -> bool {
+        !self.unsaved || self.save()
+    }
+
     fn save(&mut self) -> bool {
         const WHAT: &str = "what is to be done with software modules";
         let kept = self.state.save_or_warn(FILE, &self.saved, WHAT);
@@ -150,6 +155,7 @@ impl Registry {
             command_key: command_key.to_owned(),
             free: false,
             steps: steps.collect(),
+            refusals: 0,
         });
         if self.save() {
             return Ok(());

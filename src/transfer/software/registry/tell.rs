@@ -5,6 +5,7 @@ use super::{Lookup, Registry, Table, is_done};
 use crate::cwmp::datetime::DateTime;
 use crate::cwmp::event::EventCode;
 use crate::cwmp::message::{CpeRequest, OperationFault, OperationPerformed, OperationResult};
+use crate::transfer::queue::MAX_REFUSALS;
 use crate::transfer::software::record::{Change, Ended, Paths};
 
 /// What is to be told next.
@@ -107,6 +108,35 @@ impl Registry {
             }
         }
         self.save()
+    }
+
+    /// The ACS refused to be told: after so many sessions, or where it never will take it
+    /// (`for_good`), the record goes as if it had been; then this is `true`. A register full of
+    /// what nobody wants to hear would take no request any more.
+    pub fn refused(&mut self, told: &Told, for_good: bool) -> bool {
+        let over = |refusals: &mut u8| {
+            *refusals = refusals.saturating_add(1);
+            for_good || *refusals >= MAX_REFUSALS
+        };
+        let mut any = false;
+        match told.id {
+            Some(id) => self.saved.requests.retain_mut(|r| {
+                let goes = r.id == id && over(&mut r.refusals);
+                any |= goes;
+                !goes
+            }),
+            None => {
+                let mut left = told.changes;
+                self.saved.changes.retain_mut(|change| {
+                    let goes = left > 0 && over(&mut change.refusals);
+                    left = left.saturating_sub(1);
+                    any |= goes;
+                    !goes
+                });
+            }
+        }
+        self.save();
+        any
     }
 
     /// The requests that can be told now.

@@ -166,6 +166,13 @@ impl FrailDisk {
         d.durable_names.insert(PathBuf::from(path), i);
     }
 
+    /// Removes as a hand would, durable at once.
+    pub fn remove_by_hand(&self, path: &str) {
+        let mut d = self.inner.lock().unwrap();
+        d.names.remove(Path::new(path));
+        d.durable_names.remove(Path::new(path));
+    }
+
     pub fn all_names(&self) -> Vec<String> {
         let d = self.inner.lock().unwrap();
         d.names.keys().map(|p| p.display().to_string()).collect()

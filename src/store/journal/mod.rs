@@ -429,6 +429,7 @@ impl DiskJournal {
         }
         // Without them a journal that stays is undone.
         sweep()?;
+        sync_folders(disk, steps)?;
         forget()
     }
 

@@ -134,12 +134,10 @@ enum Kept {
 fn read_record(state: &StateDir) -> io::Result<Kept> {
     let (disk, path) = (state.disk(), state.path(NAME));
     // A second look at what cannot be read: the trouble may have passed.
-    let read = disk
-        .read(&path, LIMIT)
-        .or_else(|e| match is_lasting(&e) {
-            true => disk.read(&path, LIMIT),
-            false => Err(e),
-        });
+    let read = disk.read(&path, LIMIT).or_else(|e| match is_lasting(&e) {
+        true => disk.read(&path, LIMIT),
+        false => Err(e),
+    });
     let bytes = match read {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -198,7 +196,12 @@ fn settle(disk: &dyn Disk, record: &Record) -> io::Result<Recovered> {
         recovered.outcome = Outcome::Undone;
         return Ok(recovered);
     }
-    for Found { entry, stand, waits } in found {
+    for Found {
+        entry,
+        stand,
+        waits,
+    } in found
+    {
         let path = Path::new(&entry.path);
         match stand {
             Stand::New => {}

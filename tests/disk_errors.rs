@@ -6,7 +6,7 @@ mod frail_cpe;
 
 use cwmp_agent::agent::control::{Answer, Question};
 use cwmp_agent::agent::world::World;
-use cwmp_agent::agent::{self, clock, offline};
+use cwmp_agent::agent::{self, clock, offline, watch};
 use cwmp_agent::cwmp::event::EventCode;
 use frail_cpe::acs::*;
 use frail_cpe::frail::Fate;
@@ -353,6 +353,91 @@ fn a_factory_reset_on_a_disk_in_trouble_is_finished_when_it_is_well() {
             }
             cpe.nothing_left_behind(&what);
         }
+    }
+}
+
+/// Edits the SSID as a person would, and gives the name that it has then.
+fn edit_ssid(cpe: &Cpe, name: &str) {
+    let text = cpe.router.read("/etc/config/wireless").expect("the file");
+    let mut package = cwmp_agent::uci::Package::parse(text.as_bytes()).expect("UCI");
+    let at = package.section("default_radio0").expect("the first SSID");
+    package.set(at, "ssid", name).expect("the option");
+    cpe.write("/etc/config/wireless", &package.to_bytes());
+}
+
+// T-EVT-014
+#[test]
+fn a_change_of_a_value_is_told_with_its_value_whatever_the_disk_refuses_and_once() {
+    let cpe = Cpe::known();
+    cpe.boot();
+    cpe.script(Script::of([set_notification(&[(SSID, 2)])]));
+    cpe.life();
+    let start = cpe.image();
+    let told_in = |what: &str| -> Vec<String> {
+        let session = cpe.last_session();
+        assert!(session.complete(), "{what}: {:?}", session.end);
+        let ssid = session.inform.values.iter().find(|v| v.name == SSID);
+        let events = session.events().into_iter().map(str::to_owned);
+        events.chain(ssid.map(|v| v.value.clone())).collect()
+    };
+    let periodic = |world: &World, what: &str| {
+        world.owed().raise(EventCode::Periodic, "");
+        one_session(world);
+        told_in(what)
+    };
+    // How many steps it takes, and some more.
+    let steps = {
+        let disk = cpe.disk();
+        let world = cpe.open(&disk);
+        agent::begin(&world);
+        disk.set_fate(Fate::Sound);
+        edit_ssid(&cpe, "by hand");
+        watch::scan(&world);
+        one_session(&world);
+        disk.steps()
+    };
+    assert!(steps > 5, "{steps}");
+    for (n, fate) in (0..steps + 2).flat_map(|n| fates(n).map(move |fate| (n, fate))) {
+        let what = format!("{fate:?} at {n} of {steps}");
+        // Found by the running agent, told at once, and only once while it runs.
+        cpe.put_back(&start);
+        let disk = cpe.disk();
+        let world = cpe.open(&disk);
+        agent::begin(&world);
+        assert!(!world.owed().wants_session(), "{what}");
+        edit_ssid(&cpe, "by hand");
+        disk.set_fate(fate);
+        watch::scan(&world);
+        assert!(world.watch().wants_session(), "{what}");
+        one_session(&world);
+        assert_eq!(told_in(&what), ["4 VALUE CHANGE", "by hand"], "{what}");
+        assert!(!world.watch().wants_session(), "{what}");
+        assert_eq!(periodic(&world, &what), ["2 PERIODIC"], "{what}");
+        // Well again: it is kept with the next session, and not told by the next start.
+        disk.set_fate(Fate::Sound);
+        assert_eq!(periodic(&world, &what), ["2 PERIODIC"], "{what}");
+        drop(world);
+        let world = cpe.open(&cpe.disk());
+        agent::begin(&world);
+        watch::scan(&world);
+        assert!(!world.watch().wants_session(), "{what}: told again");
+        assert_eq!(periodic(&world, &what), ["2 PERIODIC"], "{what}");
+        drop(world);
+        // Found, and the agent ends before it is told: the next start tells of it.
+        cpe.put_back(&start);
+        let disk = cpe.disk();
+        let world = cpe.open(&disk);
+        agent::begin(&world);
+        edit_ssid(&cpe, "by hand");
+        disk.set_fate(fate);
+        watch::scan(&world);
+        drop(world);
+        let world = cpe.open(&cpe.disk());
+        agent::begin(&world);
+        watch::scan(&world);
+        assert!(world.watch().wants_session(), "{what}: forgotten");
+        one_session(&world);
+        assert_eq!(told_in(&what), ["4 VALUE CHANGE", "by hand"], "{what}");
     }
 }
 

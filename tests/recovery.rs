@@ -14,6 +14,8 @@ const SSID: &str = "Device.WiFi.SSID.1.SSID";
 const NTP: &str = "Device.Time.NTPServer1";
 const KEY: &str = "Device.ManagementServer.ParameterKey";
 const WIRELESS: &str = "/etc/config/wireless";
+const SYSTEM: &str = "/etc/config/system";
+const JOURNAL: &str = "/etc/cwmp-agent/state/journal";
 const EIO: i32 = 5;
 
 fn set_two() -> Script {
@@ -29,6 +31,11 @@ fn values(world: &World) -> [String; 3] {
 
 /// A box whose power went in the middle of the renames: `system` is new, `wireless` old.
 fn interrupted() -> Cpe {
+    interrupted_when(|changed| changed(SYSTEM) && !changed(WIRELESS))
+}
+
+/// The same, at the first step after which the files that have changed are these.
+fn interrupted_when(is_it: impl Fn(&dyn Fn(&str) -> bool) -> bool) -> Cpe {
     let cpe = Cpe::known();
     let start = cpe.image();
     for n in 0..100 {
@@ -45,14 +52,14 @@ fn interrupted() -> Cpe {
         let image = disk.after_power_cut(Survives::Everything);
         let text = |image: &Image, path: &str| format!("{:?}", image.get(&cpe.router.path(path)));
         let changed = |path: &str| text(&image, path) != text(&start, path);
-        if ended.is_none() && changed("/etc/config/system") && !changed(WIRELESS) {
+        if ended.is_none() && is_it(&changed) {
             cpe.put_back(&image);
             cpe.boot();
             cpe.acs.clear_sessions();
             return cpe;
         }
     }
-    panic!("no step in the middle of the renames");
+    panic!("no such step");
 }
 
 #[test]
@@ -90,6 +97,96 @@ fn a_file_edited_by_hand_since_is_left_and_the_others_are_finished() {
     let now = values(&cpe.open(&cpe.disk()));
     assert_eq!(now, ["By hand", "ntp.example", "key"]);
     cpe.nothing_left_behind("after recovery");
+}
+
+// All is written down, and nothing is renamed yet: what is edited now is edited on top of the
+// old, and half of the Set would be made with the other files.
+#[test]
+fn a_change_of_which_nothing_was_made_is_undone_if_a_file_of_it_was_edited_by_hand() {
+    let cpe = interrupted_when(|changed| changed(JOURNAL) && !changed(SYSTEM));
+    let start = cpe.image();
+    let before = cpe.router.read(WIRELESS).expect("wireless");
+    for path in [WIRELESS, SYSTEM] {
+        cpe.put_back(&start);
+        cpe.forget_marks();
+        let text = cpe.router.read(path).expect("the file");
+        let edited = format!("{text}\n# by hand\n");
+        cpe.write(path, edited.as_bytes());
+        let told = recover::recover(&cpe.setup(&cpe.disk())).expect("recovered");
+        let left = cpe.router.path(path);
+        let left = left.display();
+        assert_eq!(
+            told,
+            format!("an interrupted change was undone\nleft as edited since: {left}\n")
+        );
+        assert_eq!(cpe.router.read(path).expect("the file"), edited);
+        assert!(cpe.marks("reloads").is_empty(), "{path}");
+        let world = cpe.open(&cpe.disk());
+        let now = values(&world);
+        assert!(
+            now[0] != "net" && now[1] != "ntp.example" && now[2].is_empty(),
+            "{path}: {now:?}"
+        );
+        drop(world);
+        cpe.nothing_left_behind(path);
+        // The ACS never had an answer, and asks again.
+        cpe.script(set_two());
+        cpe.life();
+        assert_eq!(
+            values(&cpe.open(&cpe.disk())),
+            ["net", "ntp.example", "key"]
+        );
+        assert!(cpe.router.read(path).expect("the file").contains("by hand"));
+    }
+    // Where nobody has edited anything, it is finished.
+    cpe.put_back(&start);
+    assert_eq!(cpe.router.read(WIRELESS).expect("wireless"), before);
+    let told = recover::recover(&cpe.setup(&cpe.disk())).expect("recovered");
+    assert!(told.starts_with("an interrupted change was finished"));
+}
+
+#[test]
+fn what_is_no_file_any_more_is_left_and_the_others_are_finished() {
+    let cpe = interrupted();
+    let start = cpe.image();
+    let path = cpe.router.path(WIRELESS);
+    let make: [fn(&std::path::Path); 3] = [
+        |path| std::os::unix::fs::symlink("wireless", path).expect("a loop"),
+        |path| drop(std::os::unix::net::UnixListener::bind(path).expect("a socket")),
+        |path| std::fs::create_dir(path).expect("a folder"),
+    ];
+    for (n, make) in make.iter().enumerate() {
+        cpe.put_back(&start);
+        std::fs::remove_file(&path).expect("removed");
+        make(&path);
+        let told = recover::recover(&cpe.setup(&cpe.disk())).expect("recovered");
+        let left = format!("left as edited since: {}\n", path.display());
+        assert!(told.ends_with(&left), "{n}: {told}");
+        let world = cpe.open(&cpe.disk());
+        assert_eq!([NTP, KEY].map(|p| get(&world, p)), ["ntp.example", "key"]);
+        drop(world);
+        cpe.nothing_left_behind("after recovery");
+    }
+}
+
+// A bad sector under the journal: what it says cannot be had, and all else goes on.
+#[test]
+fn a_journal_that_cannot_be_read_is_set_aside_and_changes_are_made_again() {
+    let cpe = interrupted();
+    let disk = cpe.disk();
+    disk.refuse_to_read("journal");
+    let told = recover::recover(&cpe.setup(&disk)).expect("recovered");
+    assert!(told.contains("cannot be read"), "{told}");
+    assert!(cpe.state("journal.bad-1").exists());
+    let again = recover::recover(&cpe.setup(&cpe.disk())).expect("recovered");
+    assert_eq!(again, "nothing to recover\n");
+    cpe.script(set_two());
+    assert_eq!(cpe.life().0, End::Idle);
+    assert_eq!(cpe.last_session().faults(), [0u16; 0]);
+    assert_eq!(
+        values(&cpe.open(&cpe.disk())),
+        ["net", "ntp.example", "key"]
+    );
 }
 
 // Recovery that the disk refuses is no reason not to start: it happens before the next

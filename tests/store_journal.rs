@@ -125,6 +125,7 @@ fn a_power_cut_after_any_step_leaves_all_old_or_all_new() {
                 }
                 Outcome::Undone => assert_eq!(now, old(), "{what}"),
                 Outcome::Clean => {}
+                Outcome::Unknown => panic!("{what}"),
             }
             undone += u32::from(now == old());
             assert!(r.left.is_empty());
@@ -268,6 +269,214 @@ fn recovery_leaves_a_file_edited_by_hand_since() {
     nothing_left_behind(&d);
 }
 
+/// What a hand does to a file before recovery.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Hand {
+    /// On top of what is there.
+    Adds,
+    Removes,
+}
+
+/// A file edited by hand after a power cut, and what that makes of the others.
+struct Edit {
+    at: usize,
+    hand: Hand,
+    /// All files as the hand found them.
+    before: Vec<Option<Vec<u8>>>,
+    /// The file as the hand left it.
+    after: Option<Vec<u8>>,
+}
+
+impl Edit {
+    /// Every edit of one file that makes a difference to this disk, with the disk after it.
+    fn each(d: &FrailDisk) -> Vec<(Edit, Arc<FrailDisk>)> {
+        let before = seen(d);
+        let mut all = Vec::new();
+        for (at, file) in FILES.into_iter().enumerate() {
+            for hand in [Hand::Adds, Hand::Removes] {
+                let d = Arc::new(d.after_power_cut(Survives::Everything));
+                match hand {
+                    Hand::Adds => {
+                        let found = before[at].clone().unwrap_or_default();
+                        d.edit(file, &[&found[..], b", by hand"].concat());
+                    }
+                    Hand::Removes if before[at].is_none() => continue,
+                    Hand::Removes => d.remove_by_hand(file),
+                }
+                let edit = Edit {
+                    at,
+                    hand,
+                    before: before.clone(),
+                    after: d.content(file),
+                };
+                all.push((edit, d));
+            }
+        }
+        all
+    }
+
+    /// The other files, of all these.
+    fn others(&self, all: Vec<Option<Vec<u8>>>) -> Vec<Option<Vec<u8>>> {
+        let all = all.into_iter().enumerate();
+        all.filter(|(at, _)| *at != self.at)
+            .map(|(_, f)| f)
+            .collect()
+    }
+
+    /// Whether the file can have been edited on top of the new.
+    fn is_on_new(&self) -> bool {
+        self.before[self.at] == new()[self.at]
+    }
+
+    /// Whether what the hand left cannot be told from the work of the change itself, done or
+    /// not: it removed what is to be removed, made anew what was, removed what is new.
+    fn is_unseen(&self) -> bool {
+        new()[self.at].is_none() || self.after == old()[self.at]
+    }
+
+    /// What must hold of this disk once it is recovered, whatever the change was: the edited
+    /// file is as the hand left it, the others are all old or all new. Tells whether new.
+    fn holds(&self, d: &FrailDisk, what: &str) -> bool {
+        let now = seen(d);
+        assert_eq!(now[self.at], self.after, "{what}: not as the hand left it");
+        let (now, old, new) = (self.others(now), self.others(old()), self.others(new()));
+        assert!(now == old || now == new, "{what}: {now:?}");
+        nothing_left_behind(d);
+        now == new
+    }
+
+    /// What must hold after a change that nothing but the power has interrupted.
+    fn holds_after_cut(&self, d: &FrailDisk, what: &str) {
+        let is_new = self.holds(d, what);
+        let others_begun = (0..FILES.len()).any(|n| n != self.at && self.before[n] == new()[n]);
+        if others_begun {
+            assert!(is_new, "{what}: begun, and undone");
+        } else if !self.is_unseen() {
+            // On top of the old, nothing was made yet; on top of the new, it is begun.
+            assert_eq!(is_new, self.is_on_new(), "{what}: half");
+        }
+    }
+}
+
+// Every crash point, every file, what survives of it, and the power going again in recovery,
+// with or without an error of the disk before.
+#[test]
+fn a_file_edited_by_hand_after_a_power_cut_is_on_top_of_what_all_the_others_are() {
+    let whole = steps_of_a_whole_commit();
+    let mut on_old = 0;
+    for cut in 0..=whole {
+        for survives in survivals() {
+            let d = disk();
+            d.set_fate(Fate::CutAfter(cut));
+            let _ = journal(&d).commit(&change());
+            let d = d.after_power_cut(survives);
+            let laid_out = d.content("/state/journal").is_some();
+            for (edit, d) in Edit::each(&d) {
+                let what = format!(
+                    "cut after {cut} of {whole}, {survives:?} survives, a hand {:?} {}",
+                    edit.hand, FILES[edit.at]
+                );
+                on_old += u32::from(laid_out && edit.before == old());
+                let again = |fate: Fate, survives: Survives| {
+                    let d = Arc::new(d.after_power_cut(Survives::Everything));
+                    let state = StateDir::open_on(d.clone(), Path::new("/state")).unwrap();
+                    d.set_fate(fate);
+                    let _ = recover(&state);
+                    let d = Arc::new(d.after_power_cut(survives));
+                    recovered(&d);
+                    edit.holds_after_cut(&d, &format!("{what}, then {fate:?} {survives:?}"));
+                };
+                let more = edit.hand == Hand::Adds && !matches!(survives, Survives::Some(4..));
+                for second in (0..12).filter(|_| laid_out && more) {
+                    let seed = u64::from(cut * 12 + second);
+                    again(Fate::CutAfter(second), Survives::Everything);
+                    again(Fate::CutAfter(second), Survives::Some(seed));
+                    for end in second + 1..second + 5 {
+                        let fate = Fate::FailThenCut(second, EIO, end);
+                        again(fate, Survives::Nothing);
+                        again(fate, Survives::Some(seed));
+                    }
+                }
+                let r = recovered(&d);
+                edit.holds_after_cut(&d, &format!("{what}: {r:?}"));
+                if r.outcome != Outcome::Clean && !edit.is_unseen() {
+                    assert_eq!(r.left, [PathBuf::from(FILES[edit.at])], "{what}");
+                }
+                assert_eq!(recovered(&d).outcome, Outcome::Clean, "{what}");
+            }
+        }
+    }
+    assert!(on_old > 20, "{on_old}");
+}
+
+// The same where a step fails first: on the way back, too, one edited file does not hold the
+// others up half-way, and a change that was refused in peace is not made afterwards.
+#[test]
+fn a_file_edited_by_hand_after_a_failing_way_back_leaves_the_others_all_old_or_all_new() {
+    let whole = steps_of_a_whole_commit();
+    let (mut refused, mut way_back) = (0, 0);
+    for step in 0..whole {
+        for cut in step + 1..step + 34 {
+            for survives in SURVIVALS.into_iter().chain((1..6).map(Survives::Some)) {
+                let d = disk();
+                d.set_fate(Fate::FailThenCut(step, ENOSPC, cut));
+                let told = journal(&d).commit(&change());
+                let in_peace = d.steps() <= cut;
+                let d = d.after_power_cut(survives);
+                let kept = d.content("/state/journal").unwrap_or_default();
+                let is_back = String::from_utf8_lossy(&kept).contains("\"back\":true");
+                way_back += u32::from(is_back);
+                for (edit, d) in Edit::each(&d) {
+                    let what = format!(
+                        "step {step} fails, cut after {cut}, {survives:?} survives, a hand {:?} {}",
+                        edit.hand, FILES[edit.at]
+                    );
+                    let r = recovered(&d);
+                    let is_new = edit.holds(&d, &format!("{what}: {r:?}"));
+                    if edit.before == old() && !edit.is_unseen() {
+                        assert!(!is_new, "{what}: on top of the old");
+                    }
+                    if told.is_err() && in_peace {
+                        assert!(!is_new, "{what}: refused, and made");
+                        refused += 1;
+                    }
+                    assert_eq!(recovered(&d).outcome, Outcome::Clean, "{what}");
+                }
+            }
+        }
+    }
+    assert!(refused > 1000 && way_back > 100, "{refused} {way_back}");
+}
+
+// New files that are gone say that the change was being undone.
+#[test]
+fn a_refused_change_whose_journal_stays_is_not_made_afterwards() {
+    let whole = steps_of_a_whole_commit();
+    let mut stayed = 0;
+    for step in 0..whole {
+        for survives in survivals() {
+            let d = disk();
+            d.refuse_to_remove("/state/journal");
+            d.set_fate(Fate::FailOnce(step, ENOSPC));
+            let mut journal = journal(&d);
+            let told = journal.commit(&change());
+            let is_there = d.content("/state/journal").is_some();
+            // Once more, before another change.
+            let _ = journal.settle();
+            let d = Arc::new(d.after_power_cut(survives));
+            stayed += u32::from(d.content("/state/journal").is_some());
+            recovered(&d);
+            let what = format!("step {step}, {survives:?} survives");
+            match told {
+                Ok(()) => assert!(is_there && seen(&d) == new(), "{what}"),
+                Err(_) => assert_eq!(seen(&d), old(), "{what}"),
+            }
+            nothing_left_behind(&d);
+        }
+    }
+    assert!(stayed > 50, "{stayed}");
+}
+
 #[test]
 fn a_change_whose_journal_a_version_before_has_written_is_finished() {
     use sha2::{Digest, Sha256};
@@ -377,4 +586,19 @@ fn what_a_failed_write_left_is_not_taken_for_durable() {
     let d = Arc::new(d.after_power_cut(Survives::Nothing));
     let state = StateDir::open_on(d, Path::new("/state")).unwrap();
     assert_eq!(state.load::<u32>("promise"), Some(1));
+}
+
+#[test]
+fn what_a_failed_removal_left_is_not_taken_for_gone() {
+    let d = disk();
+    let state = StateDir::open_on(d.clone(), Path::new("/state")).unwrap();
+    state.save("promise", &1).unwrap();
+    // Removed; the folder is not fsynced.
+    d.set_fate(Fate::FailOnce(1, EIO));
+    assert!(state.remove("promise").is_err());
+    assert!(d.content("/state/promise").is_none());
+    state.remove("promise").unwrap();
+    let d = Arc::new(d.after_power_cut(Survives::Nothing));
+    let state = StateDir::open_on(d, Path::new("/state")).unwrap();
+    assert_eq!(state.load::<u32>("promise"), None);
 }

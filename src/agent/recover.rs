@@ -16,6 +16,7 @@ pub fn recover(setup: &Setup) -> Result<String, SetupError> {
         Outcome::Clean => "nothing to recover\n".to_owned(),
         Outcome::Finished => "an interrupted change was finished\n".to_owned(),
         Outcome::Undone => "an interrupted change was undone\n".to_owned(),
+        Outcome::Unknown => "the record of an interrupted change cannot be read, and was set aside; the files stay as they are\n".to_owned(),
     };
     if !recovered.reload.is_empty() {
         told.push_str(&format!("reloaded: {}\n", recovered.reload.join(" ")));

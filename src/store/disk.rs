@@ -54,6 +54,10 @@ pub trait Disk: Send + Sync {
     fn make_dir(&self, dir: &Path, mode: u32) -> io::Result<()>;
     /// The names in a folder.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+    /// Whether the path itself is a symbolic link, wherever it leads.
+    fn is_link(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink())
+    }
     /// Opens a lock file for reading and writing (mode 0600); makes it where there is none.
     /// What is in it belongs to the owner of the lock.
     fn open_lock(&self, path: &Path) -> io::Result<File> {
@@ -75,6 +79,14 @@ pub trait Disk: Send + Sync {
         file.set_len(0)?;
         file.write_all(text)
     }
+}
+
+/// Whether a file could not be opened or read because there is none in its place: a folder, a
+/// pipe, a socket, a link to itself.
+pub(super) fn is_no_file(e: &io::Error) -> bool {
+    let kind = [io::ErrorKind::InvalidInput, io::ErrorKind::IsADirectory];
+    let code = [Errno::ELOOP as i32, Errno::ENXIO as i32];
+    kind.contains(&e.kind()) || e.raw_os_error().is_some_and(|e| code.contains(&e))
 }
 
 /// The folders that must be made so that `dir` exists, outermost first.

@@ -2,12 +2,13 @@
 //! holds the pid of the owner for messages. Either alone will do: a folder that cannot be
 //! written has an owner, too. The lock goes with the process, however it ends.
 
-use super::disk::{Disk, RealDisk};
+use super::disk::{Disk, RealDisk, is_no_file};
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// The lock on a state folder, held until it is dropped or the process ends.
@@ -59,7 +60,7 @@ impl StateLock {
         let folder = match take(File::open(state_dir)?) {
             Ok(lock) => Ok(lock),
             Err((_, Errno::EWOULDBLOCK)) => {
-                let pid = File::open(path).ok().and_then(|mut file| pid(&mut file));
+                let pid = read_only(&path).ok().and_then(|mut file| pid(&mut file));
                 return Err(LockError::Held { pid });
             }
             // A file system that knows no locks on folders.
@@ -84,7 +85,12 @@ impl StateLock {
             }
             Ok(Err((_, e))) if folder.is_err() => return Err(LockError::Io(e.into())),
             Err(e) if folder.is_err() => return Err(LockError::Io(e)),
-            // Read-only, full, a folder of that name: the lock on the folder is enough.
+            // A folder of that name, a link: the lock on the folder above is enough.
+            Err(e) if is_no_file(&e) => {
+                log::warn!("{}: {e}; the lock on its folder serves", path.display());
+                None
+            }
+            // Read-only, full.
             Err(e) => {
                 unwritable = Some(e);
                 None
@@ -115,6 +121,12 @@ impl StateLock {
 
 fn take(file: File) -> Result<Flock<File>, (File, Errno)> {
     Flock::lock(file, FlockArg::LockExclusiveNonblock)
+}
+
+/// Opens another owner's lock file, and waits for nobody should it be a pipe.
+fn read_only(path: &Path) -> io::Result<File> {
+    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
+    File::options().read(true).custom_flags(flags).open(path)
 }
 
 /// The pid in an open lock file.

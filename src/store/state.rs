@@ -5,7 +5,7 @@
 //! aside and reported, never an error: the daemon starts whatever it finds.
 
 use super::atomic;
-use super::disk::{Disk, RealDisk};
+use super::disk::{Disk, RealDisk, is_no_file};
 use super::sha256::Sha256;
 use crate::notation::json;
 use log::{debug, info, warn};
@@ -23,6 +23,8 @@ pub(super) const LIMIT: u64 = 4 * 1024 * 1024;
 const HEADER: usize = 512;
 /// The largest body that is remembered, bytes.
 const REMEMBERED: usize = 2048;
+/// What is wrong with a link that leads nowhere.
+pub(super) const LINK_TO_NOTHING: &str = "it is a link to nothing";
 /// How many damaged files of one name are kept.
 const KEPT_BAD: u32 = 4;
 
@@ -125,7 +127,12 @@ impl StateDir {
                     None
                 }
             },
-            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                if self.disk.is_link(&self.path(name)) {
+                    self.set_aside(name, LINK_TO_NOTHING);
+                }
+                None
+            }
             Err(e) if e.kind() == io::ErrorKind::FileTooLarge => {
                 self.set_aside(name, "it is too large");
                 None
@@ -147,7 +154,7 @@ impl StateDir {
         let write = || atomic::write(&*self.disk, &path, &content, 0o600);
         let written = match write() {
             // A folder, a pipe: it would stand in the way for good.
-            Err(e) if e.kind() == io::ErrorKind::InvalidInput => {
+            Err(e) if is_no_file(&e) => {
                 self.set_aside(name, &e.to_string());
                 write()
             }
@@ -225,10 +232,21 @@ impl StateDir {
     /// Removes a state file; no error where there is none.
     pub fn remove(&self, name: &str) -> io::Result<()> {
         match self.disk.remove(&self.path(name)) {
-            Ok(()) => self.disk.sync_dir(&self.dir),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(e) => Err(e),
+            Ok(()) => {}
+            // Unless it was seen to go, or to come, and may not have done so for good.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                if !self.failing().contains(name) {
+                    return Ok(());
+                }
+            }
+            Err(e) => return Err(e),
         }
+        let synced = self.disk.sync_dir(&self.dir);
+        match &synced {
+            Ok(()) => self.failing().remove(name),
+            Err(_) => self.failing().insert(name.to_owned()),
+        };
+        synced
     }
 
     /// Renames a state file that does not hold, so that it can be looked at and is not

@@ -82,6 +82,8 @@ struct Inner {
     ops: Vec<NameOp>,
     steps: u32,
     fate: Fate,
+    /// This file cannot be removed.
+    stuck: Option<PathBuf>,
 }
 
 pub struct FrailDisk {
@@ -128,6 +130,7 @@ impl FrailDisk {
                 ops: Vec::new(),
                 steps: 0,
                 fate: Fate::Sound,
+                stuck: None,
             }),
         }
     }
@@ -137,6 +140,11 @@ impl FrailDisk {
         let mut d = self.inner.lock().unwrap();
         d.fate = fate;
         d.steps = 0;
+    }
+
+    /// This file cannot be removed from now on.
+    pub fn refuse_to_remove(&self, path: &str) {
+        self.inner.lock().unwrap().stuck = Some(path.into());
     }
 
     /// How many steps since the last `set_fate`.
@@ -164,6 +172,13 @@ impl FrailDisk {
         });
         d.names.insert(PathBuf::from(path), i);
         d.durable_names.insert(PathBuf::from(path), i);
+    }
+
+    /// Removes as a hand would, durable at once.
+    pub fn remove_by_hand(&self, path: &str) {
+        let mut d = self.inner.lock().unwrap();
+        d.names.remove(Path::new(path));
+        d.durable_names.remove(Path::new(path));
     }
 
     pub fn all_names(&self) -> Vec<String> {
@@ -212,6 +227,7 @@ impl FrailDisk {
                 ops: Vec::new(),
                 steps: 0,
                 fate: Fate::Sound,
+                stuck: None,
             }),
         }
     }
@@ -321,6 +337,9 @@ impl Disk for FrailDisk {
             return Err(missing());
         }
         self.step(|d| {
+            if d.stuck.as_deref() == Some(path) {
+                return Err(errno(5));
+            }
             let op = NameOp::Remove(path.to_owned());
             op.apply(&mut d.names);
             d.ops.push(op);

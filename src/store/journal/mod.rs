@@ -1,17 +1,37 @@
 //! The journal: several files change together or none, whatever happens in between.
 //!
 //! ```text
-//!  new files beside the old, fsync   power cut: undone, they are swept away
-//!            |
-//!  journal (prints of each file, old and new), fsync
-//!            |                       from here on a power cut is finished by recovery
-//!  rename each new file, fsync
-//!            |                       an error: the same way back, with a journal that
-//!  journal removed                   names the old contents as the new ones
+//!       no journal <------------------------------------------------------+
+//!            |                                                            |
+//!            | new files beside the old, fsync      power cut: they are   |
+//!            |                                      swept away            |
+//!            | journal (prints of each file, old                          |
+//!            v   and new), fsync                                          |
+//!       +---------+  an error: journal removed, fsync, then the new files |
+//!       | laid out|------------------------------------------------------>|
+//!       +---------+  power cut, all new files still there:                |
+//!            |         no file edited since      finished (below)         |
+//!            |         a file edited since       undone: journal removed->|
+//!            | rename each new file                                       |
+//!            v                                                            |
+//!       +---------+  power cut: finished; a file edited since stays       |
+//!       |  begun  |------------------------------------------------------>|
+//!       +---------+                                                       |
+//!            |   | fsync; all renamed: journal removed                    |
+//!            |   +------------------------------------------------------->|
+//!            | an error: the old files beside the new, fsync; a journal   |
+//!            v   of the way back in place of the first one, fsync         |
+//!       +---------+  rename each; journal removed, then the new files     |
+//!       | way back|------------------------------------------------------>+
+//!       +---------+  power cut: finished, whatever was edited: the change
+//!                    that it undoes had begun
 //! ```
 //!
 //! Recovery goes by prints: a file that is neither as it was nor as it was to become was
-//! edited by somebody since, and is left alone.
+//! edited by somebody since, and is left alone. Whether its new file is still beside it tells
+//! what was edited, the old or the new. That is why new files never go before the journal
+//! that tells of them is gone for good; only where the disk refuses to let the journal go do
+//! they go first, so that at least nothing is finished that was refused.
 
 mod recovery;
 
@@ -72,6 +92,10 @@ enum Unsettled {
 struct Record {
     entries: Vec<Entry>,
     reload: Vec<String>,
+    /// It undoes a change that had begun: there is no way but to its end. (Versions before
+    /// have not said it.)
+    #[serde(default)]
+    back: bool,
 }
 
 /// One file of a change. What stands for a content is its print, or, as versions before have
@@ -324,6 +348,7 @@ impl DiskJournal {
         let record = Record {
             entries: steps.iter().map(Step::entry).collect(),
             reload: reload.to_vec(),
+            back: false,
         };
         self.state
             .save(NAME, &record)
@@ -371,6 +396,7 @@ impl DiskJournal {
             let record = Record {
                 entries: back.iter().map(Step::entry).collect(),
                 reload: Vec::new(),
+                back: true,
             };
             self.state
                 .save(NAME, &record)
@@ -379,20 +405,32 @@ impl DiskJournal {
                 replace(disk, step).map_err(|e| at(step, e))?;
             }
         }
-        // First the new files: without them a journal that stays is undone. What was undone
-        // at an earlier call becomes durable here, before the journal goes.
-        for step in steps {
-            match disk.remove(&step.target.new_path()) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(at(step, e)),
-                _ => {}
+        // What was undone, now or at an earlier call, becomes durable before the journal goes,
+        // and the journal goes before the new files.
+        let forget = || -> Result<(), Trouble> {
+            if done > 0 {
+                sync_folders(disk, steps)?;
             }
+            self.state
+                .remove(NAME)
+                .map_err(|e| trouble(&self.state.path(NAME), e))
+        };
+        let sweep = || -> Result<(), Trouble> {
+            for step in steps {
+                match disk.remove(&step.target.new_path()) {
+                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(at(step, e)),
+                    _ => {}
+                }
+            }
+            Ok(())
+        };
+        if forget().is_ok() {
+            return sweep();
         }
-        if done > 0 {
-            sync_folders(disk, steps)?;
-        }
-        self.state
-            .remove(NAME)
-            .map_err(|e| trouble(&self.state.path(NAME), e))
+        // Without them a journal that stays is undone.
+        sweep()?;
+        sync_folders(disk, steps)?;
+        forget()
     }
 
     /// Settles what is unsettled; tells whether state files may have become others.

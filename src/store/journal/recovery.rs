@@ -2,9 +2,9 @@
 //! their prints, all to the new content or all to the old.
 
 use super::super::atomic::{beside, is_left_over};
-use super::super::disk::Disk;
+use super::super::disk::{Disk, is_no_file};
 use super::super::print::{MARK, print};
-use super::super::state::{LIMIT, StateDir, hex, sha256, unseal};
+use super::super::state::{LIMIT, LINK_TO_NOTHING, StateDir, hex, sha256, unseal};
 use super::{Entry, FILE_LIMIT, FOLDERS, NAME, Record};
 use crate::notation::json;
 use log::{error, info, warn};
@@ -32,6 +32,8 @@ pub enum Outcome {
     Finished,
     /// All its files are as they were.
     Undone,
+    /// Its record cannot be read, and was set aside: its files stay as they are, old or new.
+    Unknown,
 }
 
 /// How a file stands against the journal.
@@ -41,6 +43,14 @@ enum Stand {
     New,
     /// Edited since.
     Other,
+}
+
+/// A file of a change, as it is found.
+struct Found<'a> {
+    entry: &'a Entry,
+    stand: Stand,
+    /// Its new file is there, whole, and has not taken its place.
+    waits: bool,
 }
 
 /// Finishes or undoes a change that a power cut or a crash interrupted, and removes what
@@ -57,8 +67,19 @@ pub fn recover(state: &StateDir) -> io::Result<Recovered> {
             .map(PathBuf::from),
     );
     let recovered = match read_record(state)? {
-        Found::Nothing => Recovered::default(),
-        Found::Torn(why) => {
+        Kept::Nothing => Recovered::default(),
+        Kept::Unreadable(e) => {
+            error!(
+                "{}: {e}; what it says of an interrupted change is lost, and the files stay as they are",
+                state.path(NAME).display()
+            );
+            state.set_aside(NAME, &format!("it cannot be read: {e}"));
+            Recovered {
+                outcome: Outcome::Unknown,
+                ..Recovered::default()
+            }
+        }
+        Kept::Torn(why) => {
             // The journal is whole before the first rename: nothing was changed yet.
             state.set_aside(NAME, &why);
             Recovered {
@@ -66,14 +87,14 @@ pub fn recover(state: &StateDir) -> io::Result<Recovered> {
                 ..Recovered::default()
             }
         }
-        Found::Record(record) => {
+        Kept::Record(record) => {
             dirs.extend(
                 record
                     .entries
                     .iter()
                     .filter_map(|e| Path::new(&e.path).parent().map(Path::to_owned)),
             );
-            let recovered = settle(disk, record)?;
+            let recovered = settle(disk, &record)?;
             for dir in &dirs {
                 match disk.sync_dir(dir) {
                     Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
@@ -98,103 +119,156 @@ pub fn recover(state: &StateDir) -> io::Result<Recovered> {
             recovered
         }
     };
-    for dir in &dirs {
-        sweep_folder(disk, dir);
-    }
+    sweep(disk, state.dir(), &dirs);
     Ok(recovered)
 }
 
-enum Found {
+/// What lies where the journal is.
+enum Kept {
     Nothing,
     Torn(String),
+    Unreadable(io::Error),
     Record(Record),
 }
 
-fn read_record(state: &StateDir) -> io::Result<Found> {
-    let bytes = match state.disk().read(&state.path(NAME), LIMIT) {
+fn read_record(state: &StateDir) -> io::Result<Kept> {
+    let (disk, path) = (state.disk(), state.path(NAME));
+    // A second look at what cannot be read: the trouble may have passed.
+    let read = disk.read(&path, LIMIT).or_else(|e| match is_lasting(&e) {
+        true => disk.read(&path, LIMIT),
+        false => Err(e),
+    });
+    let bytes = match read {
         Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
-        // A folder, a pipe or whatever: none that this program wrote.
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::FileTooLarge
-                    | io::ErrorKind::InvalidInput
-                    | io::ErrorKind::IsADirectory
-            ) =>
-        {
-            return Ok(Found::Torn(e.to_string()));
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return Ok(match disk.is_link(&path) {
+                true => Kept::Torn(LINK_TO_NOTHING.to_owned()),
+                false => Kept::Nothing,
+            });
         }
+        // A folder, a pipe or whatever: none that this program wrote.
+        Err(e) if e.kind() == io::ErrorKind::FileTooLarge || is_no_file(&e) => {
+            return Ok(Kept::Torn(e.to_string()));
+        }
+        // A bad sector: as with any state file, it would be met again for ever, and no change
+        // be made.
+        Err(e) if is_lasting(&e) => return Ok(Kept::Unreadable(e)),
         Err(e) => return Err(e),
     };
     Ok(match unseal(NAME, bytes) {
-        Err(why) => Found::Torn(why),
+        Err(why) => Kept::Torn(why),
         Ok(body) => match json::read(&body) {
-            Ok(record) => Found::Record(record),
-            Err(e) => Found::Torn(format!("its content is not understood: {e}")),
+            Ok(record) => Kept::Record(record),
+            Err(e) => Kept::Torn(format!("its content is not understood: {e}")),
         },
     })
 }
 
+/// Whether a file that cannot be read is at fault itself, and not the system that has too
+/// little of something at the moment.
+fn is_lasting(e: &io::Error) -> bool {
+    use nix::errno::Errno;
+    let passing = [
+        Errno::EMFILE,
+        Errno::ENFILE,
+        Errno::ENOMEM,
+        Errno::EINTR,
+        Errno::EAGAIN,
+    ];
+    let code = e.raw_os_error().map(Errno::from_raw);
+    code.is_some_and(|code| code != Errno::ENOENT && !passing.contains(&code))
+}
+
 /// Makes the files of a record agree.
-fn settle(disk: &dyn Disk, record: Record) -> io::Result<Recovered> {
-    let mut stands = Vec::with_capacity(record.entries.len());
-    let mut whole = true;
-    for entry in &record.entries {
-        let path = Path::new(&entry.path);
-        let now = print_of(disk, path, entry.stands_for())?;
-        // Asked in this order: the new file may have come to its place and the old
-        // content may be the same as that of an absent file nowhere.
-        let stand = if now == entry.new {
-            Stand::New
-        } else if now == entry.old {
-            Stand::Old
-        } else {
-            Stand::Other
-        };
-        let new = || print_of(disk, &beside(path), entry.stands_for());
-        if stand == Stand::Old && entry.new.is_some() && new()? != entry.new {
-            whole = false;
-        }
-        stands.push(stand);
-    }
+fn settle(disk: &dyn Disk, record: &Record) -> io::Result<Recovered> {
+    let found: Vec<Found<'_>> = record
+        .entries
+        .iter()
+        .map(|entry| look_at(disk, entry))
+        .collect::<io::Result<_>>()?;
+    let left = found.iter().filter(|f| f.stand == Stand::Other);
     let mut recovered = Recovered {
         outcome: Outcome::Finished,
-        ..Recovered::default()
+        reload: Vec::new(),
+        left: left.map(|f| PathBuf::from(&f.entry.path)).collect(),
     };
-    let begun = stands.contains(&Stand::New);
-    if !begun && !whole {
+    if !is_to_be_finished(record, &found) {
         recovered.outcome = Outcome::Undone;
         return Ok(recovered);
     }
-    for (entry, stand) in record.entries.iter().zip(stands) {
+    for Found {
+        entry,
+        stand,
+        waits,
+    } in found
+    {
         let path = Path::new(&entry.path);
         match stand {
             Stand::New => {}
-            Stand::Other => {
-                warn!(
-                    "{}: edited since the interrupted change; left as it is",
+            Stand::Other => warn!(
+                "{}: edited since the interrupted change; left as it is",
+                entry.path
+            ),
+            Stand::Old if entry.new.is_none() => disk.remove(path)?,
+            Stand::Old if waits => disk.rename(&beside(path), path)?,
+            Stand::Old => {
+                error!(
+                    "{}: its new content is gone; it stays as it was",
                     entry.path
                 );
                 recovered.left.push(path.to_owned());
             }
-            Stand::Old if entry.new.is_none() => disk.remove(path)?,
-            Stand::Old => {
-                let new = beside(path);
-                if print_of(disk, &new, entry.stands_for())? == entry.new {
-                    disk.rename(&new, path)?;
-                } else {
-                    error!(
-                        "{}: its new content is gone; it stays as it was",
-                        entry.path
-                    );
-                    recovered.left.push(path.to_owned());
-                }
-            }
         }
     }
-    recovered.reload = record.reload;
+    recovered.reload.clone_from(&record.reload);
     Ok(recovered)
+}
+
+fn look_at<'a>(disk: &dyn Disk, entry: &'a Entry) -> io::Result<Found<'a>> {
+    let path = Path::new(&entry.path);
+    let print_at = |path: &Path| {
+        print_of(disk, path, entry.stands_for())
+            .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
+    };
+    let now = print_at(path)?;
+    // Asked in this order: the new file may have come to its place and the old
+    // content may be the same as that of an absent file nowhere.
+    let stand = if now == entry.new {
+        Stand::New
+    } else if now == entry.old {
+        Stand::Old
+    } else {
+        Stand::Other
+    };
+    let waits = entry.new.is_some() && print_at(&beside(path))? == entry.new;
+    Ok(Found {
+        entry,
+        stand,
+        waits,
+    })
+}
+
+/// Whether an interrupted change goes on to its end, else nothing of it was made and nothing
+/// is.
+fn is_to_be_finished(record: &Record, found: &[Found<'_>]) -> bool {
+    let is_written = |f: &Found<'_>| f.entry.new.is_some();
+    let any = |what: &dyn Fn(&Found<'_>) -> bool| found.iter().any(what);
+    // A change that had begun, or the way back of one.
+    if record.back || any(&|f| f.stand == Stand::New && !f.waits) {
+        return true;
+    }
+    // The change was being undone: a new file goes by itself in no other case.
+    if any(&|f| f.stand == Stand::Old && is_written(f) && !f.waits) {
+        return false;
+    }
+    // Nothing was made so far, unless of a file that was edited afterwards.
+    let (mut edited, mut made) = (false, false);
+    for other in found.iter().filter(|f| f.stand == Stand::Other) {
+        edited = true;
+        made |= is_written(other) && !other.waits;
+    }
+    // What was edited on top of the old cannot have the change as well, and then none has it.
+    made || !edited
 }
 
 impl Entry {
@@ -219,12 +293,7 @@ pub(super) fn print_of(
         Ok(content) => Ok(Some(print(&content))),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         // Grown beyond all bounds, or a folder now: it is neither old nor new.
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput
-            ) =>
-        {
+        Err(e) if e.kind() == io::ErrorKind::FileTooLarge || is_no_file(&e) => {
             Ok(Some("neither".to_owned()))
         }
         Err(e) => Err(e),
@@ -232,25 +301,39 @@ pub(super) fn print_of(
 }
 
 /// Removes new files that never took their place.
-fn sweep_folder(disk: &dyn Disk, dir: &Path) {
-    let names = match disk.list(dir) {
-        Ok(names) => names,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return,
-        Err(e) => {
-            warn!("{}: cannot be looked through: {e}", dir.display());
-            return;
-        }
-    };
-    let mut removed = false;
-    for name in names.iter().filter(|n| is_left_over(n)) {
-        match disk.remove(&dir.join(name)) {
-            Ok(()) => removed = true,
-            Err(e) => warn!("{}: cannot be removed: {e}", dir.join(name).display()),
+fn sweep(disk: &dyn Disk, state: &Path, dirs: &BTreeSet<PathBuf>) {
+    let mut all: Vec<(&Path, Vec<PathBuf>)> = Vec::new();
+    for dir in dirs {
+        match disk.list(dir) {
+            Ok(names) => {
+                let left = names.iter().filter(|n| is_left_over(n));
+                let left: Vec<PathBuf> = left.map(|name| dir.join(name)).collect();
+                if !left.is_empty() {
+                    all.push((dir, left));
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => warn!("{}: cannot be looked through: {e}", dir.display()),
         }
     }
-    // Were the removal lost with the power, and the rename of the next new file of that name
-    // were not, this one would take the place that was meant for the next.
-    if removed && let Err(e) = disk.sync_dir(dir) {
-        warn!("{}: cannot be synced: {e}", dir.display());
+    if all.is_empty() {
+        return;
+    }
+    // A journal that a power cut brings back must find the new files that it tells of.
+    if let Err(e) = disk.sync_dir(state) {
+        warn!("{}: cannot be synced: {e}", state.display());
+        return;
+    }
+    for (dir, left) in all {
+        for path in left {
+            if let Err(e) = disk.remove(&path) {
+                warn!("{}: cannot be removed: {e}", path.display());
+            }
+        }
+        // Were the removal lost with the power, and the rename of the next new file of that
+        // name were not, this one would take the place that was meant for the next.
+        if let Err(e) = disk.sync_dir(dir) {
+            warn!("{}: cannot be synced: {e}", dir.display());
+        }
     }
 }

@@ -33,7 +33,7 @@ pub struct Config {
     /// the root or, where that does not exist, the files compiled into the program.
     pub data_model: Option<Vec<PathBuf>>,
     /// The file and line that name it, for messages about what is found there.
-    pub data_model_place: String,
+    pub(super) data_model_place: String,
     /// What survives power loss and sysupgrade; below the root.
     pub state_dir: String,
     /// Sockets and markers, gone after a reboot; below the root.

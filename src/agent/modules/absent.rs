@@ -130,6 +130,11 @@ pub mod tell {
             None
         }
 
+        /// Nothing.
+        pub fn owes_optional(&self) -> bool {
+            false
+        }
+
         /// No request of this kind is sent.
         pub fn done(&mut self, _: &World, _: &CpeRequest, _: &Outcome) {}
     }

@@ -265,7 +265,6 @@ pub fn write_lcp_echo(scene: &Scene<'_>, name: &str, value: &str) -> Result<Writ
 const RA_MAX: i64 = 600;
 /// As [`RA_MAX`], at least.
 const RA_MIN: i64 = 200;
-/// The least MTU of a link that carries IPv6 (RFC 8200 section 5).
 
 /// Seconds between advertisements at least: where they are more than three quarters of those
 /// at most, odhcpd takes a third of these.

@@ -529,6 +529,36 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "fc00::/7 and 48 bits, as its description says",
     ),
     (
+        "Device.Ethernet.Link.{i}.MTU",
+        "min",
+        "the least that carries IPv4 (RFC 791)",
+    ),
+    (
+        "Device.Ethernet.Link.{i}.MTU",
+        "max",
+        "the most of an Ethernet device of Linux",
+    ),
+    (
+        "Device.WiFi.AccessPoint.{i}.Accounting.ServerPort",
+        "max",
+        "a port of UDP",
+    ),
+    (
+        "Device.WiFi.AccessPoint.{i}.Security.RadiusServerPort",
+        "max",
+        "a port of UDP",
+    ),
+    (
+        "Device.WiFi.Radio.{i}.BeaconPeriod",
+        "min",
+        "hostapd does not start with less",
+    ),
+    (
+        "Device.WiFi.Radio.{i}.BeaconPeriod",
+        "max",
+        "hostapd does not start with more",
+    ),
+    (
         "Device.DHCPv6.Server.Pool.{i}.Interface",
         "access",
         "the pool of IPv4 says it",

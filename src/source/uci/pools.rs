@@ -13,18 +13,14 @@ pub fn is_on(scene: &Scene<'_>) -> bool {
     !is_true(scene.text("ignore")) && scene.text("dhcpv4") != Some("disabled")
 }
 
-/// The options that switch a pool: odhcpd, too, passes over what is to be ignored.
+/// The options that switch a pool. odhcpd goes on serving IPv6 in what is to be ignored, as
+/// far as `ra` and `dhcpv6` say so.
 pub fn switch(scene: &Scene<'_>, on: bool) -> Written {
     let put = |option: &str, text: &str| (option.to_owned(), Raw::Text(text.to_owned()));
-    let mut written = Vec::new();
     if !on {
-        let section = scene.content.package.sections().get(scene.index);
-        written.push(match section.is_some_and(serves_ipv6) {
-            true => put("dhcpv4", "disabled"),
-            false => put("ignore", "1"),
-        });
-        return written;
+        return vec![put("ignore", "1")];
     }
+    let mut written = Vec::new();
     if is_true(scene.text("ignore")) {
         written.push(put("ignore", "0"));
     }

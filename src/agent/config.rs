@@ -32,8 +32,6 @@ pub struct Config {
     /// ones. Taken as written (not below the root). `None`: the default directory below
     /// the root or, where that does not exist, the files compiled into the program.
     pub data_model: Option<Vec<PathBuf>>,
-    /// The file and line that name it, for messages about what is found there.
-    pub(super) data_model_place: String,
     /// What survives power loss and sysupgrade; below the root.
     pub state_dir: String,
     /// Sockets and markers, gone after a reboot; below the root.
@@ -150,7 +148,6 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             data_model: None,
-            data_model_place: String::new(),
             state_dir: "/etc/cwmp-agent/state".into(),
             run_dir: "/var/run/cwmp-agent".into(),
             platform: Platform::default(),
@@ -198,7 +195,7 @@ pub struct ConfigError {
 }
 
 /// The line, from 1, that a key of the file's first level stands on.
-fn line_of(key: &str, text: &str) -> usize {
+pub(super) fn line_of(key: &str, text: &str) -> usize {
     let is_there = |line: &str| line.trim_start().starts_with(key);
     text.lines().position(is_there).map_or(1, |i| i + 1)
 }
@@ -231,9 +228,6 @@ impl Config {
             what: wrong.what,
         })?;
         config.check(file, text)?;
-        if config.data_model.is_some() {
-            config.data_model_place = format!("{file}:{}", line_of("data_model", text));
-        }
         Ok(config)
     }
 

@@ -1,7 +1,7 @@
 //! Opens what the agent works with: the root, agent.toml, the folders of state, the data
 //! model and its sources. The daemon and the commands that work without one share it.
 
-use super::config::{Config, ConfigError, DEFAULT_DATA_MODEL, DEFAULT_PATH};
+use super::config::{Config, ConfigError, DEFAULT_DATA_MODEL, DEFAULT_PATH, line_of};
 use super::settings::Settings;
 use crate::model::binding::{Binding, Rows};
 use crate::model::schema::ModelFile;
@@ -64,6 +64,8 @@ pub struct Setup {
     pub root: Root,
     pub config: Config,
     pub disk: Arc<dyn Disk>,
+    /// Where agent.toml names directories of data-model files: the file and the line.
+    data_model_at: String,
 }
 
 impl Setup {
@@ -99,6 +101,7 @@ impl Setup {
             root,
             config,
             disk: Arc::new(RealDisk),
+            data_model_at: format!("{name}:{}", line_of("data_model", &text)),
         })
     }
 
@@ -192,7 +195,7 @@ impl Setup {
                     if !dir.is_dir() {
                         return Err(SetupError::Configuration(vec![format!(
                             "{}: {} is no directory; make it, or take it out of data_model",
-                            self.config.data_model_place,
+                            self.data_model_at,
                             dir.display()
                         )]));
                     }

@@ -221,7 +221,10 @@ fn live_and_look_on(cpe: &Cpe, disk: &Arc<FrailFolder>) -> Memory {
     // A session may be what brings these about again.
     let transfers = world.transfers().entries().len();
     let trial = Trials::load(&world.state, BTreeSet::new()).is_on();
+    #[cfg(feature = "software-modules")]
     let software = !world.modules().is_empty();
+    #[cfg(not(feature = "software-modules"))]
+    let software = false;
     let first_use = world.runtime.get("first_use_date").is_some();
     let clock = world.clock_floor();
     assert_eq!(live(&world), End::Idle);

@@ -122,7 +122,10 @@ impl<'p, 'd> Acs<'p, 'd> {
             let told = self.accepted && rule.delivered_by == DeliveredBy::InformResponse;
             if told || (failed && rule.retry == Retry::Never) {
                 let at = left.iter().position(|e| e == event);
-                left.remove(at.expect("what is sent was pending"));
+                let at = at.unwrap_or_else(|| {
+                    panic!("{event:?} of {:?} was not pending: {left:?}", self.sent)
+                });
+                left.remove(at);
             }
         }
         assert_eq!(
@@ -137,9 +140,11 @@ impl<'p, 'd> Acs<'p, 'd> {
     fn inform(&mut self, answer: &Answer) {
         self.informs += 1;
         if self.informs > 1 {
-            // In an older version, which knows no heartbeat: the next one comes by itself.
-            self.before.retain(|(code, _)| code != "14 HEARTBEAT");
             self.sent = answer.events.clone();
+            if !self.is_heartbeat() {
+                // In an older version, which knows none: the next one comes by itself.
+                self.before.retain(|(code, _)| code != "14 HEARTBEAT");
+            }
             return;
         }
         assert_eq!(answer.retry_count, self.debts.failures, "RetryCount");

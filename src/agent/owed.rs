@@ -569,6 +569,28 @@ mod tests {
         assert_eq!(codes(&mut owed), ["1 BOOT", "M Reboot a", "M Reboot b"]);
     }
 
+    // T-REB-004
+    #[test]
+    fn a_planned_reboot_has_no_event_of_its_own_and_its_time_is_kept() {
+        let folder = Folder::new("planned");
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        session(&mut owed);
+        owed.accept_planned_reboot(Some("2027-01-15T08:00:00Z"))
+            .expect("kept");
+        assert!(owed.must_act());
+        let mut owed = folder.load();
+        assert!(start(&mut owed, false).reboot_now);
+        owed.reboot_starts();
+        owed.accept_reboot("a").expect("kept");
+        // Another cause: the time stays the one that was reached.
+        owed.accept_planned_reboot(None).expect("kept");
+        let mut owed = folder.load();
+        assert_eq!(owed.scheduled_reboot(), "2027-01-15T08:00:00Z");
+        assert!(!start(&mut owed, true).reboot_now);
+        assert_eq!(codes(&mut owed), ["1 BOOT", "M Reboot a"]);
+    }
+
     #[test]
     fn a_reboot_that_never_happened_does_not_stand_for_one_asked_for_later() {
         let folder = Folder::new("again");

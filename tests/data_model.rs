@@ -249,6 +249,8 @@ const OPTIONS: [(&str, &[&str]); 5] = [
             "compression",
             "notify_throttle",
             "instance_mode",
+            "schedule_reboot",
+            "delay_reboot",
         ],
     ),
     (

@@ -19,6 +19,7 @@
 mod commands;
 mod discovering;
 mod modules;
+mod rebooting;
 mod retrying;
 mod transferring;
 mod trying;
@@ -43,6 +44,7 @@ use crate::wake::http::Counters;
 use discovering::Unreached;
 use modules::Working;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rebooting::Rebooting;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -77,7 +79,7 @@ pub enum Message {
     Acted {
         going_down: bool,
     },
-    /// The URL that was set was taken away, or stays after all.
+    /// A setting was taken away (the URL, a delay), or stays after all.
     WentBack {
         changed: bool,
     },
@@ -137,6 +139,7 @@ pub struct Daemon {
     unreached: Unreached,
     bus: Bus,
     trying: Trying,
+    rebooting: Rebooting,
     /// A session or action is under way since then.
     busy: Option<(Instant, i64)>,
     /// When the next session may begin.
@@ -168,6 +171,7 @@ impl Daemon {
             working: Working::default(),
             unreached: Unreached::new(world.setup.config.limits.rediscovery),
             trying: Trying::default(),
+            rebooting: Rebooting::default(),
             bus: Bus::new(&world),
             mailbox: Mailbox {
                 sender,
@@ -211,6 +215,7 @@ impl Daemon {
             self.go_back(&orders);
             self.housekeeping();
             self.try_change(&orders);
+            self.reboot_as_planned(&orders);
             self.start_session(&orders);
             self.start_transfer();
             self.start_modules();
@@ -263,6 +268,7 @@ impl Daemon {
             self.transferring.booted();
         }
         self.look_at_trial();
+        self.begin_planned_reboot(boot);
         self.place_door();
         // The program, or the whole box, may be another one than before.
         self.look_again();
@@ -287,6 +293,7 @@ impl Daemon {
             self.world.transfers().clock_stepped(seconds, now);
             self.world.owed().clock_stepped(seconds, now);
             self.timers.plan(&self.world.settings(), now * 1000);
+            self.plan_reboot_anew(seconds, now);
         }
         // A file that is being written is left until it is whole.
         if self.watching.plan.settles(Instant::now()).is_none()
@@ -294,6 +301,7 @@ impl Daemon {
         {
             self.reconfigure();
         }
+        self.plan_as_session_did();
         self.world.owed().take_schedules(now / 1000);
         if self.timers.periodic_due(&self.world.settings(), now) {
             self.world.owed().raise(EventCode::Periodic, "");
@@ -335,6 +343,7 @@ impl Daemon {
         }
         self.world.check_url(&settings.acs.url);
         self.timers.plan(&settings, clock::unix_millis());
+        self.plan_reboot();
         if settings.device != before.device {
             self.world.look_at_identity();
         }
@@ -527,6 +536,7 @@ impl Daemon {
         if report.afterwards.touched {
             self.look_again();
         }
+        self.planned_in_session(report.afterwards.reboot_planned);
         let reached = report.afterwards.reached;
         self.unreached.session_ended(reached, Instant::now());
         if reached {
@@ -648,6 +658,9 @@ impl Daemon {
         }
         if let Some(trial) = self.trial_due_in() {
             wait = wait.min(trial);
+        }
+        if let Some(due) = self.planned_reboot_due_in() {
+            wait = wait.min(due);
         }
         if let Some(due) = self.bus.due_in(Instant::now()) {
             wait = wait.min(due);

@@ -29,6 +29,7 @@ pub mod offline;
 mod operate;
 pub mod owed;
 pub mod peer;
+mod planned_reboot;
 pub mod policy;
 pub mod recover;
 pub mod retry;

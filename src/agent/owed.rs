@@ -64,6 +64,8 @@ struct Saved {
     retry_count: u32,
     reboot: Option<Reboots>,
     factory_reset: Option<Stage>,
+    /// The ScheduleReboot that a reboot was begun for.
+    scheduled_reboot: String,
     /// The listener's random path.
     knock_path: String,
 }
@@ -331,10 +333,7 @@ impl Owed {
     /// Reboot: on disk when this returns `Ok`.
     pub fn accept_reboot(&mut self, key: &str) -> Result<(), NotKept> {
         let before = self.saved.clone();
-        let reboots = self.saved.reboot.get_or_insert(Reboots {
-            stage: Stage::Queued,
-            keys: Vec::new(),
-        });
+        let reboots = self.reboot_to_come();
         if reboots.keys.len() >= MAX_REBOOTS {
             return Err(NotKept::Full);
         }
@@ -342,6 +341,29 @@ impl Owed {
         reboots.stage = Stage::Queued;
         reboots.keys.push(key.to_owned());
         self.keep_or_put_back(before)
+    }
+
+    /// A planned reboot, which no `M Reboot` tells of: on disk when this returns `Ok`.
+    /// `schedule`: the ScheduleReboot that is reached, if it is the reason.
+    pub fn accept_planned_reboot(&mut self, schedule: Option<&str>) -> Result<(), NotKept> {
+        let before = self.saved.clone();
+        self.reboot_to_come().stage = Stage::Queued;
+        if let Some(schedule) = schedule {
+            schedule.clone_into(&mut self.saved.scheduled_reboot);
+        }
+        self.keep_or_put_back(before)
+    }
+
+    /// The ScheduleReboot that a reboot was begun for, as it was written; it calls for no other.
+    pub fn scheduled_reboot(&self) -> &str {
+        &self.saved.scheduled_reboot
+    }
+
+    fn reboot_to_come(&mut self) -> &mut Reboots {
+        self.saved.reboot.get_or_insert(Reboots {
+            stage: Stage::Queued,
+            keys: Vec::new(),
+        })
     }
 
     /// FactoryReset: on disk when this returns `Ok`.
@@ -545,6 +567,28 @@ mod tests {
         let mut owed = folder.load();
         assert!(!start(&mut owed, true).reboot_now);
         assert_eq!(codes(&mut owed), ["1 BOOT", "M Reboot a", "M Reboot b"]);
+    }
+
+    // T-REB-004
+    #[test]
+    fn a_planned_reboot_has_no_event_of_its_own_and_its_time_is_kept() {
+        let folder = Folder::new("planned");
+        let mut owed = folder.load();
+        start(&mut owed, true);
+        session(&mut owed);
+        owed.accept_planned_reboot(Some("2027-01-15T08:00:00Z"))
+            .expect("kept");
+        assert!(owed.must_act());
+        let mut owed = folder.load();
+        assert!(start(&mut owed, false).reboot_now);
+        owed.reboot_starts();
+        owed.accept_reboot("a").expect("kept");
+        // Another cause: the time stays the one that was reached.
+        owed.accept_planned_reboot(None).expect("kept");
+        let mut owed = folder.load();
+        assert_eq!(owed.scheduled_reboot(), "2027-01-15T08:00:00Z");
+        assert!(!start(&mut owed, true).reboot_now);
+        assert_eq!(codes(&mut owed), ["1 BOOT", "M Reboot a"]);
     }
 
     #[test]

@@ -82,6 +82,11 @@ pub struct Acs {
     /// Seconds between the end of a session and one for an active notification alone
     /// (Device.ManagementServer.DefaultActiveNotificationThrottle).
     pub notify_throttle: u32,
+    /// Seconds from the end of a session to a reboot; -1: none
+    /// (Device.ManagementServer.DelayReboot).
+    pub delay_reboot: i32,
+    /// When to reboot, as the ACS wrote it (Device.ManagementServer.ScheduleReboot).
+    pub schedule_reboot: String,
 }
 
 /// `config cpe 'cpe'`.
@@ -164,6 +169,8 @@ impl Default for Settings {
                 cwmp_version: 4,
                 compression: None,
                 notify_throttle: 0,
+                delay_reboot: -1,
+                schedule_reboot: UNKNOWN_TIME.to_owned(),
             },
             cpe: Cpe {
                 enable: true,
@@ -372,6 +379,12 @@ impl Acs {
                     let n = number(&v, 0, u32::MAX, "seconds, 0 for none");
                     put(&mut self.notify_throttle, option, n, warnings);
                 }
+                "delay_reboot" => {
+                    let n = v.parse().ok().filter(|n| *n >= -1);
+                    let n = n.ok_or("seconds, -1 for none");
+                    put(&mut self.delay_reboot, option, n, warnings);
+                }
+                "schedule_reboot" => self.schedule_reboot = v,
                 _ => unknown("acs", option, warnings),
             }
         }

@@ -53,6 +53,8 @@ pub struct Status {
     /// What the ACS has changed is taken back at this time unless a session succeeds before
     /// (`[apply] confirm_within` of agent.toml).
     pub trial_until: Option<i64>,
+    /// When the box is to reboot (Device.ManagementServer.DelayReboot, ScheduleReboot).
+    pub reboot_at: Option<i64>,
     /// What is wrong with /etc/config/cwmp while its last good copy serves.
     pub configuration_trouble: Option<String>,
 }
@@ -371,6 +373,9 @@ impl fmt::Display for Status {
         }
         if let Some(at) = self.trial_until {
             writeln!(f, "change on trial     until {}", utc(at))?;
+        }
+        if let Some(at) = self.reboot_at {
+            writeln!(f, "reboot planned      at {}", utc(at))?;
         }
         if let Some(what) = &self.configuration_trouble {
             writeln!(f, "configuration       {what}; the last good copy serves")?;

@@ -8,7 +8,7 @@ use super::owed::Stage;
 use super::session::{self, Report};
 use super::watch;
 use super::world::World;
-use super::{discovery, first_use, trial};
+use super::{discovery, first_use, planned_reboot, trial};
 use crate::platform::ActionError;
 use std::io;
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub enum Order {
     GoBack,
     /// Put back what the ACS has changed and what was not proved in time.
     TakeBack,
+    /// DelayReboot is of the time before this boot.
+    ForgetDelay,
     /// Read the watched values.
     Scan,
 }
@@ -80,6 +82,10 @@ fn work(world: &World, inbox: &Receiver<Order>, mailbox: &Mailbox) {
             }
             Order::GoBack => {
                 let changed = discovery::go_back(world);
+                mailbox.send(Message::WentBack { changed });
+            }
+            Order::ForgetDelay => {
+                let changed = planned_reboot::forget_delay(world);
                 mailbox.send(Message::WentBack { changed });
             }
             Order::TakeBack => {

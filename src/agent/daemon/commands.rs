@@ -163,6 +163,7 @@ impl Daemon {
         status.trial_until = self
             .trial_left()
             .map(|left| now.saturating_add(i64::try_from(left.as_secs()).unwrap_or(i64::MAX)));
+        status.reboot_at = self.planned_reboot_at();
         status.next_session = self.next_session();
         let now = self
             .door

@@ -2,6 +2,7 @@
 //! its section and its network. The texts themselves are the business of
 //! [`codec`](crate::source::codec).
 
+mod interface_address;
 mod links;
 
 use super::draft::Content;
@@ -204,14 +205,14 @@ pub fn read(name: &str, scene: &Scene<'_>) -> Result<Option<Raw>, String> {
             text(Some(if any { "1" } else { "0" }.to_owned()))
         }
         "interface_address" => {
-            let (address, _) = match entry(scene)? {
+            let (address, _) = match interface_address::entry(scene)? {
                 Some(found) => found,
                 None => return Ok(None),
             };
             text(Some(net::text_of(address)))
         }
         "interface_mask" => {
-            let found = entry(scene)?;
+            let found = interface_address::entry(scene)?;
             let mask = match found {
                 Some((IpAddr::V4(_), Some(length))) => Some(mask(length)),
                 // A route without a mask leads to one host.
@@ -349,7 +350,7 @@ pub fn write(name: &str, scene: &Scene<'_>, value: Option<Raw>) -> Result<Writte
         "any_zone" if text == "1" => one("*".to_owned()),
         "any_zone" if scene.text(scene.option) == Some("*") => one(String::new()),
         "any_zone" => Ok(Vec::new()),
-        "interface_address" | "interface_mask" => write_entry(name, scene, &text),
+        "interface_address" | "interface_mask" => interface_address::write(name, scene, &text),
         "cidr_address" => {
             let now = single(scene)?.unwrap_or_default();
             match text.parse::<IpAddr>() {
@@ -486,7 +487,7 @@ pub fn check(name: &str, scene: &Scene<'_>) -> Result<(), String> {
     match name {
         "forward_port" | "forward_port_inside" | "forward_port_last" => firewall::check(scene),
         "pool_address" | "pool_host_enable" => hosts::check(scene),
-        "interface_address" | "interface_mask" => check_entry(scene),
+        "interface_address" | "interface_mask" => interface_address::check(scene),
         "port_first" | "port_last" | "protocol" | "rule_enable" => firewall::check_rule(scene),
         _ => Ok(()),
     }
@@ -583,86 +584,6 @@ pub fn ports(text: &str) -> Option<(u16, Option<u16>)> {
         None => Some((text.parse().ok()?, None)),
         Some((first, last)) => Some((first.parse().ok()?, Some(last.parse().ok()?))),
     }
-}
-
-/// The entry of an address list that the row is.
-fn entry(scene: &Scene<'_>) -> Result<Option<(IpAddr, Option<u8>)>, String> {
-    let mut items = scene
-        .items()
-        .iter()
-        .flat_map(|item| item.split_whitespace());
-    match items.nth(scene.row()) {
-        None => Ok(None),
-        Some(text) => net::split(text)
-            .map(Some)
-            .ok_or_else(|| "is no address".to_owned()),
-    }
-}
-
-/// Whether the router can have an address: one of a network's own would cut it off.
-fn check_entry(scene: &Scene<'_>) -> Result<(), String> {
-    if scene.option != "ipaddr" {
-        return Ok(());
-    }
-    let Some((IpAddr::V4(address), length)) = entry(scene)? else {
-        return Ok(());
-    };
-    let mask = || net::length_of(scene.text("netmask")?.parse().ok()?);
-    let length = length.or_else(mask).unwrap_or(32);
-    let network = Network::around(address, length);
-    let last = network.address((1_i64 << (32 - u32::from(network.length))) - 1);
-    let is_its_own = length < 31 && (address == network.base || Some(address) == last);
-    if is_its_own || address.is_unspecified() || address.is_broadcast() || address.is_multicast() {
-        return Err(format!(
-            "{address}/{length} is no address that a router can have"
-        ));
-    }
-    Ok(())
-}
-
-/// An address or its mask, in the form that the file has: `address/length`, or the mask in
-/// an option of its own.
-fn write_entry(name: &str, scene: &Scene<'_>, text: &str) -> Result<Written, String> {
-    let mut items: Vec<String> = scene
-        .items()
-        .iter()
-        .flat_map(|item| item.split_whitespace())
-        .map(str::to_owned)
-        .collect();
-    let is_route = scene.option == "target";
-    if items.is_empty() && is_route {
-        items.push(String::new());
-    }
-    let row = scene.row();
-    let Some(item) = items.get_mut(row) else {
-        return Err("cannot be set: the network gives the address".to_owned());
-    };
-    let now = net::split(item);
-    if name == "interface_address" {
-        *item = match text.parse::<IpAddr>() {
-            Ok(address) => net::with_address(item, address),
-            Err(_) if text.is_empty() && is_route => String::new(),
-            Err(_) => return Err("is no address".to_owned()),
-        };
-    } else {
-        let length = match text {
-            "" if is_route => None,
-            text => {
-                let mask = text.parse::<Ipv4Addr>().ok().and_then(net::length_of);
-                Some(mask.ok_or("is no mask; write it as 255.255.255.0")?)
-            }
-        };
-        match (now, length) {
-            (Some((address, Some(_))), Some(length)) => *item = format!("{address}/{length}"),
-            (Some((address, Some(_))), None) => *item = address.to_string(),
-            _ => return Ok(vec![("netmask".to_owned(), Raw::Text(text.to_owned()))]),
-        }
-    }
-    let new = match (scene.value(), items.as_slice()) {
-        (Some(Value::List(_)), _) => Raw::List(items),
-        _ => Raw::Text(items.join(" ")),
-    };
-    Ok(vec![(scene.option.to_owned(), new)])
 }
 
 /// The place of a section among those of its type, from 1.

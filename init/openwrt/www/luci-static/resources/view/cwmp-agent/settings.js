@@ -92,6 +92,8 @@ function acs(map) {
 		.depends('periodic_inform_enable', '1');
 	field(s, 'notify_throttle', _('Wait between notifications'), 'uinteger', '0',
 		_('seconds from the end of a session to one that only tells of changed values'));
+	field(s, 'schedule_reboot', _('Reboot at'), 'string', '0001-01-01T00:00:00Z', _('a date and time, UTC'));
+	field(s, 'delay_reboot', _('Reboot after'), 'min(-1)', '-1', _('seconds from when it is set; -1: none'));
 	field(s, 'retry_min_wait_interval', _('Wait after a failed session'), 'range(1,65535)', '5', _('seconds'));
 	field(s, 'retry_interval_multiplier', _('Its growth'), 'range(1000,65535)', '2000', _('thousandths'));
 

@@ -1,0 +1,130 @@
+//! The dispatcher's side of planned reboots: when one is begun, and that a boot ends what
+//! DelayReboot said before it.
+
+use super::{Daemon, Order};
+use crate::agent::clock;
+use crate::agent::planned_reboot::PlannedReboot;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+/// A delay that could not be taken out of the settings is tried again after this time.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// What the dispatcher keeps for it.
+#[derive(Debug, Default)]
+pub(super) struct Rebooting {
+    planned: PlannedReboot,
+    /// What the settings say of a delay is of the time before this boot: when it is to be
+    /// taken out of them.
+    stale: Option<Instant>,
+    /// When a session set the time that the settings have, Unix seconds.
+    set_at: Option<i64>,
+}
+
+impl Daemon {
+    /// The run begins, with a `boot` of the box or without one.
+    pub(super) fn begin_planned_reboot(&mut self, boot: bool) {
+        let settings = self.world.settings();
+        self.rebooting = Rebooting {
+            planned: PlannedReboot::new(&settings.acs, boot),
+            stale: (boot && settings.acs.delay_reboot >= 0).then(Instant::now),
+            set_at: None,
+        };
+        self.plan_reboot();
+    }
+
+    /// The settings may be others.
+    pub(super) fn plan_reboot(&mut self) {
+        let settings = self.world.settings();
+        if settings.acs.delay_reboot < 0 {
+            self.rebooting.stale = None;
+        }
+        let owed = self.world.owed();
+        let now = Instant::now();
+        let set_at = self.rebooting.set_at.take();
+        let unix = set_at.unwrap_or_else(clock::unix_seconds);
+        let done = owed.scheduled_reboot();
+        self.rebooting.planned.look(&settings.acs, done, now, unix);
+    }
+
+    /// A session is over that set a time then: one that came before the session's end had not
+    /// passed.
+    pub(super) fn planned_in_session(&mut self, set_at: Option<i64>) {
+        if set_at.is_some() {
+            self.rebooting.set_at = set_at;
+            self.rebooting.planned.forget_schedule();
+        }
+    }
+
+    /// The settings are as the session left them.
+    pub(super) fn plan_as_session_did(&mut self) {
+        if self.rebooting.set_at.is_some() {
+            self.plan_reboot();
+        }
+    }
+
+    /// The clock was set by so many seconds.
+    pub(super) fn plan_reboot_anew(&mut self, step: i64, unix: i64) {
+        let owed = self.world.owed();
+        let done = owed.scheduled_reboot();
+        self.rebooting.planned.clock_stepped(step, done, unix);
+    }
+
+    fn leaves_box_alone(&self) -> bool {
+        self.busy.is_some()
+            || self.terminate
+            || self.going_down.is_some()
+            || self.transferring.is_applying()
+    }
+
+    /// Begins a reboot whose time has come; first of all takes a delay of the time before this
+    /// boot out of the settings. (Not while they are on trial: that would be an edit of theirs.)
+    pub(super) fn reboot_as_planned(&mut self, orders: &Sender<Order>) {
+        if self.leaves_box_alone() {
+            return;
+        }
+        let (now, unix) = (Instant::now(), clock::unix_seconds());
+        if self.rebooting.stale.is_some_and(|at| at <= now) && !self.world.trials.is_on() {
+            self.rebooting.stale = Some(now + AGAIN);
+            self.order(orders, Order::ForgetDelay);
+            return;
+        }
+        let planned = &mut self.rebooting.planned;
+        if !planned.is_due(now, unix) {
+            return;
+        }
+        let schedule = planned.reached(unix);
+        log::info!(
+            "a reboot is due: {}",
+            schedule.unwrap_or("the delay that was set is over")
+        );
+        let accepted = self.world.owed().accept_planned_reboot(schedule);
+        match accepted {
+            Ok(()) => {
+                planned.begins(unix);
+                self.order(orders, Order::Act);
+            }
+            Err(why) => {
+                log::error!("the reboot cannot be kept ({why:?}); it is tried again");
+                planned.fails(now);
+            }
+        }
+    }
+
+    /// How long until there is something to do.
+    pub(super) fn planned_reboot_due_in(&self) -> Option<Duration> {
+        // One that is held up must not keep the loop awake.
+        if self.leaves_box_alone() {
+            return None;
+        }
+        let (now, unix) = (Instant::now(), clock::unix_seconds());
+        self.rebooting.planned.due_in(now, unix)
+    }
+
+    /// When the box is to reboot, for `status`: Unix seconds.
+    pub(super) fn planned_reboot_at(&self) -> Option<i64> {
+        let (now, unix) = (Instant::now(), clock::unix_seconds());
+        let left = self.rebooting.planned.due_in(now, unix)?.as_secs();
+        Some(unix.saturating_add(i64::try_from(left).unwrap_or(i64::MAX)))
+    }
+}

@@ -5,7 +5,7 @@ mod router;
 mod router_model;
 mod shared;
 
-use cwmp_agent::model::Schema;
+use cwmp_agent::model::{Entry, Schema, SetItem};
 use cwmp_agent::source::builtin;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -190,4 +190,62 @@ fn a_profile_misses_what_is_taken_away_and_what_became_read_only() {
     let has = |name: &str, path: &str| demands(&all, name).iter().any(|d| d.path == path);
     assert!(has("WiFiSSID:2", "Device.WiFi.SSID.{i}.BSSID"));
     assert!(has("Baseline:4", "Device.DeviceInfo.Manufacturer"));
+}
+
+// T-DM-011
+#[test]
+fn what_is_written_once_by_name_can_be_set_again() {
+    let Some(all) = profiles() else {
+        return;
+    };
+    let once: BTreeSet<&str> = all
+        .values()
+        .flat_map(|profile| &profile.demands)
+        .filter(|demand| demand.requirement == "writeOnceReadOnly")
+        .map(|demand| demand.path.as_str())
+        .collect();
+    let files = builtin::files();
+    let schema = router_model::schema(&files);
+    let router = router::Router::new().expect("a folder for temporary files");
+    let mut model = router_model::model(&router, &files);
+    let mut met = BTreeSet::new();
+    for parameter in schema.parameters() {
+        let path = parameter.path();
+        if !once.contains(path.as_str()) {
+            continue;
+        }
+        assert!(parameter.writable(), "{path}");
+        model.begin();
+        let tree = model.get(&["Device."]).expect("a tree that reads");
+        let is_one = |entry: &&Entry| schema_path(&entry.path) == path;
+        let Some(entry) = tree.iter().find(is_one) else {
+            panic!("{path}: the sample router has no row");
+        };
+        for value in ["first-name", "second-name", &entry.value] {
+            let path = entry.path.as_str();
+            model.begin();
+            let item = SetItem {
+                path,
+                ty: None,
+                value,
+            };
+            let set = model.set(&[item], None);
+            set.unwrap_or_else(|fault| panic!("{path} = {value}: {fault:?}"));
+            model.begin();
+            let read = model.get(&[path]).expect("a parameter");
+            assert_eq!(read[0].value, value, "{path}");
+        }
+        met.insert(path);
+    }
+    assert!(met.len() >= 10, "{met:?}");
+}
+
+/// `Device.IP.Interface.2.Alias` → `Device.IP.Interface.{i}.Alias`.
+fn schema_path(path: &str) -> String {
+    let is_number = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let parts = path.split('.').map(|part| match is_number(part) {
+        true => "{i}",
+        false => part,
+    });
+    parts.collect::<Vec<_>>().join(".")
 }

@@ -1,5 +1,6 @@
-//! The scripts in init/openwrt that make an ACS found by DHCP: run by a shell, with
-//! stand-ins for `uci` and `logger`, and the real program behind them.
+//! The scripts in init/openwrt that other programs of OpenWrt call: those that make an ACS
+//! found by DHCP, and ntpd's. Run by a shell, with stand-ins for `uci` and `logger`, and the
+//! real program behind them.
 
 mod cpe;
 
@@ -9,6 +10,7 @@ use std::process::Command;
 const DEFAULTS: &str = "etc/uci-defaults/95-cwmp-agent";
 const UDHCPC: &str = "etc/udhcpc.user.d/cwmp-agent";
 const ODHCP6C: &str = "etc/odhcp6c.user.d/cwmp-agent";
+const NTP: &str = "etc/hotplug.d/ntp/50-cwmp-agent";
 const URL: &str = "Device.ManagementServer.URL";
 /// `dslforum.org`, as TR-069 3.1 has a CPE say it.
 const NAME: &[u8] = b"dslforum.org";
@@ -54,8 +56,10 @@ impl Hooks {
             .path("/etc/config/cwmp")
             .display()
             .to_string();
+        let run = self.cpe.router.path("/var/run").display().to_string();
         let text = text
             .replace("/usr/sbin/cwmp-agent", &agent)
+            .replace("/var/run", &run)
             .replace("/etc/config/cwmp", &settings);
         let copy = self.cpe.router.path("/tmp/hook");
         std::fs::write(&copy, text).expect("a copy");
@@ -214,4 +218,27 @@ fn the_hook_of_odhcp6c_hands_on_what_the_wan_was_told() {
     assert_eq!(hooks.cpe.get(URL), "");
     event(&["eth1", "informed"], "wan6");
     assert_eq!(hooks.cpe.get(URL), "http://c/");
+}
+
+#[test]
+fn the_hook_of_ntpd_keeps_that_the_clock_was_set() {
+    for (events, status) in [
+        (&[("unsync", "16"), ("stratum", "16")][..], "Unsynchronized"),
+        (&[("periodic", "16")], "Unsynchronized"),
+        (&[("", "")], "Unsynchronized"),
+        (&[("step", "16")], "Synchronized"),
+        (&[("stratum", "3")], "Synchronized"),
+        (&[("periodic", "2")], "Synchronized"),
+        // It was set, and runs on.
+        (&[("stratum", "2"), ("unsync", "16")], "Synchronized"),
+    ] {
+        let hooks = Hooks::new("");
+        let marker = hooks.cpe.router.path("/var/run/cwmp-agent.clock");
+        std::fs::create_dir_all(marker.parent().expect("a folder")).expect("made");
+        for (action, stratum) in events {
+            let variables = [("ACTION", *action), ("stratum", *stratum)];
+            hooks.run(NTP, &[], &variables);
+        }
+        assert_eq!(hooks.cpe.get("Device.Time.Status"), status, "{events:?}");
+    }
 }

@@ -3,7 +3,9 @@
 
 mod accounts;
 mod air;
+mod clock;
 mod counters;
+mod firewall;
 mod hostapd;
 mod kept;
 mod names;
@@ -148,6 +150,8 @@ pub struct NativeSource {
     modes: Modes,
     hardware: Hardware,
     counters: Counters,
+    ntp: clock::Ntp,
+    firewall: firewall::Settings,
     /// The value that was asked for last.
     text: String,
     /// The time of this request, where a value asked for it.
@@ -178,6 +182,8 @@ impl NativeSource {
             modes: Modes::default(),
             hardware: Hardware::default(),
             counters: Counters::default(),
+            ntp: clock::Ntp::default(),
+            firewall: firewall::Settings::default(),
             text: String::new(),
             now: None,
             networks,
@@ -250,6 +256,12 @@ impl NativeSource {
                 let word = self.processors.architecture(root)?;
                 out.push_str(word.unwrap_or_default());
                 return Ok(word.is_some());
+            }
+            Value::FirewallChanged => self.firewall.changed(root)?,
+            Value::FirewallVersion => self.firewall.version(root)?,
+            Value::TimeStatus => {
+                out.push_str(self.ntp.status(&self.runtime.packages, root));
+                return Ok(true);
             }
             Value::Hardware => self.hardware.name(root)?,
             Value::ConfigDate => system::config_date(root, row)?,
@@ -366,6 +378,7 @@ impl Source for NativeSource {
         self.wifi.begin();
         self.modes.begin();
         self.counters.begin();
+        self.firewall.begin();
         self.now = None;
         self.networks.begin();
     }

@@ -26,6 +26,8 @@ pub enum Value {
     CpuUsage,
     CpuUser,
     CurrentLocalTime,
+    FirewallChanged,
+    FirewallVersion,
     Hardware,
     Ipv4Address,
     Ipv4Netmask,
@@ -43,6 +45,7 @@ pub enum Value {
     SensorStatus,
     SensorTime,
     SensorValue,
+    TimeStatus,
     UserEnabled,
     UserGroups,
     UserId,
@@ -104,7 +107,7 @@ pub enum Net {
 }
 
 /// Every name.
-pub const ALL: [(&str, Value); 119] = [
+pub const ALL: [(&str, Value); 122] = [
     ("config_date", Value::ConfigDate),
     ("connection_request_url", Value::Given),
     ("cpu_idle", Value::CpuIdle),
@@ -129,6 +132,8 @@ pub const ALL: [(&str, Value); 119] = [
     ("dns_server_address", Value::Net(Net::DnsServerAddress)),
     ("dns_server_network", Value::Net(Net::DnsServerNetwork)),
     ("dns_server_type", Value::Net(Net::DnsServerType)),
+    ("firewall_changed", Value::FirewallChanged),
+    ("firewall_version", Value::FirewallVersion),
     ("first_use_date", Value::Given),
     ("hardware", Value::Hardware),
     ("hardware_version", Value::Given),
@@ -213,6 +218,7 @@ pub const ALL: [(&str, Value); 119] = [
     ("software_version", Value::Given),
     ("stack_higher", Value::Net(Net::StackHigher)),
     ("stack_lower", Value::Net(Net::StackLower)),
+    ("time_status", Value::TimeStatus),
     ("user_enabled", Value::UserEnabled),
     ("user_groups", Value::UserGroups),
     ("user_id", Value::UserId),

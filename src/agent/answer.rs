@@ -11,7 +11,7 @@ pub use transfers::Transfers;
 use super::clock;
 use super::modules::Registry;
 use super::owed::{NotKept, Owed};
-use super::planned_reboot::SCHEDULE_REBOOT;
+use super::planned_reboot::PlannedReboots;
 use super::world::{World, lock};
 use crate::cwmp::fault::{self, Fault};
 use crate::cwmp::message::{
@@ -58,8 +58,8 @@ pub struct Afterwards {
     pub settings: bool,
     /// Watched values may be others than they were.
     pub touched: bool,
-    /// When ScheduleReboot was set, Unix seconds: the time may come before the session ends.
-    pub reboot_planned: Option<i64>,
+    /// Reboots that were planned.
+    pub planned: PlannedReboots,
     /// The ACS was reached: a POST was answered, with whatever status.
     pub reached: bool,
 }
@@ -298,9 +298,8 @@ fn set(
         Ok(outcome) => {
             let status = status(&outcome.reload);
             afterwards.reload.extend(outcome.reload);
-            if outcome.changed.iter().any(|p| p == SCHEDULE_REBOOT) {
-                afterwards.reboot_planned = Some(clock::unix_seconds());
-            }
+            let planned = &mut afterwards.planned;
+            planned.set(&outcome.changed, clock::unix_seconds());
             Ok(CpeResponse::SetParameterValues(status))
         }
         Err(SetError::Whole(fault)) => Err(whole(fault)),

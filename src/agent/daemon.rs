@@ -536,7 +536,7 @@ impl Daemon {
         if report.afterwards.touched {
             self.look_again();
         }
-        self.planned_in_session(report.afterwards.reboot_planned);
+        self.planned_in_session(report.afterwards.planned);
         let reached = report.afterwards.reached;
         self.unreached.session_ended(reached, Instant::now());
         if reached {

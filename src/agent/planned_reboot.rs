@@ -21,12 +21,33 @@ use super::{operate, watch};
 use crate::cwmp::datetime::DateTime;
 use std::time::{Duration, Instant};
 
-/// The parameter that holds the time.
-pub const SCHEDULE_REBOOT: &str = "Device.ManagementServer.ScheduleReboot";
+const DELAY: &str = "Device.ManagementServer.DelayReboot";
+const SCHEDULE: &str = "Device.ManagementServer.ScheduleReboot";
 /// A clock that is set by no more than this (seconds) reaches a time; by more it passes it.
 const REACHED: i64 = 60;
 /// A reboot that could not be kept on disk is tried again after this time.
 const AGAIN: Duration = Duration::from_secs(60);
+
+/// What a session has planned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PlannedReboots {
+    /// DelayReboot was set: it counts from the session's end.
+    pub delay: bool,
+    /// When ScheduleReboot was set, Unix seconds: the time may come before the session ends.
+    pub schedule_at: Option<i64>,
+}
+
+impl PlannedReboots {
+    /// These parameters have been set now (Unix seconds).
+    pub fn set(&mut self, changed: &[String], now: i64) {
+        for path in changed {
+            self.delay |= path == DELAY;
+            if path == SCHEDULE {
+                self.schedule_at = Some(now);
+            }
+        }
+    }
+}
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -50,9 +71,10 @@ impl PlannedReboot {
     }
 
     /// The settings may be others. `done`: the time that a reboot was carried out for; `unix`:
-    /// the wall clock when they became so, seconds.
-    pub fn look(&mut self, acs: &Acs, done: &str, now: Instant, unix: i64) {
-        if acs.delay_reboot != self.delay {
+    /// the wall clock when they became so, seconds. Tells whether there is another delay.
+    pub fn look(&mut self, acs: &Acs, done: &str, now: Instant, unix: i64) -> bool {
+        let another = acs.delay_reboot != self.delay;
+        if another {
             self.delay = acs.delay_reboot;
             // Negative: none.
             let delay = u64::try_from(acs.delay_reboot).ok();
@@ -62,12 +84,19 @@ impl PlannedReboot {
             self.schedule.clone_from(&acs.schedule_reboot);
             self.plan(done, unix);
         }
+        another
     }
 
-    /// The time counts as one that was not seen.
-    pub fn forget_schedule(&mut self) {
-        self.schedule.clear();
-        self.at = None;
+    /// What a session has set counts as not seen.
+    pub fn forget(&mut self, set: &PlannedReboots) {
+        if set.delay {
+            self.delay = -1;
+            self.delay_over = None;
+        }
+        if set.schedule_at.is_some() {
+            self.schedule.clear();
+            self.at = None;
+        }
     }
 
     /// The clock was set by so many seconds and says `unix` now.
@@ -127,7 +156,6 @@ impl PlannedReboot {
 
 /// DelayReboot is -1 again (TR-181): the box has rebooted. Tells whether anything changed.
 pub fn forget_delay(world: &World) -> bool {
-    const DELAY: &str = "Device.ManagementServer.DelayReboot";
     let items = vec![(DELAY.to_owned(), "-1".to_owned())];
     let answered = operate::operate(&mut world.model(), &Question::Set { items });
     let Some((answer, effect)) = answered else {
@@ -186,15 +214,42 @@ mod tests {
     }
 
     #[test]
+    fn what_a_session_sets_counts_from_its_end_though_it_was_seen_before() {
+        let (mut planned, now) = planned(&acs(30, IN_A_MINUTE), NOW);
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let mut set = PlannedReboots::default();
+        set.set(&["Device.ManagementServer.URL".to_owned()], NOW);
+        assert_eq!(set, PlannedReboots::default());
+        set.set(&[DELAY.to_owned()], NOW);
+        planned.forget(&set);
+        planned.look(&acs(30, IN_A_MINUTE), "", at(50), NOW + 50);
+        assert_eq!(
+            planned.due_in(at(50), NOW + 50),
+            Some(Duration::from_secs(10))
+        );
+        set.set(&[SCHEDULE.to_owned()], NOW);
+        planned.forget(&set);
+        // The time has come since it was set.
+        planned.look(&acs(-1, IN_A_MINUTE), "", at(70), NOW);
+        assert!(planned.is_due(at(70), NOW + 70));
+    }
+
+    #[test]
     fn a_delay_that_a_boot_finds_is_over() {
         let now = Instant::now();
         let mut planned = PlannedReboot::new(&acs(30, ""), true);
         planned.look(&acs(30, ""), "", now, NOW);
         assert_eq!(planned.due_in(now, NOW), None);
-        // Even 0.
+        // Even 0; one that is set afterwards is another.
         let mut planned = PlannedReboot::new(&acs(0, ""), true);
-        planned.look(&acs(0, ""), "", now, NOW);
+        assert!(!planned.look(&acs(0, ""), "", now, NOW));
         assert_eq!(planned.due_in(now, NOW), None);
+        planned.forget(&PlannedReboots {
+            delay: true,
+            schedule_at: None,
+        });
+        assert!(planned.look(&acs(0, ""), "", now, NOW));
+        assert!(planned.is_due(now, NOW));
     }
 
     // T-REB-004

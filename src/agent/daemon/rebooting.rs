@@ -3,7 +3,7 @@
 
 use super::{Daemon, Order};
 use crate::agent::clock;
-use crate::agent::planned_reboot::PlannedReboot;
+use crate::agent::planned_reboot::{PlannedReboot, PlannedReboots};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,8 @@ pub(super) struct Rebooting {
     /// What the settings say of a delay is of the time before this boot: when it is to be
     /// taken out of them.
     stale: Option<Instant>,
-    /// When a session set the time that the settings have, Unix seconds.
-    set_at: Option<i64>,
+    /// What the session that is over has planned, until the settings are read.
+    in_session: PlannedReboots,
 }
 
 impl Daemon {
@@ -28,7 +28,7 @@ impl Daemon {
         self.rebooting = Rebooting {
             planned: PlannedReboot::new(&settings.acs, boot),
             stale: (boot && settings.acs.delay_reboot >= 0).then(Instant::now),
-            set_at: None,
+            in_session: PlannedReboots::default(),
         };
         self.plan_reboot();
     }
@@ -36,29 +36,27 @@ impl Daemon {
     /// The settings may be others.
     pub(super) fn plan_reboot(&mut self) {
         let settings = self.world.settings();
-        if settings.acs.delay_reboot < 0 {
-            self.rebooting.stale = None;
-        }
         let owed = self.world.owed();
         let now = Instant::now();
-        let set_at = self.rebooting.set_at.take();
-        let unix = set_at.unwrap_or_else(clock::unix_seconds);
+        let in_session = std::mem::take(&mut self.rebooting.in_session);
+        let unix = in_session.schedule_at.unwrap_or_else(clock::unix_seconds);
         let done = owed.scheduled_reboot();
-        self.rebooting.planned.look(&settings.acs, done, now, unix);
-    }
-
-    /// A session is over that set a time then: one that came before the session's end had not
-    /// passed.
-    pub(super) fn planned_in_session(&mut self, set_at: Option<i64>) {
-        if set_at.is_some() {
-            self.rebooting.set_at = set_at;
-            self.rebooting.planned.forget_schedule();
+        let planned = &mut self.rebooting.planned;
+        if planned.look(&settings.acs, done, now, unix) {
+            self.rebooting.stale = None;
         }
     }
 
-    /// The settings are as the session left them.
+    /// A session is over: a delay that it set counts from now, and a time that came before its
+    /// end had not passed.
+    pub(super) fn planned_in_session(&mut self, planned: PlannedReboots) {
+        self.rebooting.planned.forget(&planned);
+        self.rebooting.in_session = planned;
+    }
+
+    /// The settings are as the session left them; they may have been read while it ran.
     pub(super) fn plan_as_session_did(&mut self) {
-        if self.rebooting.set_at.is_some() {
+        if self.rebooting.in_session != PlannedReboots::default() {
             self.plan_reboot();
         }
     }

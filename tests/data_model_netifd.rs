@@ -21,7 +21,7 @@ const DUMP: &str = r#"{"interface":[
     {"interface":"wan","up":false,"pending":true,"available":true,"l3_device":"pppoe-wan",
         "errors":[{"subsystem":"ppp","code":"AUTH_FAILED"}]},
     {"interface":"iptv","up":false,"pending":false,"available":false},
-    {"interface":"wwan","up":true,"pending":false,"available":true,"l3_device":"phy1-sta0",
+    {"interface":"wwan","up":true,"pending":false,"available":true,"uptime":86399,"l3_device":"phy1-sta0",
         "ipv4-address":[{"address":"192.0.2.77","mask":24}],
         "route":[{"target":"0.0.0.0","mask":0,"nexthop":"192.0.2.1"}],
         "dns-server":["192.0.2.53","2001:db8::53"],
@@ -268,4 +268,28 @@ fn a_netifd_that_does_not_answer_costs_little_and_only_once() {
         );
         assert_eq!(model.troubles(), []);
     }
+}
+
+#[test]
+fn a_network_says_for_how_long_it_has_been_up() {
+    let router = router();
+    let mut ubusd = bus(&router);
+    ubusd.answer("network.interface", "dump", Ok(DUMP));
+    let ubusd = ubusd.run();
+    let mut model = model(&router);
+    let of = |row: &str| format!("{row}LastChange");
+    let wwan = of(&row(&mut model, "Device.IP.Interface.", "wwan"));
+    let iptv = of(&row(&mut model, "Device.IP.Interface.", "iptv"));
+    let ppp = "Device.PPP.Interface.1.LastChange";
+    // What is down has no time of its own.
+    expect(&mut model, &[(&wwan, "86399"), (&iptv, "0"), (ppp, "0")]);
+    let later = DUMP.replace("86399", "86401").replace(
+        r#""interface":"wan","up":false,"pending":true"#,
+        r#""interface":"wan","up":true,"uptime":7,"pending":false"#,
+    );
+    ubusd.with(|u| u.answer("network.interface", "dump", Ok(&later)));
+    expect(&mut model, &[(&wwan, "86401"), (ppp, "7")]);
+    let later = later.replace(r#""uptime":7,"#, r#""uptime":4294967296,"#);
+    ubusd.with(|u| u.answer("network.interface", "dump", Ok(&later)));
+    expect(&mut model, &[(ppp, "0")]);
 }

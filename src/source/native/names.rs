@@ -73,6 +73,7 @@ pub enum Net {
     InterfaceAddress,
     InterfaceAddressStatus,
     InterfaceAddressing,
+    InterfaceChange,
     InterfaceConnection,
     InterfaceDhcpServer,
     InterfaceDhcpStatus,
@@ -107,7 +108,7 @@ pub enum Net {
 }
 
 /// Every name.
-pub const ALL: [(&str, Value); 122] = [
+pub const ALL: [(&str, Value); 123] = [
     ("config_date", Value::ConfigDate),
     ("connection_request_url", Value::Given),
     ("cpu_idle", Value::CpuIdle),
@@ -162,6 +163,7 @@ pub const ALL: [(&str, Value); 122] = [
     ("interface_ipv4", Value::Net(Net::InterfaceIpv4)),
     ("interface_ipv4_mask", Value::Net(Net::InterfaceIpv4Mask)),
     ("interface_ipv6", Value::Net(Net::InterfaceIpv6)),
+    ("interface_last_change", Value::Net(Net::InterfaceChange)),
     ("interface_last_error", Value::Net(Net::InterfaceError)),
     ("interface_lower", Value::Net(Net::InterfaceLower)),
     ("interface_mask", Value::Net(Net::InterfaceMask)),

@@ -166,6 +166,7 @@ impl Networks {
                     _ => "Disconnected",
                 });
             }
+            Net::InterfaceChange => put_number(self.netifd.of(row)?.uptime?, out),
             Net::InterfaceError => out.push_str(self.netifd.of(row)?.last_error()),
             Net::InterfaceType => out.push_str(self.kind(row)),
             Net::InterfaceMtu => {

@@ -27,6 +27,8 @@ pub type Address = (Ipv4Addr, Option<Ipv4Addr>, Option<Ipv4Addr>);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Running {
     pub up: bool,
+    /// Seconds since it came up, while it is.
+    pub uptime: Option<u64>,
     /// It is being set up.
     pub pending: bool,
     /// Its device is there.
@@ -110,9 +112,17 @@ impl Netifd {
                 BTreeMap::new()
             }
         };
-        let is_new = networks != self.networks;
-        self.networks = networks;
-        is_new
+        self.take(networks)
+    }
+
+    /// Takes over what netifd says now; tells whether that is something else than before.
+    fn take(&mut self, networks: BTreeMap<String, Running>) -> bool {
+        let mut before = std::mem::replace(&mut self.networks, networks);
+        // That time passes makes nothing new.
+        for (name, network) in &mut before {
+            network.uptime = self.networks.get(name).and_then(|now| now.uptime);
+        }
+        before != self.networks
     }
 
     /// What was said of this network in this request.
@@ -196,9 +206,11 @@ fn running(network: &Value) -> Running {
             && route.get("mask").and_then(Value::as_u64) == Some(0);
         ip(route, "nexthop").filter(|hop| all && !hop.is_unspecified())
     };
+    let uptime = network.get("uptime").and_then(Value::as_u64);
     let code = list("errors").find_map(|error| text(error, "code"));
     Running {
         up: flag("up").unwrap_or(false),
+        uptime: uptime.filter(|seconds| *seconds <= u64::from(u32::MAX)),
         pending: flag("pending").unwrap_or(false),
         available: flag("available").unwrap_or(true),
         device: text(network, "l3_device").filter(is_device),
@@ -223,7 +235,7 @@ mod tests {
     #[test]
     fn what_netifd_says_is_read() {
         let all = read(
-            r#"{"interface":[{"interface":"wan","up":true,"pending":false,"available":true,
+            r#"{"interface":[{"interface":"wan","up":true,"uptime":4711,"pending":false,"available":true,
             "l3_device":"wwan0","ipv4-address":[{"address":"192.0.2.7","mask":24,"ptpaddress":"192.0.2.1"}],
             "route":[{"target":"10.0.0.0","mask":8,"nexthop":"192.0.2.9"},
             {"target":"0.0.0.0","mask":0,"nexthop":"192.0.2.1"}],
@@ -233,6 +245,7 @@ mod tests {
         let ip = |text: &str| text.parse::<Ipv4Addr>().expect("an address");
         let expected = Running {
             up: true,
+            uptime: Some(4711),
             pending: false,
             available: true,
             device: Some("wwan0".to_owned()),
@@ -250,6 +263,21 @@ mod tests {
     }
 
     #[test]
+    fn that_time_passes_makes_nothing_new() {
+        let mut netifd = Netifd::default();
+        let at = |seconds: u32, up: bool| {
+            read(&format!(
+                r#"{{"interface":[{{"interface":"wan","up":{up},"uptime":{seconds}}}]}}"#
+            ))
+        };
+        assert!(netifd.take(at(7, true)));
+        assert!(!netifd.take(at(9, true)));
+        assert_eq!(netifd.of("wan").and_then(|wan| wan.uptime), Some(9));
+        assert!(netifd.take(at(10, false)));
+        assert!(netifd.take(BTreeMap::new()));
+    }
+
+    #[test]
     fn what_is_of_another_form_is_passed_over() {
         for text in [
             "{}",
@@ -259,7 +287,7 @@ mod tests {
             assert!(read(text).is_empty(), "{text}");
         }
         let odd = read(
-            r#"{"interface":[{"interface":"x","up":"yes","l3_device":"../../etc","mask":7,
+            r#"{"interface":[{"interface":"x","up":"yes","uptime":-1,"l3_device":"../../etc","mask":7,
             "ipv4-address":[{"address":"1.2.3.4","mask":200},{"address":"none"},7],
             "route":7,"dns-server":{},"data":[],"errors":["x",{"code":7}]}]}"#,
         );

@@ -5,7 +5,7 @@ mod accounts;
 mod air;
 mod counters;
 mod hostapd;
-mod kept;
+pub(super) mod kept;
 mod names;
 mod network;
 mod processes;

@@ -62,9 +62,6 @@ pub enum Value {
 /// Values of networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Net {
-    DnsServerAddress,
-    DnsServerNetwork,
-    DnsServerType,
     HostActive,
     HostNetwork,
     InterfaceAddress,
@@ -104,7 +101,7 @@ pub enum Net {
 }
 
 /// Every name.
-pub const ALL: [(&str, Value); 119] = [
+pub const ALL: [(&str, Value); 116] = [
     ("config_date", Value::ConfigDate),
     ("connection_request_url", Value::Given),
     ("cpu_idle", Value::CpuIdle),
@@ -126,9 +123,6 @@ pub const ALL: [(&str, Value); 119] = [
     ("dhcp_provisioning_code", Value::Given),
     ("dhcp_retry_minimum_wait", Value::Given),
     ("dhcp_retry_multiplier", Value::Given),
-    ("dns_server_address", Value::Net(Net::DnsServerAddress)),
-    ("dns_server_network", Value::Net(Net::DnsServerNetwork)),
-    ("dns_server_type", Value::Net(Net::DnsServerType)),
     ("first_use_date", Value::Given),
     ("hardware", Value::Hardware),
     ("hardware_version", Value::Given),

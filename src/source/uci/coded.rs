@@ -16,7 +16,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 /// Names that `as` may give for a parameter: those of whole options, then those of entries
 /// of a list.
-const OPTIONS: [&str; 46] = [
+const OPTIONS: [&str; 51] = [
     "allowed_macs",
     "any_zone",
     "bridge_standard",
@@ -42,6 +42,11 @@ const OPTIONS: [&str; 46] = [
     "lcp_echo_retry",
     "lease_time",
     "mac_control",
+    "name_server_address",
+    "name_server_enable",
+    "name_server_network",
+    "name_server_status",
+    "name_server_type",
     "pool_address",
     "pool_enable",
     "pool_first",
@@ -88,7 +93,7 @@ pub fn is_table(name: &str) -> bool {
 
 /// Whether `as = "name"` is known for sections as rows.
 pub fn is_section_table(name: &str) -> bool {
-    name == OFF_AT_FIRST
+    name == OFF_AT_FIRST || name == super::servers::TABLE
 }
 
 /// Rows that AddObject makes so that OpenWrt passes over them until they are switched on:

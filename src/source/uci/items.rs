@@ -4,7 +4,7 @@
 use super::coded::{self, Scene};
 use super::draft::{Change, Content, Draft};
 use super::hosts::Within;
-use super::{UciSource, trouble};
+use super::{UciSource, servers, trouble};
 use crate::model::binding::{Rows, UciAt, UciItems, UciRows, expand};
 use crate::model::source::{Raw, Refusal, Renamed, Row, Trouble};
 use crate::uci::Value;
@@ -24,7 +24,7 @@ impl UciSource {
     }
 
     /// A package that was read in this request, with what is staged.
-    fn peek(&self, package: &str) -> Option<&Content> {
+    pub(super) fn peek(&self, package: &str) -> Option<&Content> {
         match self.drafts.get(package) {
             Some(draft) => Some(&draft.content),
             None => self.cached(package)?.content.as_ref().ok(),
@@ -38,6 +38,9 @@ impl UciSource {
         codec: &str,
         rows: &[String],
     ) -> Result<Option<Raw>, Trouble> {
+        if servers::is_server(codec) {
+            return self.server_value(codec, rows);
+        }
         let option = &*expand(&at.option, rows);
         let Some((index, cached)) = self.section_of(at, rows)? else {
             return Ok(None);
@@ -149,6 +152,9 @@ impl UciSource {
         let Some(codec) = at.codec.as_deref().filter(|_| !at.entry) else {
             return Ok(());
         };
+        if servers::is_server(codec) {
+            return self.check_server(rows);
+        }
         if coded::asks_network(codec) && *at.package != *"network" {
             let _ = self.content("network");
         }

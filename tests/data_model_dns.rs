@@ -17,6 +17,8 @@ const LAN: &str = "Device.IP.Interface.2";
 const WAN: &str = "Device.IP.Interface.3";
 const IPTV: &str = "Device.IP.Interface.6";
 
+const FORWARDING: &str = "Device.DNS.Relay.Forwarding.";
+
 fn of(n: u32, name: &str) -> String {
     format!("{SERVER}{n}.{name}")
 }
@@ -510,4 +512,158 @@ fn a_server_needs_a_network_that_has_a_name() {
         .expect("a name");
     router.write("/etc/config/network", rest).expect("written");
     assert!(servers(&mut model).iter().all(|(n, _)| *n != 1));
+}
+
+#[test]
+fn the_record_types_are_those_of_tr181() {
+    let (_router, mut model) = fresh();
+    expect(
+        &mut model,
+        &[("Device.DNS.SupportedRecordTypes", "A,AAAA,SRV,PTR")],
+    );
+}
+
+#[test]
+fn a_forwarder_is_asked_by_the_device_of_a_network() {
+    let (router, mut model) = fresh();
+    let of = |n: u32, name: &str| format!("{FORWARDING}{n}.{name}");
+    let interface = of(1, "Interface");
+    expect(&mut model, &[(&interface, ""), (&of(2, "Interface"), "")]);
+    let before = read(&router, "dhcp");
+    assert_eq!(set(&mut model, &[(&interface, "")]), Ok(vec![]));
+    assert_eq!(read(&router, "dhcp"), before);
+    for (network, entry) in [
+        (WAN, "9.9.9.9@pppoe-wan"),
+        (LAN, "9.9.9.9@br-lan.1"),
+        (IPTV, "9.9.9.9@wan.20"),
+        ("", "9.9.9.9"),
+    ] {
+        assert_eq!(
+            set(&mut model, &[(&interface, network)]),
+            Ok(vec!["dhcp".to_owned()])
+        );
+        let text = read(&router, "dhcp");
+        assert!(
+            text.contains(&format!("\tlist server '{entry}'\n")),
+            "{text}"
+        );
+        for model in [&mut model, &mut restarted(&router)] {
+            expect(
+                model,
+                &[(&interface, network), (&of(1, "DNSServer"), "9.9.9.9")],
+            );
+        }
+    }
+    // The port stays, off and on.
+    let two = of(2, "Interface");
+    set(&mut model, &[(&two, WAN)]).expect("set");
+    for (on, entry) in [
+        ("false", "/off.invalid/149.112.112.112#53@pppoe-wan"),
+        ("true", "149.112.112.112#53@pppoe-wan"),
+    ] {
+        set(&mut model, &[(&of(2, "Enable"), on)]).expect("set");
+        assert!(read(&router, "dhcp").contains(&format!("\tlist server '{entry}'\n")));
+        expect(
+            &mut model,
+            &[(&two, WAN), (&of(2, "DNSServer"), "149.112.112.112")],
+        );
+    }
+    // One device stands for the first network that has it, and others for none.
+    let wan6 = "Device.IP.Interface.4";
+    assert_eq!(
+        set(&mut model, &[(&two, wan6)]),
+        Err(vec![(two.clone(), 9007)])
+    );
+    edit(
+        &router,
+        "dhcp",
+        "149.112.112.112#53@pppoe-wan",
+        "149.112.112.112#53@eth9",
+    );
+    let row = servers_of(&mut model, "149.112.112.112");
+    let two = of(row, "Interface");
+    expect(&mut model, &[(&two, "")]);
+    let before = read(&router, "dhcp");
+    assert_eq!(set(&mut model, &[(&two, "")]), Ok(vec![]));
+    assert_eq!(read(&router, "dhcp"), before);
+    set(&mut model, &[(&two, IPTV)]).expect("set");
+    assert!(read(&router, "dhcp").contains("'149.112.112.112#53@wan.20'"));
+    // A device that the file does not tell.
+    edit(
+        &router,
+        "network",
+        "\toption proto 'pppoe'\n",
+        "\toption proto 'qmi'\n",
+    );
+    assert_eq!(
+        set(&mut model, &[(&two, WAN)]),
+        Err(vec![(two.clone(), 9007)])
+    );
+    // An address to ask from is another way.
+    edit(
+        &router,
+        "dhcp",
+        "149.112.112.112#53@wan.20",
+        "149.112.112.112#53@192.168.1.1",
+    );
+    let two = of(servers_of(&mut model, "149.112.112.112"), "Interface");
+    expect(&mut model, &[(&two, "")]);
+    assert_eq!(
+        set(&mut model, &[(&two, IPTV)]),
+        Err(vec![(two.clone(), 9007)])
+    );
+}
+
+/// The number of the forwarder with this address.
+fn servers_of(model: &mut Model, address: &str) -> u32 {
+    let all = below(model, FORWARDING);
+    let mut found = all.iter().filter_map(|(path, value)| {
+        let number = path.strip_prefix(FORWARDING)?.strip_suffix(".DNSServer")?;
+        (value == address).then(|| number.parse().expect("a number"))
+    });
+    found.next().expect("a row")
+}
+
+// T-SPV-003
+#[test]
+fn a_new_forwarder_takes_its_values_in_any_order() {
+    for at_once in [true, false] {
+        for order in [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ] {
+            // One that is on needs an address at once.
+            if !at_once && order.iter().position(|i| *i == 0) < order.iter().position(|i| *i == 1) {
+                continue;
+            }
+            let (router, mut model) = fresh();
+            let (row, _) = add(&mut model, FORWARDING);
+            let values = [
+                (format!("{row}Enable"), "true"),
+                (format!("{row}DNSServer"), "2001:DB8::53"),
+                (format!("{row}Interface"), WAN),
+            ];
+            let items: Vec<(&str, &str)> = order
+                .iter()
+                .map(|i| (values[*i].0.as_str(), values[*i].1))
+                .collect();
+            for items in items.chunks(if at_once { 3 } else { 1 }) {
+                set(&mut model, items).expect("set");
+                expect(&mut model, items);
+                // What dnsmasq would not start with.
+                let text = read(&router, "dhcp");
+                assert!(!text.contains("invalid/@"), "{text}");
+            }
+            assert!(read(&router, "dhcp").contains("\tlist server '2001:DB8::53@pppoe-wan'\n"));
+            for model in [&mut model, &mut restarted(&router)] {
+                expect(model, &items);
+            }
+            delete(&mut model, &row);
+            assert!(!read(&router, "dhcp").contains("2001:DB8::53"));
+        }
+    }
 }

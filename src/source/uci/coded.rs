@@ -71,11 +71,12 @@ const OPTIONS: [&str; 51] = [
 ];
 
 /// As [`OPTIONS`], for entries of a list.
-const ENTRIES: [&str; 4] = [
+const ENTRIES: [&str; 5] = [
     "dhcp_option_tag",
     "dhcp_option_value",
     "dns_server_address",
     "dns_server_enable",
+    "dns_server_interface",
 ];
 
 /// Names that `as` of rows may give: which entries are rows.
@@ -105,9 +106,12 @@ pub fn is_within(name: &str) -> bool {
     name == "pool"
 }
 
+/// A value of an entry that names a network, whose device the entry has.
+pub const BY_DEVICE: &str = "dns_server_interface";
+
 /// Whether a codec goes by the network that its section belongs to.
 pub fn asks_network(name: &str) -> bool {
-    name.starts_with("pool_") || name.starts_with("dhcp_option_")
+    name.starts_with("pool_") || name.starts_with("dhcp_option_") || name == BY_DEVICE
 }
 
 /// What a codec sees.
@@ -515,7 +519,8 @@ pub fn read_entry(name: &str, entry: &str) -> Option<String> {
             let on = dns_server::parse(entry)?.is_on();
             Some(if on { "1" } else { "0" }.to_owned())
         }
-        "dns_server_address" => Some(dns_server::parse(entry)?.address?.to_string()),
+        "dns_server_address" => Some(dns_server::parse(entry)?.address?.to_owned()),
+        BY_DEVICE => Some(dns_server::parse(entry)?.device().to_owned()),
         "dhcp_option_tag" => Some(dhcp_option::split(entry)?.0.to_string()),
         "dhcp_option_value" => {
             let (_, value) = dhcp_option::split(entry)?;
@@ -542,9 +547,12 @@ pub fn write_entry_of(name: &str, entry: &str, text: &str) -> Result<String, Str
             switched.ok_or_else(|| "needs a DNSServer first, or in the same request".to_owned())
         }
         "dns_server_address" => {
-            let address = text.parse().map_err(|_| "is no address".to_owned())?;
-            Ok(server()?.with_address(address))
+            text.parse::<IpAddr>().map_err(|_| "is no address".to_owned())?;
+            Ok(server()?.with_address(text))
         }
+        BY_DEVICE => server()?.with_device(text).ok_or_else(|| {
+            "cannot be set: the server is asked from an address of its own; take that (@…) out of its entry in UCI first".to_owned()
+        }),
         "dhcp_option_tag" => {
             let tag = text.parse::<u8>().map_err(|_| "is no tag".to_owned())?;
             let octets = dhcp_option::octets(option()?.1);

@@ -4,7 +4,7 @@
 use super::coded::{self, Scene};
 use super::draft::{Change, Content, Draft};
 use super::hosts::Within;
-use super::{UciSource, servers, trouble};
+use super::{UciSource, devices, servers, trouble};
 use crate::model::binding::{Rows, UciAt, UciItems, UciRows, expand};
 use crate::model::source::{Raw, Refusal, Renamed, Row, Trouble};
 use crate::uci::Value;
@@ -46,6 +46,10 @@ impl UciSource {
             return Ok(None);
         };
         if at.entry {
+            if codec == coded::BY_DEVICE {
+                // Where it is broken, no network is named.
+                let _ = self.content("network");
+            }
             let content = self.peek(&at.package);
             let Some(key) = content.and_then(|content| content.keys.get(index)) else {
                 return Ok(None);
@@ -55,7 +59,13 @@ impl UciSource {
                 Some(draft) => draft.entry(key, option, row),
                 None => row,
             };
-            return Ok(coded::read_entry(codec, entry).map(Raw::Text));
+            let said = coded::read_entry(codec, entry);
+            if codec != coded::BY_DEVICE {
+                return Ok(said.map(Raw::Text));
+            }
+            let known = said.zip(self.peek("network"));
+            let name = known.and_then(|(device, all)| devices::network_of(all, &device));
+            return Ok(name.map(|name| Raw::Text(name.to_owned())));
         }
         if coded::asks_network(codec)
             && *at.package != *"network"
@@ -191,6 +201,22 @@ impl UciSource {
         }
     }
 
+    /// The device of a network for an entry that names it.
+    fn device_of(&mut self, network: &str) -> Result<String, String> {
+        let _ = self.content("network");
+        let content = self.peek("network");
+        let device = content.and_then(|all| Some((all, devices::of_network(all, network)?)));
+        let Some((content, device)) = device else {
+            return Err("is a network whose device only netifd knows; leave it empty, so that routes decide".to_owned());
+        };
+        match devices::network_of(content, &device) {
+            Some(first) if first != network => Err(format!(
+                "shares its device {device} with the network {first}, which stands for both; set that one"
+            )),
+            _ => Ok(device),
+        }
+    }
+
     fn stage_entry(
         &mut self,
         at: &UciAt,
@@ -201,7 +227,7 @@ impl UciSource {
         value: Option<Raw>,
     ) -> Result<(), Refusal> {
         let row = rows.last().map_or("", String::as_str);
-        let text = match value {
+        let mut text = match value {
             Some(Raw::Text(text)) => text,
             None => String::new(),
             Some(Raw::List(_)) => {
@@ -210,6 +236,9 @@ impl UciSource {
                 ));
             }
         };
+        if codec == coded::BY_DEVICE && !text.is_empty() {
+            text = self.device_of(&text).map_err(Refusal::Value)?;
+        }
         let draft = self.draft(&at.package).map_err(Refusal::Trouble)?;
         let from = draft.entry(key, option, row).to_owned();
         let to = coded::write_entry_of(codec, &from, &text)

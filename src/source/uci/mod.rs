@@ -7,6 +7,7 @@
 //! file is written anyhow or a value just staged refers to one of them.
 
 mod coded;
+mod devices;
 mod draft;
 mod firewall;
 mod hosts;

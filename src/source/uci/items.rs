@@ -4,7 +4,7 @@
 use super::coded::{self, Scene};
 use super::draft::{Change, Content, Draft};
 use super::hosts::Within;
-use super::{UciSource, devices, servers, trouble};
+use super::{UciSource, devices, pools, servers, trouble};
 use crate::model::binding::{Rows, UciAt, UciItems, UciRows, expand};
 use crate::model::source::{Raw, Refusal, Renamed, Row, Trouble};
 use crate::uci::Value;
@@ -21,6 +21,22 @@ impl UciSource {
             return Err(trouble(&rows.package, "not read"));
         };
         Ok(Within::of(content, pool, network))
+    }
+
+    /// Whether a section can be deleted without taking along what it does elsewhere.
+    pub(super) fn may_go(&mut self, rows: &UciRows, key: &str) -> Result<(), Refusal> {
+        if (&*rows.package, &*rows.section_type) != ("dhcp", "dhcp") {
+            return Ok(());
+        }
+        let content = self.content(&rows.package).map_err(Refusal::Trouble)?;
+        let index = content.by_key(key);
+        let section = index.and_then(|i| content.package.sections().get(i));
+        match section.is_some_and(pools::serves_ipv6) {
+            true => Err(Refusal::Value(
+                "its section serves IPv6, too (RouterAdvertisement, DHCPv6.Server); set its Enable to false, or end those first".to_owned(),
+            )),
+            false => Ok(()),
+        }
     }
 
     /// A package that was read in this request, with what is staged.

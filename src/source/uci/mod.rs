@@ -324,22 +324,6 @@ impl UciSource {
         Ok(())
     }
 
-    /// Whether a section can be deleted without taking along what it does elsewhere.
-    fn may_go(&mut self, rows: &UciRows, key: &str) -> Result<(), Refusal> {
-        if (&*rows.package, &*rows.section_type) != ("dhcp", "dhcp") {
-            return Ok(());
-        }
-        let content = self.content(&rows.package).map_err(Refusal::Trouble)?;
-        let index = content.by_key(key);
-        let section = index.and_then(|i| content.package.sections().get(i));
-        match section.is_some_and(pools::serves_ipv6) {
-            true => Err(Refusal::Value(
-                "its section serves IPv6, too (RouterAdvertisement, DHCPv6.Server); set its Enable to false, or end those first".to_owned(),
-            )),
-            false => Ok(()),
-        }
-    }
-
     fn make(&mut self, package: &str, change: Change) -> Result<(), Refusal> {
         self.children.retain(|(rows, _)| *rows.package != *package);
         self.last = None;

@@ -71,7 +71,8 @@ proptest! {
         let off = dns_server::parse(&text).and_then(|s| s.switched(false)).expect("it can be off");
         let server = dns_server::parse(&off).expect("an entry");
         prop_assert!(!server.is_on());
-        prop_assert_eq!(server.address, Some(IpAddr::V4(address)));
+        let address = address.to_string();
+        prop_assert_eq!(server.address, Some(address.as_str()));
         prop_assert_eq!(server.switched(true), Some(text));
     }
 
@@ -199,6 +200,53 @@ fn servers_of_certain_names_are_no_servers_of_all() {
     let new = dns_server::parse("/off-3.invalid/").expect("a new entry");
     assert_eq!((new.is_on(), new.address), (false, None));
     assert_eq!(new.switched(true), None);
-    let address: IpAddr = "2001:db8::53".parse().expect("an address");
-    assert_eq!(new.with_address(address), "/off.invalid/2001:db8::53");
+    assert_eq!(
+        new.with_address("2001:DB8::53"),
+        "/off.invalid/2001:DB8::53"
+    );
+}
+
+#[test]
+fn a_server_is_asked_by_a_device_or_as_routes_decide() {
+    let with = |text: &str, device: &str| {
+        let server = dns_server::parse(text).expect("an entry");
+        server.with_device(device)
+    };
+    let of = |text: &str| {
+        let server = dns_server::parse(text).expect("an entry");
+        server.device().to_owned()
+    };
+    for (text, device, to) in [
+        ("9.9.9.9", "eth1", "9.9.9.9@eth1"),
+        ("9.9.9.9#5353@eth0", "eth1", "9.9.9.9#5353@eth1"),
+        ("9.9.9.9#5353@eth0", "", "9.9.9.9#5353"),
+        (
+            "/off.invalid/2001:db8::53",
+            "br-lan.1",
+            "/off.invalid/2001:db8::53@br-lan.1",
+        ),
+        ("/off-3.invalid/", "eth1", "/off-3.invalid/0.0.0.0@eth1"),
+        (
+            "/off-3.invalid/0.0.0.0@eth1",
+            "eth2",
+            "/off-3.invalid/0.0.0.0@eth2",
+        ),
+        ("/off-3.invalid/0.0.0.0@eth1", "", "/off-3.invalid/"),
+    ] {
+        assert_eq!(with(text, device).as_deref(), Some(to), "{text}");
+        assert_eq!(of(to), device, "{to}");
+    }
+    for (text, device) in [
+        ("9.9.9.9@192.0.2.1", ""),
+        ("9.9.9.9@192.0.2.1#1053", ""),
+        ("9.9.9.9@eth0@192.0.2.1", "eth0"),
+    ] {
+        assert_eq!(of(text), device, "{text}");
+        assert_eq!(with(text, "eth1"), None, "{text}");
+    }
+    let waits = dns_server::parse("/off-3.invalid/0.0.0.0@eth1").expect("an entry");
+    assert_eq!((waits.address, waits.switched(true)), (None, None));
+    let off = waits.switched(false);
+    assert_eq!(off.as_deref(), Some("/off-3.invalid/0.0.0.0@eth1"));
+    assert_eq!(waits.with_address("9.9.9.9"), "/off.invalid/9.9.9.9@eth1");
 }

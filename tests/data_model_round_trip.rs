@@ -129,6 +129,9 @@ fn options(binding: &Binding) -> Vec<String> {
         Some("pool_address") => &["cwmp_pool"],
         Some("allowed_macs") => &["cwmp_maclist"],
         Some("mac_control") => &["maclist", "cwmp_maclist"],
+        Some("name_server_address" | "name_server_enable" | "name_server_network") => {
+            &["dns", "enable", "interface"]
+        }
         _ => &[],
     };
     let clears = at.clears().iter().map(|name| &**name);
@@ -141,6 +144,13 @@ fn made(binding: &Binding, path: &str, rows: &BTreeMap<String, String>) -> Vec<S
     let Binding::Uci(at) = binding else {
         return Vec::new();
     };
+    if at
+        .codec
+        .as_deref()
+        .is_some_and(|c| c.starts_with("name_server_"))
+    {
+        return vec!["config nameserver ".to_owned()];
+    }
     let Some(kind) = &at.create else {
         return Vec::new();
     };
@@ -170,6 +180,15 @@ fn is_of(line: &str, options: &[String]) -> bool {
         // The second line of a text with a line break.
         _ => line.is_empty() || line.contains("line break"),
     }
+}
+
+/// Whether a row is what others say, so that its values stay: tests of its own look at it.
+fn is_told(path: &str, shown: &BTreeMap<String, String>) -> bool {
+    let (row, name) = path.rsplit_once('.').unwrap_or_default();
+    let kind = shown.get(&format!("{row}.Type"));
+    row.starts_with("Device.DNS.Client.Server.")
+        && name != "Alias"
+        && kind.is_some_and(|kind| kind != "Static")
 }
 
 /// One parameter of one row, and what came of its values.
@@ -506,7 +525,7 @@ fn area(bench: &Bench, name: &str, found: &mut Found) {
         let Some(parameter) = bench.schema.parameter(&schema_path(&entry.path)) else {
             continue;
         };
-        if !parameter.writable() {
+        if !parameter.writable() || is_told(&entry.path, &shown) {
             continue;
         }
         let mut model = bench.model();

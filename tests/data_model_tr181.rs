@@ -373,26 +373,6 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "the router itself always asks",
     ),
     (
-        "Device.DNS.Client.Server.{i}.",
-        "access",
-        "the list of what the networks brought along",
-    ),
-    (
-        "Device.DNS.Client.Server.{i}.DNSServer",
-        "access",
-        "what a network brought along",
-    ),
-    (
-        "Device.DNS.Client.Server.{i}.Interface",
-        "access",
-        "the network that brought it along",
-    ),
-    (
-        "Device.DNS.Client.Server.{i}.Enable",
-        "enum",
-        "what is in the list is asked",
-    ),
-    (
         "Device.DNS.Relay.Config.{i}.",
         "access",
         "an instance of dnsmasq is the router's business",

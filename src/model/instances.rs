@@ -230,12 +230,17 @@ impl Numbers {
             .collect()
     }
 
-    /// Rows got lasting names, old key → new key.
+    /// Rows got lasting names, old key → new key. What had a new key before is gone, and its
+    /// number is not to be lent to the row that has the key now.
     pub fn rename(&mut self, table: &str, names: &HashMap<&str, &str>) {
         if !self.tables.contains_key(table) {
             return;
         }
         let mut dirty = false;
+        let taken: HashSet<&str> = names.values().copied().collect();
+        self.table(table)
+            .rows
+            .retain(|row| !taken.contains(&*row.key) || names.contains_key(&*row.key));
         for row in &mut self.table(table).rows {
             if let Some(name) = names.get(&*row.key) {
                 row.key = (*name).into();

@@ -305,7 +305,7 @@ impl Origins {
         match rows {
             Rows::Uci(at) => {
                 self.package(&at.package);
-                self.others |= at.within.is_some();
+                self.others |= at.within.is_some() || at.codec.is_some();
             }
             Rows::Items(at) => {
                 self.package(&at.package);

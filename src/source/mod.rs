@@ -12,6 +12,7 @@ pub mod memory;
 pub mod native;
 mod packages;
 pub mod pick;
+mod told;
 pub mod ubus;
 pub mod uci;
 

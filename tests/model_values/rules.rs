@@ -163,6 +163,11 @@ pub const REFUSED: &[(&str, Is, &str)] = &[
         "dnsmasq has no server without an address",
     ),
     (
+        "Device.DNS.Relay.Forwarding.{i}.Interface",
+        |v| v == "Device.IP.Interface.4",
+        "the network before it has the same device and stands for both",
+    ),
+    (
         "Device.RouterAdvertisement.InterfaceSetting.{i}.MinRtrAdvInterval",
         |v| v.parse().is_ok_and(|n: u32| n > 450),
         "more than three quarters of MaxRtrAdvInterval",

@@ -37,6 +37,11 @@ impl<T: Default> Kept<T> {
         (&self.made, self.version)
     }
 
+    /// What was made of it last, in a request that has asked for it.
+    pub fn now(&self) -> &T {
+        &self.made
+    }
+
     fn look(&mut self, read: impl FnOnce() -> Vec<u8>, make: impl FnOnce(String) -> T) {
         if self.checked {
             return;

@@ -7,7 +7,7 @@ mod clock;
 mod counters;
 mod firewall;
 mod hostapd;
-mod kept;
+pub(super) mod kept;
 mod names;
 mod network;
 mod processes;

@@ -65,9 +65,6 @@ pub enum Value {
 /// Values of networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Net {
-    DnsServerAddress,
-    DnsServerNetwork,
-    DnsServerType,
     HostActive,
     HostNetwork,
     InterfaceAddress,
@@ -108,7 +105,7 @@ pub enum Net {
 }
 
 /// Every name.
-pub const ALL: [(&str, Value); 123] = [
+pub const ALL: [(&str, Value); 120] = [
     ("config_date", Value::ConfigDate),
     ("connection_request_url", Value::Given),
     ("cpu_idle", Value::CpuIdle),
@@ -130,9 +127,6 @@ pub const ALL: [(&str, Value); 123] = [
     ("dhcp_provisioning_code", Value::Given),
     ("dhcp_retry_minimum_wait", Value::Given),
     ("dhcp_retry_multiplier", Value::Given),
-    ("dns_server_address", Value::Net(Net::DnsServerAddress)),
-    ("dns_server_network", Value::Net(Net::DnsServerNetwork)),
-    ("dns_server_type", Value::Net(Net::DnsServerType)),
     ("firewall_changed", Value::FirewallChanged),
     ("firewall_version", Value::FirewallVersion),
     ("first_use_date", Value::Given),

@@ -17,7 +17,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 /// Names that `as` may give for a parameter: those of whole options, then those of entries
 /// of a list.
-const OPTIONS: [&str; 46] = [
+const OPTIONS: [&str; 51] = [
     "allowed_macs",
     "any_zone",
     "bridge_standard",
@@ -43,6 +43,11 @@ const OPTIONS: [&str; 46] = [
     "lcp_echo_retry",
     "lease_time",
     "mac_control",
+    "name_server_address",
+    "name_server_enable",
+    "name_server_network",
+    "name_server_status",
+    "name_server_type",
     "pool_address",
     "pool_enable",
     "pool_first",
@@ -67,11 +72,12 @@ const OPTIONS: [&str; 46] = [
 ];
 
 /// As [`OPTIONS`], for entries of a list.
-const ENTRIES: [&str; 4] = [
+const ENTRIES: [&str; 5] = [
     "dhcp_option_tag",
     "dhcp_option_value",
     "dns_server_address",
     "dns_server_enable",
+    "dns_server_interface",
 ];
 
 /// Names that `as` of rows may give: which entries are rows.
@@ -89,7 +95,7 @@ pub fn is_table(name: &str) -> bool {
 
 /// Whether `as = "name"` is known for sections as rows.
 pub fn is_section_table(name: &str) -> bool {
-    name == OFF_AT_FIRST
+    name == OFF_AT_FIRST || name == super::servers::TABLE
 }
 
 /// Rows that AddObject makes so that OpenWrt passes over them until they are switched on:
@@ -101,9 +107,12 @@ pub fn is_within(name: &str) -> bool {
     name == "pool"
 }
 
+/// A value of an entry that names a network, whose device the entry has.
+pub const BY_DEVICE: &str = "dns_server_interface";
+
 /// Whether a codec goes by the network that its section belongs to.
 pub fn asks_network(name: &str) -> bool {
-    name.starts_with("pool_") || name.starts_with("dhcp_option_")
+    name.starts_with("pool_") || name.starts_with("dhcp_option_") || name == BY_DEVICE
 }
 
 /// What a codec sees.
@@ -511,7 +520,8 @@ pub fn read_entry(name: &str, entry: &str) -> Option<String> {
             let on = dns_server::parse(entry)?.is_on();
             Some(if on { "1" } else { "0" }.to_owned())
         }
-        "dns_server_address" => Some(dns_server::parse(entry)?.address?.to_string()),
+        "dns_server_address" => Some(dns_server::parse(entry)?.address?.to_owned()),
+        BY_DEVICE => Some(dns_server::parse(entry)?.device().to_owned()),
         "dhcp_option_tag" => Some(dhcp_option::split(entry)?.0.to_string()),
         "dhcp_option_value" => {
             let (_, value) = dhcp_option::split(entry)?;
@@ -538,9 +548,12 @@ pub fn write_entry_of(name: &str, entry: &str, text: &str) -> Result<String, Str
             switched.ok_or_else(|| "needs a DNSServer first, or in the same request".to_owned())
         }
         "dns_server_address" => {
-            let address = text.parse().map_err(|_| "is no address".to_owned())?;
-            Ok(server()?.with_address(address))
+            text.parse::<IpAddr>().map_err(|_| "is no address".to_owned())?;
+            Ok(server()?.with_address(text))
         }
+        BY_DEVICE => server()?.with_device(text).ok_or_else(|| {
+            "cannot be set: the server is asked from an address of its own; take that (@…) out of its entry in UCI first".to_owned()
+        }),
         "dhcp_option_tag" => {
             let tag = text.parse::<u8>().map_err(|_| "is no tag".to_owned())?;
             let octets = dhcp_option::octets(option()?.1);

@@ -454,6 +454,11 @@ impl Draft {
     }
 }
 
+/// Makes one change in a content that no draft keeps.
+pub fn change(content: &mut Content, change: &Change) -> Result<(), ChangeError> {
+    apply(content, &mut Holes::new(), change)
+}
+
 fn apply(content: &mut Content, holes: &mut Holes, change: &Change) -> Result<(), ChangeError> {
     let at = |content: &Content, key: &String| {
         content

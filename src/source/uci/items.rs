@@ -4,7 +4,7 @@
 use super::coded::{self, Scene};
 use super::draft::{Change, Content, Draft};
 use super::hosts::Within;
-use super::{UciSource, trouble};
+use super::{UciSource, devices, pools, servers, trouble};
 use crate::model::binding::{Rows, UciAt, UciItems, UciRows, expand};
 use crate::model::source::{Raw, Refusal, Renamed, Row, Trouble};
 use crate::uci::Value;
@@ -23,8 +23,24 @@ impl UciSource {
         Ok(Within::of(content, pool, network))
     }
 
+    /// Whether a section can be deleted without taking along what it does elsewhere.
+    pub(super) fn may_go(&mut self, rows: &UciRows, key: &str) -> Result<(), Refusal> {
+        if (&*rows.package, &*rows.section_type) != ("dhcp", "dhcp") {
+            return Ok(());
+        }
+        let content = self.content(&rows.package).map_err(Refusal::Trouble)?;
+        let index = content.by_key(key);
+        let section = index.and_then(|i| content.package.sections().get(i));
+        match section.is_some_and(pools::serves_ipv6) {
+            true => Err(Refusal::Value(
+                "its section serves IPv6, too (RouterAdvertisement, DHCPv6.Server); set its Enable to false, or end those first".to_owned(),
+            )),
+            false => Ok(()),
+        }
+    }
+
     /// A package that was read in this request, with what is staged.
-    fn peek(&self, package: &str) -> Option<&Content> {
+    pub(super) fn peek(&self, package: &str) -> Option<&Content> {
         match self.drafts.get(package) {
             Some(draft) => Some(&draft.content),
             None => self.cached(package)?.content.as_ref().ok(),
@@ -38,11 +54,18 @@ impl UciSource {
         codec: &str,
         rows: &[String],
     ) -> Result<Option<Raw>, Trouble> {
+        if servers::is_server(codec) {
+            return self.server_value(codec, rows);
+        }
         let option = &*expand(&at.option, rows);
         let Some((index, cached)) = self.section_of(at, rows)? else {
             return Ok(None);
         };
         if at.entry {
+            if codec == coded::BY_DEVICE {
+                // Where it is broken, no network is named.
+                let _ = self.content("network");
+            }
             let content = self.peek(&at.package);
             let Some(key) = content.and_then(|content| content.keys.get(index)) else {
                 return Ok(None);
@@ -52,7 +75,13 @@ impl UciSource {
                 Some(draft) => draft.entry(key, option, row),
                 None => row,
             };
-            return Ok(coded::read_entry(codec, entry).map(Raw::Text));
+            let said = coded::read_entry(codec, entry);
+            if codec != coded::BY_DEVICE {
+                return Ok(said.map(Raw::Text));
+            }
+            let known = said.zip(self.peek("network"));
+            let name = known.and_then(|(device, all)| devices::network_of(all, &device));
+            return Ok(name.map(|name| Raw::Text(name.to_owned())));
         }
         if coded::asks_network(codec)
             && *at.package != *"network"
@@ -149,6 +178,9 @@ impl UciSource {
         let Some(codec) = at.codec.as_deref().filter(|_| !at.entry) else {
             return Ok(());
         };
+        if servers::is_server(codec) {
+            return self.check_server(rows);
+        }
         if coded::asks_network(codec) && *at.package != *"network" {
             let _ = self.content("network");
         }
@@ -185,6 +217,22 @@ impl UciSource {
         }
     }
 
+    /// The device of a network for an entry that names it.
+    fn device_of(&mut self, network: &str) -> Result<String, String> {
+        let _ = self.content("network");
+        let content = self.peek("network");
+        let device = content.and_then(|all| Some((all, devices::of_network(all, network)?)));
+        let Some((content, device)) = device else {
+            return Err("is a network whose device only netifd knows; leave it empty, so that routes decide".to_owned());
+        };
+        match devices::network_of(content, &device) {
+            Some(first) if first != network => Err(format!(
+                "shares its device {device} with the network {first}, which stands for both; set that one"
+            )),
+            _ => Ok(device),
+        }
+    }
+
     fn stage_entry(
         &mut self,
         at: &UciAt,
@@ -195,7 +243,7 @@ impl UciSource {
         value: Option<Raw>,
     ) -> Result<(), Refusal> {
         let row = rows.last().map_or("", String::as_str);
-        let text = match value {
+        let mut text = match value {
             Some(Raw::Text(text)) => text,
             None => String::new(),
             Some(Raw::List(_)) => {
@@ -204,6 +252,9 @@ impl UciSource {
                 ));
             }
         };
+        if codec == coded::BY_DEVICE && !text.is_empty() {
+            text = self.device_of(&text).map_err(Refusal::Value)?;
+        }
         let draft = self.draft(&at.package).map_err(Refusal::Trouble)?;
         let from = draft.entry(key, option, row).to_owned();
         let to = coded::write_entry_of(codec, &from, &text)

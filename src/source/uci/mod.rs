@@ -7,6 +7,7 @@
 //! file is written anyhow or a value just staged refers to one of them.
 
 mod coded;
+mod devices;
 mod draft;
 mod firewall;
 mod hosts;
@@ -15,6 +16,7 @@ mod keys;
 mod naming;
 mod pools;
 mod reading;
+mod servers;
 mod shape;
 mod staging;
 mod view;
@@ -58,6 +60,8 @@ pub struct UciSource {
     tables: Vec<Known>,
     /// Tables of list entries, told of or seen.
     lists: Vec<Arc<UciItems>>,
+    /// Name servers, as far as no package tells.
+    servers: servers::Servers,
     /// The highest number given to a section made here, by package and type: the number
     /// of one that went is not given again while this runs.
     numbers: BTreeMap<(String, String), u32>,
@@ -123,6 +127,7 @@ impl UciSource {
             children: Vec::new(),
             tables: Vec::new(),
             lists: Vec::new(),
+            servers: servers::Servers::default(),
             numbers: BTreeMap::new(),
             locks: Vec::new(),
             written: Vec::new(),
@@ -319,22 +324,6 @@ impl UciSource {
         Ok(())
     }
 
-    /// Whether a section can be deleted without taking along what it does elsewhere.
-    fn may_go(&mut self, rows: &UciRows, key: &str) -> Result<(), Refusal> {
-        if (&*rows.package, &*rows.section_type) != ("dhcp", "dhcp") {
-            return Ok(());
-        }
-        let content = self.content(&rows.package).map_err(Refusal::Trouble)?;
-        let index = content.by_key(key);
-        let section = index.and_then(|i| content.package.sections().get(i));
-        match section.is_some_and(pools::serves_ipv6) {
-            true => Err(Refusal::Value(
-                "its section serves IPv6, too (RouterAdvertisement, DHCPv6.Server); set its Enable to false, or end those first".to_owned(),
-            )),
-            false => Ok(()),
-        }
-    }
-
     fn make(&mut self, package: &str, change: Change) -> Result<(), Refusal> {
         self.children.retain(|(rows, _)| *rows.package != *package);
         self.last = None;
@@ -374,12 +363,13 @@ impl UciSource {
                 .rebase(base, Content::of(now.into()))
                 .map_err(|e| trouble(package, e))?;
         }
-        if !draft.referred && draft.content.package.to_bytes() == old {
-            return Ok(None);
-        }
         // Reads until `finish` know the sections by the keys they had.
         let mut content = draft.content.clone();
-        let mut renamed = self.name_sections(package, &mut content)?;
+        let mut renamed = self.settle_servers(package, &mut content)?;
+        if !draft.referred && content.package.to_bytes() == old {
+            return Ok(None);
+        }
+        renamed.extend(self.name_sections(package, &mut content)?);
         renamed.extend(self.renamed_items(package, draft));
         self.locks.extend(lock);
         Ok(Some(Ready {
@@ -394,6 +384,7 @@ impl UciSource {
 impl Source for UciSource {
     fn begin(&mut self) {
         self.folders.forget();
+        self.servers.begin();
         self.children.clear();
         self.last = None;
         self.deadline = Deadline::after(self.limits.request_deadline);
@@ -414,6 +405,9 @@ impl Source for UciSource {
             _ => return Ok(Vec::new()),
         };
         self.seen(rows, parents);
+        if servers::is_table(rows) {
+            return self.server_rows();
+        }
         let limit = self.limits.rows;
         let within = match &rows.within {
             Some(_) => Some(self.within(rows, parents)?),
@@ -456,9 +450,12 @@ impl Source for UciSource {
     }
 
     fn rows_version(&mut self, rows: &Rows) -> Option<u32> {
-        let (package, within) = match rows {
-            Rows::Uci(rows) => (&rows.package, rows.within.is_some()),
-            Rows::Items(items) => (&items.package, false),
+        let (package, within, servers) = match rows {
+            Rows::Uci(rows) => {
+                let servers = servers::is_table(rows);
+                (&rows.package, rows.within.is_some(), servers)
+            }
+            Rows::Items(items) => (&items.package, false, false),
             _ => return None,
         };
         if !self.drafts.is_empty() {
@@ -467,6 +464,9 @@ impl Source for UciSource {
         self.refresh(package).ok()?;
         let cached = self.cached(package)?;
         let reading = cached.content.is_ok().then_some(cached.reading)?;
+        if servers {
+            return Some(self.servers_version(reading));
+        }
         if !within {
             return Some(reading);
         }
@@ -501,6 +501,9 @@ impl Source for UciSource {
             _ => return Err(read_only("uci", "a table bound elsewhere")),
         };
         self.seen(rows, parents);
+        if servers::is_table(rows) {
+            return self.add_server();
+        }
         let name = self
             .free_name(&rows.package, &rows.section_type)
             .map_err(Refusal::Trouble)?;
@@ -575,6 +578,7 @@ impl Source for UciSource {
 
     fn delete_row(&mut self, rows: &Rows, parents: &[String], key: &str) -> Result<(), Refusal> {
         match rows {
+            Rows::Uci(rows) if servers::is_table(rows) => self.delete_server(key),
             Rows::Uci(rows) => {
                 let key = match &rows.key {
                     None => key.to_owned(),
@@ -628,6 +632,7 @@ impl Source for UciSource {
         self.children.clear();
         self.last = None;
         self.drafts.clear();
+        self.servers.finish(committed);
         for written in std::mem::take(&mut self.written) {
             if committed {
                 self.take_written(written);

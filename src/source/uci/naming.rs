@@ -30,11 +30,17 @@ pub(super) struct Written {
 impl UciSource {
     /// A name for a section of a type, that no section has or had while this runs.
     pub(super) fn free_name(&mut self, package: &str, kind: &str) -> Result<String, Trouble> {
+        let content = self.content(package)?.clone();
+        Ok(self.name_in(&content, package, kind))
+    }
+
+    /// The same, in what the package becomes.
+    pub(super) fn name_in(&mut self, content: &Content, package: &str, kind: &str) -> String {
         let place = (package.to_owned(), kind.to_owned());
         let last = self.numbers.get(&place).copied().unwrap_or(0);
-        let (name, n) = Namer::new(&self.content(package)?.package).next(kind, last);
+        let (name, n) = Namer::new(&content.package).next(kind, last);
         self.numbers.insert(place, n);
-        Ok(name)
+        name
     }
 
     /// Sections without names that staged values refer to, as a reference to a row or the

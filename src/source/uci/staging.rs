@@ -1,7 +1,7 @@
 //! Staging values: which option of which section must say what, so that it means the value.
 
 use super::draft::{self, Change};
-use super::{UciSource, shape, trouble, view};
+use super::{UciSource, servers, shape, trouble, view};
 use crate::model::binding::{UciAt, expand};
 use crate::model::source::{Raw, Refusal};
 use crate::uci::valid_name;
@@ -13,6 +13,9 @@ impl UciSource {
         rows: &[String],
         value: Option<Raw>,
     ) -> Result<(), Refusal> {
+        if let Some(name) = at.codec.as_deref().filter(|name| servers::is_server(name)) {
+            return self.stage_server(name, rows, value);
+        }
         let reference = expand(&at.section, rows);
         let option = expand(&at.option, rows).into_owned();
         let found = {

@@ -3,6 +3,7 @@
 //! again when it says something else.
 
 use super::super::kept::Kept;
+use crate::source::told::{self, Told};
 use crate::store::Folders;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -57,9 +58,6 @@ impl Leases {
     }
 }
 
-/// Networks and their name servers.
-type Servers = Vec<(String, IpAddr)>;
-
 /// The files, as they were read last.
 #[derive(Default)]
 pub struct Kernel {
@@ -68,7 +66,7 @@ pub struct Kernel {
     on_link6: Kept<Vec<(String, String)>>,
     leases: Kept<Leases>,
     neighbours: Kept<HashMap<String, bool>>,
-    servers: Kept<Servers>,
+    servers: Kept<Told>,
 }
 
 fn bytes(root: &Folders, path: &str) -> Vec<u8> {
@@ -142,18 +140,12 @@ impl Kernel {
         neighbours.get(mac).copied().unwrap_or(false)
     }
 
-    /// Name servers by network, as netifd writes them for dnsmasq, and a number as above.
-    pub fn servers(&mut self, root: &Folders) -> (&[(String, IpAddr)], u32) {
-        let read = || {
-            let all = bytes(root, "/tmp/resolv.conf.d/resolv.conf.auto");
-            match all.is_empty() {
-                // Where it was before 21.02.
-                true => bytes(root, "/tmp/resolv.conf.auto"),
-                false => all,
-            }
-        };
-        let (all, version) = self.servers.get(read, |text| servers(&text));
-        (all, version)
+    /// Name servers by network, as netifd writes them for dnsmasq.
+    pub fn servers(&mut self, root: &Folders) -> &[(String, IpAddr)] {
+        let (all, _) = self
+            .servers
+            .get(|| told::read(root), |text| told::parse(&text));
+        all
     }
 }
 
@@ -227,27 +219,6 @@ fn lease(line: &str) -> Option<Lease> {
     fields.next().map(|_| lease)
 }
 
-/// `# Interface wan`, and `nameserver` lines below it.
-fn servers(text: &str) -> Servers {
-    let mut network = "";
-    let mut all = Servers::new();
-    for line in text.lines().take(MAX_LINES) {
-        let mut words = line.split_whitespace();
-        match (words.next(), words.next(), words.next()) {
-            (Some("#"), Some("Interface"), Some(name)) => network = name,
-            (Some("nameserver"), Some(address), _) => {
-                if let Ok(address) = address.parse::<IpAddr>()
-                    && !network.is_empty()
-                {
-                    all.push((network.to_owned(), address));
-                }
-            }
-            _ => {}
-        }
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,7 +237,6 @@ mod tests {
             assert_eq!(on_link6(junk), None, "{junk}");
             assert_eq!(lease(junk), None, "{junk}");
         }
-        assert!(servers("nameserver 9.9.9.9\n# Interface x\nnameserver junk\n").is_empty());
     }
 
     #[test]
@@ -281,15 +251,5 @@ mod tests {
         );
         let expected = ("br-lan".to_owned(), "2001:db8:1::/64".to_owned());
         assert_eq!(on_link6(&line), Some(expected));
-    }
-
-    #[test]
-    fn servers_belong_to_the_network_above_them() {
-        let text = "# Interface wan\nnameserver 198.51.100.53\n# Interface wan6\nnameserver 2001:db8::53\nsearch lan\n";
-        let read: Vec<String> = servers(text)
-            .iter()
-            .map(|(n, a)| format!("{n} {a}"))
-            .collect();
-        assert_eq!(read, ["wan 198.51.100.53", "wan6 2001:db8::53"]);
     }
 }

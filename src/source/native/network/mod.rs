@@ -30,13 +30,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 /// Names of tables listed here.
-pub const TABLES: [&str; 9] = [
+pub const TABLES: [&str; 8] = [
     "interface_addresses",
     "interface_stack",
     "ipv6_addresses",
     "ipv6_prefixes",
     "links",
-    "name_servers",
     "pool_client_addresses",
     "pool_clients",
     "vlan_ports",
@@ -234,7 +233,7 @@ impl Networks {
                 let fixed = self.config.interface(row).map(|network| &network.dns);
                 let is_fixed =
                     |a: &IpAddr| fixed.is_some_and(|all| all.iter().any(|f| f.parse() == Ok(*a)));
-                let servers = self.kernel.servers(root).0.iter();
+                let servers = self.kernel.servers(root).iter();
                 let own = servers.filter(|(network, a)| network == row && a.is_ipv4());
                 let own = own.map(|(_, a)| *a).filter(|a| !is_fixed(a));
                 put_list(own.take(2), out);
@@ -291,19 +290,6 @@ impl Networks {
             Net::VlanPortVlan => out.push_str(&self.config.vlan_port(around, row)?.section),
             Net::VlanPortPort => out.push_str(&self.config.vlan_port(around, row)?.port),
             Net::VlanPortUntagged => put_bool(!self.config.vlan_port(around, row)?.tagged, out),
-            Net::DnsServerAddress => out.push_str(halves(row, b'/')?.1),
-            Net::DnsServerNetwork => out.push_str(halves(row, b'/')?.0),
-            Net::DnsServerType => {
-                let (name, address) = halves(row, b'/')?;
-                let network = self.config.interface(name)?;
-                out.push_str(match network.proto.as_str() {
-                    _ if network.dns.iter().any(|d| d == address) => "Static",
-                    "dhcp" => "DHCPv4",
-                    "dhcpv6" => "DHCPv6",
-                    "pppoe" | "pppoa" | "ppp" | "pptp" | "l2tp" => "IPCP",
-                    _ => "Static",
-                });
-            }
             Net::LeaseAddress => {
                 let lease = self.kernel.leases(root).0.of(row)?;
                 put_v4(lease.address, out);
@@ -343,7 +329,6 @@ impl Networks {
             }
             "ipv6_addresses" => self.kernel.addresses6(root).1,
             "ipv6_prefixes" => self.kernel.on_link6(root).1,
-            "name_servers" => self.kernel.servers(root).1,
             "pool_clients" | "pool_client_addresses" => self.kernel.leases(root).1,
             "interface_stack" => {
                 self.load_physical(root);
@@ -399,12 +384,6 @@ impl Networks {
                 let all = self.config.vlan_ports.iter();
                 let own = all.filter(|p| p.bridge == parent);
                 own.map(|p| p.key.clone()).collect()
-            }
-            "name_servers" => {
-                let mut seen = HashSet::new();
-                let servers = self.kernel.servers(root).0.iter();
-                let keys = servers.map(|(network, a)| [network, "/", &text_of(*a)].concat());
-                keys.filter(|key| seen.insert(key.clone())).collect()
             }
             "pool_clients" => {
                 let pool = self.config.pools.iter().find(|(key, _)| key == parent);

@@ -144,9 +144,6 @@ pub fn tells(what: Net) -> bool {
         Net::InterfaceAddressing
             | Net::InterfaceLower
             | Net::InterfaceType
-            | Net::DnsServerAddress
-            | Net::DnsServerNetwork
-            | Net::DnsServerType
             | Net::HostActive
             | Net::HostNetwork
             | Net::Ipv6Capable

@@ -54,9 +54,6 @@ impl UciSource {
         codec: &str,
         rows: &[String],
     ) -> Result<Option<Raw>, Trouble> {
-        if servers::is_server(codec) {
-            return self.server_value(codec, rows);
-        }
         let option = &*expand(&at.option, rows);
         let Some((index, cached)) = self.section_of(at, rows)? else {
             return Ok(None);
@@ -79,6 +76,7 @@ impl UciSource {
             if codec != coded::BY_DEVICE {
                 return Ok(said.map(Raw::Text));
             }
+            let said = said.filter(|device| !device.is_empty());
             let known = said.zip(self.peek("network"));
             let name = known.and_then(|(device, all)| devices::network_of(all, &device));
             return Ok(name.map(|name| Raw::Text(name.to_owned())));

@@ -4,7 +4,7 @@
 
 use super::draft::{Content, Draft};
 use super::view::{self, View};
-use super::{Cached, UciSource, shape, trouble};
+use super::{Cached, UciSource, servers, shape, trouble};
 use crate::model::binding::{Binding, Text, UciAt, brace_at, expand};
 use crate::model::source::{Ask, Said, Trouble};
 use crate::uci::Value;
@@ -71,6 +71,9 @@ impl UciSource {
         };
         let view = match &at.codec {
             None => None,
+            Some(codec) if servers::is_server(codec) => {
+                return self.server_value(codec, ask.rows);
+            }
             Some(codec) => match view::of(codec) {
                 None => return Ok(self.coded(at, codec, ask.rows)?.map(Said::from)),
                 view => view,

@@ -10,7 +10,7 @@ use super::draft::{self, Change, Content};
 use super::keys::is_anonymous;
 use super::{UciSource, trouble};
 use crate::model::binding::{Rows, UciRows};
-use crate::model::source::{Raw, Refusal, Renamed, Row, Trouble};
+use crate::model::source::{Raw, Refusal, Renamed, Row, Said, Trouble};
 use crate::source::codec::net::text_of;
 use crate::source::native::kept::Kept;
 use crate::source::told::{self, Told};
@@ -30,6 +30,8 @@ const PACKAGE: &str = "network";
 #[derive(Default)]
 pub struct Servers {
     told: Kept<Told>,
+    /// The server that a value was asked of last: its other values come next.
+    last: Option<Last>,
     /// What rows are to be, by their keys; `None`: they go.
     staged: BTreeMap<String, Option<Server>>,
     /// Entries that the change being made takes out of the lists.
@@ -41,15 +43,25 @@ pub struct Servers {
     unheard_in: u32,
 }
 
+/// A server and what is told of it.
+struct Last {
+    row: String,
+    server: Server,
+    status: &'static str,
+    kind: &'static str,
+}
+
 impl Servers {
     /// A new request begins.
     pub fn begin(&mut self) {
         self.told.begin();
+        self.last = None;
     }
 
     /// What is staged is in force, or forgotten.
     pub fn finish(&mut self, committed: bool) {
         self.staged.clear();
+        self.last = None;
         let left = std::mem::take(&mut self.left);
         if committed {
             self.unheard.extend(left);
@@ -266,22 +278,32 @@ impl UciSource {
         &mut self,
         name: &str,
         rows: &[String],
-    ) -> Result<Option<Raw>, Trouble> {
-        self.content(PACKAGE)?;
-        let (Some(content), Some(row)) = (self.peek(PACKAGE), rows.last()) else {
-            return Ok(None);
-        };
-        let Some(server) = self.server(content, row) else {
-            return Ok(None);
-        };
-        let text = match name {
-            "name_server_address" => Some(server.address),
-            "name_server_enable" => Some(if server.on { "1" } else { "0" }.to_owned()),
-            "name_server_network" => Some(server.network),
-            "name_server_status" => Some(status(content, &server).to_owned()),
-            _ => Some(kind(content, &server).to_owned()),
-        };
-        Ok(text.map(Raw::Text))
+    ) -> Result<Option<Said<'_>>, Trouble> {
+        let row = rows.last().map_or("", String::as_str);
+        let is_last = |last: &Last| last.row == row;
+        // What is staged changes them.
+        if !self.drafts.is_empty() || !self.servers.last.as_ref().is_some_and(is_last) {
+            self.content(PACKAGE)?;
+            let content = self.peek(PACKAGE);
+            let found = content.and_then(|content| Some((content, self.server(content, row)?)));
+            let last = found.map(|(content, server)| Last {
+                row: row.to_owned(),
+                status: status(content, &server),
+                kind: kind(content, &server),
+                server,
+            });
+            self.servers.last = last;
+        }
+        let last = self.servers.last.as_ref();
+        let text = last.map(|last| match name {
+            "name_server_address" => &*last.server.address,
+            "name_server_enable" if last.server.on => "1",
+            "name_server_enable" => "0",
+            "name_server_network" => &*last.server.network,
+            "name_server_status" => last.status,
+            _ => last.kind,
+        });
+        Ok(text.map(|text| Said::Text(text.into())))
     }
 
     pub(super) fn stage_server(

@@ -108,6 +108,14 @@ fn a_new_address_of_the_interface_is_told_and_knocked_on() {
     cpe.option("url", &acs.url());
     let first = told(&acs, "http://198.51.100.9:7547/");
     knocked(&url_of(&first));
+    // Its session takes nothing of what follows along.
+    let answered = acs.wait_until(PATIENCE, |record| {
+        let mut ended = record.sessions.iter().filter(|s| s.end.is_some());
+        ended
+            .find(|s| s.events() == ["6 CONNECTION REQUEST"])
+            .cloned()
+    });
+    assert!(answered.is_some(), "the knock has no session");
     assert_eq!(parts(&url_of(&first)), path);
     ip("addr flush dev uplink");
     ip("addr add 192.0.2.8/24 dev uplink");

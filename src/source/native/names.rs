@@ -45,6 +45,8 @@ pub enum Value {
     SensorStatus,
     SensorTime,
     SensorValue,
+    /// Of a station of an access point.
+    Station(Station),
     TimeStatus,
     UserEnabled,
     UserGroups,
@@ -60,6 +62,24 @@ pub enum Value {
     WifiSupportedStandards,
     WifiSupportedWidths,
     WifiUpstream,
+}
+
+/// Values of stations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Station {
+    Authenticated,
+    BytesReceived,
+    BytesSent,
+    DownlinkRate,
+    Failures,
+    Noise,
+    PacketsReceived,
+    PacketsSent,
+    Retransmissions,
+    Signal,
+    Since,
+    Standard,
+    UplinkRate,
 }
 
 /// Values of networks.
@@ -107,7 +127,7 @@ pub enum Net {
 }
 
 /// Every name.
-pub const ALL: [(&str, Value); 122] = [
+pub const ALL: [(&str, Value); 135] = [
     ("config_date", Value::ConfigDate),
     ("connection_request_url", Value::Given),
     ("cpu_idle", Value::CpuIdle),
@@ -218,6 +238,34 @@ pub const ALL: [(&str, Value); 122] = [
     ("software_version", Value::Given),
     ("stack_higher", Value::Net(Net::StackHigher)),
     ("stack_lower", Value::Net(Net::StackLower)),
+    (
+        "station_authenticated",
+        Value::Station(Station::Authenticated),
+    ),
+    (
+        "station_bytes_received",
+        Value::Station(Station::BytesReceived),
+    ),
+    ("station_bytes_sent", Value::Station(Station::BytesSent)),
+    (
+        "station_downlink_rate",
+        Value::Station(Station::DownlinkRate),
+    ),
+    ("station_failures", Value::Station(Station::Failures)),
+    ("station_noise", Value::Station(Station::Noise)),
+    (
+        "station_packets_received",
+        Value::Station(Station::PacketsReceived),
+    ),
+    ("station_packets_sent", Value::Station(Station::PacketsSent)),
+    (
+        "station_retransmissions",
+        Value::Station(Station::Retransmissions),
+    ),
+    ("station_signal", Value::Station(Station::Signal)),
+    ("station_since", Value::Station(Station::Since)),
+    ("station_standard", Value::Station(Station::Standard)),
+    ("station_uplink_rate", Value::Station(Station::UplinkRate)),
     ("time_status", Value::TimeStatus),
     ("user_enabled", Value::UserEnabled),
     ("user_groups", Value::UserGroups),
@@ -248,7 +296,7 @@ pub const ALL: [(&str, Value); 122] = [
 ];
 
 /// Twice as many places as names, or more.
-const PLACES: usize = 256;
+const PLACES: usize = 512;
 /// By [`place`], or the next that is free: one more than where the name is in [`ALL`]; 0:
 /// free.
 const TABLE: [u8; PLACES] = table();
@@ -278,8 +326,8 @@ const fn place(name: &[u8]) -> usize {
         _ => (name.len() as u64, 0),
     };
     let mixed = (first ^ last.rotate_left(29) ^ name.len() as u64).wrapping_mul(MIX);
-    // The uppermost eight bits.
-    (mixed >> 56) as usize
+    // The uppermost nine bits.
+    (mixed >> 55) as usize
 }
 
 /// Odd, and half of its bits are ones.

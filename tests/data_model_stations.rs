@@ -415,4 +415,11 @@ fn what_hostapd_says_is_told_while_iwinfo_is_silent() {
         let called = calls(&ubusd).iter().any(|call| call.starts_with("iwinfo"));
         assert_eq!(called, calls_it, "it is left alone, and hostapd is not");
     }
+    // Who left and came back came at another time, which nobody tells.
+    for clients in [some(&[LAPTOP]), some(&[LAPTOP, PHONE])] {
+        ubusd.with(|u| u.answer("hostapd.phy0-ap0", "get_clients", Ok(&clients)));
+        below(&mut model, TABLE);
+    }
+    let unknown = "0001-01-01T00:00:00Z";
+    expect(&mut model, &[(&path("AssociationTime"), unknown)]);
 }

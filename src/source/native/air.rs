@@ -55,8 +55,8 @@ impl Air {
 
     /// What hostapd answers for a network device.
     pub fn hostapd(&mut self, device: &str, method: &str) -> Option<Map<String, Value>> {
-        let object = ["hostapd.", device].concat();
         let socket = self.socket.as_deref()?;
+        let object = ["hostapd.", device].concat();
         ask(
             socket,
             &mut self.hostapd_quiet,
@@ -68,9 +68,9 @@ impl Air {
 
     /// What iwinfo answers for a network device.
     pub fn iwinfo(&mut self, device: &str, method: &str) -> Option<Map<String, Value>> {
+        let socket = self.socket.as_deref()?;
         let mut about = Map::new();
         about.insert("device".to_owned(), Value::from(device));
-        let socket = self.socket.as_deref()?;
         ask(socket, &mut self.iwinfo_quiet, "iwinfo", method, &about)
     }
 }

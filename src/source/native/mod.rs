@@ -242,6 +242,7 @@ impl NativeSource {
                 put_number(count.unwrap_or_default(), out);
                 return Ok(count.is_some());
             }
+            Value::HostStation => self.wifi.access_point_of(root, row)?,
             Value::Station(what) => return self.wifi.station(root, what, rows, out),
             Value::CurrentLocalTime => {
                 let packages = &self.runtime.packages;

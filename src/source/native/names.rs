@@ -29,6 +29,7 @@ pub enum Value {
     FirewallChanged,
     FirewallVersion,
     Hardware,
+    HostStation,
     Ipv4Address,
     Ipv4Netmask,
     Ipv6Address,
@@ -127,7 +128,7 @@ pub enum Net {
 }
 
 /// Every name.
-pub const ALL: [(&str, Value); 135] = [
+pub const ALL: [(&str, Value); 136] = [
     ("config_date", Value::ConfigDate),
     ("connection_request_url", Value::Given),
     ("cpu_idle", Value::CpuIdle),
@@ -159,6 +160,7 @@ pub const ALL: [(&str, Value); 135] = [
     ("hardware_version", Value::Given),
     ("host_active", Value::Net(Net::HostActive)),
     ("host_network", Value::Net(Net::HostNetwork)),
+    ("host_station", Value::HostStation),
     ("interface_address", Value::Net(Net::InterfaceAddress)),
     (
         "interface_address_status",

@@ -87,6 +87,12 @@ impl Stations {
         stations.iter().map(|s| s.mac.clone()).collect()
     }
 
+    /// Whether this is the address of a station of a device.
+    pub fn has(&mut self, air: &mut Air, device: &str, mac: &str) -> bool {
+        let known = self.known(air, device);
+        known.is_some_and(|known| known.find(mac).is_some())
+    }
+
     /// Appends a value of a station; `None`: there is none.
     pub fn put(
         &mut self,

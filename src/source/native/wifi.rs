@@ -194,6 +194,26 @@ impl Wifi {
         Ok(device.map_or_else(Vec::new, |name| self.stations.of(&mut self.air, name)))
     }
 
+    /// The row of a station among those of all access points, as a reference says it: `None`
+    /// where it is on none of them.
+    pub fn access_point_of(&mut self, root: &Folders, mac: &str) -> Result<Option<String>, String> {
+        self.refresh(root)?;
+        let (Some((_, config)), Some(state)) = (&self.config, &self.state) else {
+            return Ok(None);
+        };
+        let mac = mac.to_ascii_lowercase();
+        for (interface, device) in config.interfaces.iter().zip(&state.devices) {
+            let device = device
+                .as_ref()
+                .filter(|d| d.is_up() && interface.mode == "ap");
+            let mut has = |name| self.stations.has(&mut self.air, name, &mac);
+            if device.is_some_and(|device| has(&device.name)) {
+                return Ok(Some([interface.key.as_str(), "/", &mac].concat()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Appends a value of the station that these rows name, an access point and a MAC address
     /// in it; tells whether there is one.
     pub fn station(

@@ -421,7 +421,7 @@ fn what_hostapd_says_is_told_while_iwinfo_is_silent() {
     // Who left and came back came at another time, which nobody tells.
     for clients in [some(&[LAPTOP]), some(&[LAPTOP, PHONE])] {
         ubusd.with(|u| u.answer("hostapd.phy0-ap0", "get_clients", Ok(&clients)));
-        below(&mut model, TABLE);
+        get(&mut model, COUNT);
     }
     let unknown = "0001-01-01T00:00:00Z";
     expect(&mut model, &[(&path("AssociationTime"), unknown)]);

@@ -105,6 +105,8 @@ pub struct Ubusd {
     pub replies: u32,
     /// Paths nobody may offer.
     pub forbidden: Vec<String>,
+    /// Objects of its own that do not answer.
+    pub mute: Vec<String>,
 }
 
 impl Drop for Ubusd {
@@ -133,6 +135,7 @@ impl Ubusd {
             came: 0,
             replies: 0,
             forbidden: Vec::new(),
+            mute: Vec::new(),
         }
     }
 
@@ -473,6 +476,9 @@ impl Ubusd {
         let key = (object.path.clone(), method.to_owned());
         let arguments = json::table(data).unwrap();
         self.calls.push((key.0.clone(), key.1.clone(), arguments));
+        if self.mute.contains(&key.0) {
+            return;
+        }
         let end = |code| status(head, code, Some(head.peer));
         let reply = match self.answers.get(&key) {
             None => end(3),

@@ -1,6 +1,7 @@
-//! Which channel a radio runs on: what hostapd says on ubus of a device that is up, else what
-//! iwinfo says. Asked for once a request, and only where the configuration leaves the choice
-//! to the driver. Without ubusd nothing is known here, and nothing is wrong.
+//! What hostapd and iwinfo say on ubus of a device that is up: here the channel of a radio, for
+//! [`stations`](super::stations) whatever they are asked. The channel is asked for once a
+//! request, and only where the configuration leaves the choice to the driver. Without ubusd
+//! nothing is known here, and nothing is wrong.
 
 use crate::ubus::{CallError, Caller};
 use serde_json::{Map, Value};
@@ -9,7 +10,8 @@ use std::time::{Duration, Instant};
 
 /// How long each of the two may take; no request has less time.
 const TIME: Duration = Duration::from_secs(1);
-/// How long they are left alone once one has not answered.
+/// How long one of them is left alone once it has not answered: rpcd, which answers for iwinfo, is
+/// busy for seconds while it scans, and hostapd is not.
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// See the module.
@@ -18,7 +20,8 @@ pub struct Air {
     socket: Option<PathBuf>,
     /// By device, what was said in this request.
     known: Vec<(String, Option<u32>)>,
-    quiet_until: Option<Instant>,
+    hostapd_quiet: Option<Instant>,
+    iwinfo_quiet: Option<Instant>,
 }
 
 impl Air {
@@ -40,31 +43,56 @@ impl Air {
         if let Some((_, channel)) = self.known.iter().find(|(name, _)| name == device) {
             return *channel;
         }
-        let mut arguments = Map::new();
-        let told = self.ask(&format!("hostapd.{device}"), "get_status", &arguments);
-        let channel = told.or_else(|| {
+        let told = self.hostapd(device, "get_status");
+        let mut said = told.as_ref().and_then(channel);
+        if said.is_none() {
             // A client of another access point has no hostapd.
-            arguments.insert("device".to_owned(), Value::from(device));
-            self.ask("iwinfo", "info", &arguments)
-        });
-        self.known.push((device.to_owned(), channel));
-        channel
+            said = self.iwinfo(device, "info").as_ref().and_then(channel);
+        }
+        self.known.push((device.to_owned(), said));
+        said
     }
 
-    fn ask(&mut self, object: &str, method: &str, arguments: &Map<String, Value>) -> Option<u32> {
+    /// What hostapd answers for a network device.
+    pub fn hostapd(&mut self, device: &str, method: &str) -> Option<Map<String, Value>> {
         let socket = self.socket.as_deref()?;
-        let now = Instant::now();
-        if self.quiet_until.is_some_and(|until| now < until) {
-            return None;
-        }
-        match Caller::new(socket).call(object, method, arguments, now + TIME) {
-            Ok(answers) => answers.first().and_then(channel),
-            Err(CallError::Absent | CallError::Refused(_)) => None,
-            Err(e) => {
-                log::debug!("ubus {object} {method}: {e}");
-                self.quiet_until = Some(now + PAUSE);
-                None
-            }
+        let object = ["hostapd.", device].concat();
+        ask(
+            socket,
+            &mut self.hostapd_quiet,
+            &object,
+            method,
+            &Map::new(),
+        )
+    }
+
+    /// What iwinfo answers for a network device.
+    pub fn iwinfo(&mut self, device: &str, method: &str) -> Option<Map<String, Value>> {
+        let socket = self.socket.as_deref()?;
+        let mut about = Map::new();
+        about.insert("device".to_owned(), Value::from(device));
+        ask(socket, &mut self.iwinfo_quiet, "iwinfo", method, &about)
+    }
+}
+
+fn ask(
+    socket: &Path,
+    quiet_until: &mut Option<Instant>,
+    object: &str,
+    method: &str,
+    arguments: &Map<String, Value>,
+) -> Option<Map<String, Value>> {
+    let now = Instant::now();
+    if quiet_until.is_some_and(|until| now < until) {
+        return None;
+    }
+    match Caller::new(socket).call(object, method, arguments, now + TIME) {
+        Ok(answers) => answers.into_iter().next(),
+        Err(CallError::Absent | CallError::Refused(_)) => None,
+        Err(e) => {
+            log::debug!("ubus {object} {method}: {e}");
+            *quiet_until = Some(now + PAUSE);
+            None
         }
     }
 }

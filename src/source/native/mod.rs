@@ -14,6 +14,7 @@ mod processes;
 mod processors;
 pub mod published;
 mod sensors;
+mod stations;
 mod system;
 mod timezone;
 mod wifi;
@@ -42,12 +43,13 @@ use wifi::Wifi;
 pub use timezone::is_posix_zone;
 
 /// Names of tables.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "cpus",
     "ipv4_addresses",
     "processes",
     "processors",
     "sensors",
+    "stations",
     "users",
 ];
 
@@ -240,6 +242,8 @@ impl NativeSource {
                 put_number(count.unwrap_or_default(), out);
                 return Ok(count.is_some());
             }
+            Value::HostStation => self.wifi.access_point_of(root, row)?,
+            Value::Station(what) => return self.wifi.station(root, what, rows, out),
             Value::CurrentLocalTime => {
                 let packages = &self.runtime.packages;
                 Some(
@@ -339,6 +343,7 @@ impl NativeSource {
             ("processors", _) if self.processors.architecture(root)?.is_none() => Ok(Vec::new()),
             ("processors", _) => self.processors.names(root),
             ("sensors", _) => self.sensors.keys(root),
+            ("stations", Some(interface)) => self.wifi.stations(root, interface),
             ("users", _) => self.accounts.names(root),
             (name, _) => self
                 .tables

@@ -29,6 +29,7 @@ pub enum Value {
     FirewallChanged,
     FirewallVersion,
     Hardware,
+    HostStation,
     Ipv4Address,
     Ipv4Netmask,
     Ipv6Address,
@@ -45,6 +46,8 @@ pub enum Value {
     SensorStatus,
     SensorTime,
     SensorValue,
+    /// Of a station of an access point.
+    Station(Station),
     TimeStatus,
     UserEnabled,
     UserGroups,
@@ -60,6 +63,24 @@ pub enum Value {
     WifiSupportedStandards,
     WifiSupportedWidths,
     WifiUpstream,
+}
+
+/// Values of stations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Station {
+    Authenticated,
+    BytesReceived,
+    BytesSent,
+    DownlinkRate,
+    Failures,
+    Noise,
+    PacketsReceived,
+    PacketsSent,
+    Retransmissions,
+    Signal,
+    Since,
+    Standard,
+    UplinkRate,
 }
 
 /// Values of networks.
@@ -105,7 +126,7 @@ pub enum Net {
 }
 
 /// Every name.
-pub const ALL: [(&str, Value); 120] = [
+pub const ALL: [(&str, Value); 134] = [
     ("config_date", Value::ConfigDate),
     ("connection_request_url", Value::Given),
     ("cpu_idle", Value::CpuIdle),
@@ -134,6 +155,7 @@ pub const ALL: [(&str, Value); 120] = [
     ("hardware_version", Value::Given),
     ("host_active", Value::Net(Net::HostActive)),
     ("host_network", Value::Net(Net::HostNetwork)),
+    ("host_station", Value::HostStation),
     ("interface_address", Value::Net(Net::InterfaceAddress)),
     (
         "interface_address_status",
@@ -214,6 +236,34 @@ pub const ALL: [(&str, Value); 120] = [
     ("software_version", Value::Given),
     ("stack_higher", Value::Net(Net::StackHigher)),
     ("stack_lower", Value::Net(Net::StackLower)),
+    (
+        "station_authenticated",
+        Value::Station(Station::Authenticated),
+    ),
+    (
+        "station_bytes_received",
+        Value::Station(Station::BytesReceived),
+    ),
+    ("station_bytes_sent", Value::Station(Station::BytesSent)),
+    (
+        "station_downlink_rate",
+        Value::Station(Station::DownlinkRate),
+    ),
+    ("station_failures", Value::Station(Station::Failures)),
+    ("station_noise", Value::Station(Station::Noise)),
+    (
+        "station_packets_received",
+        Value::Station(Station::PacketsReceived),
+    ),
+    ("station_packets_sent", Value::Station(Station::PacketsSent)),
+    (
+        "station_retransmissions",
+        Value::Station(Station::Retransmissions),
+    ),
+    ("station_signal", Value::Station(Station::Signal)),
+    ("station_since", Value::Station(Station::Since)),
+    ("station_standard", Value::Station(Station::Standard)),
+    ("station_uplink_rate", Value::Station(Station::UplinkRate)),
     ("time_status", Value::TimeStatus),
     ("user_enabled", Value::UserEnabled),
     ("user_groups", Value::UserGroups),
@@ -244,7 +294,7 @@ pub const ALL: [(&str, Value); 120] = [
 ];
 
 /// Twice as many places as names, or more.
-const PLACES: usize = 256;
+const PLACES: usize = 512;
 /// By [`place`], or the next that is free: one more than where the name is in [`ALL`]; 0:
 /// free.
 const TABLE: [u8; PLACES] = table();
@@ -274,8 +324,8 @@ const fn place(name: &[u8]) -> usize {
         _ => (name.len() as u64, 0),
     };
     let mixed = (first ^ last.rotate_left(29) ^ name.len() as u64).wrapping_mul(MIX);
-    // The uppermost eight bits.
-    (mixed >> 56) as usize
+    // The uppermost nine bits.
+    (mixed >> 55) as usize
 }
 
 /// Odd, and half of its bits are ones.

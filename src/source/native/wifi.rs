@@ -8,7 +8,8 @@
 use super::super::uci::{keys_of, wifi_standards};
 use super::air::Air;
 use super::counters::Counters;
-use super::names::Value;
+use super::names::{self, Value};
+use super::stations::Stations;
 use super::system::read;
 use crate::source::packages::Packages;
 use crate::store::{Disk, Folders, RealDisk};
@@ -30,6 +31,7 @@ pub struct Wifi {
     /// What was found in this request.
     state: Option<State>,
     air: Air,
+    stations: Stations,
 }
 
 /// What the configuration says, as far as it matters here.
@@ -96,6 +98,7 @@ impl Wifi {
             config: None,
             state: None,
             air: Air::at(bus),
+            stations: Stations::default(),
         }
     }
 
@@ -103,6 +106,7 @@ impl Wifi {
     pub fn begin(&mut self) {
         self.state = None;
         self.air.begin();
+        self.stations.begin();
     }
 
     /// A value of the radio or interface that the outermost row is.
@@ -181,6 +185,53 @@ impl Wifi {
             }
         }
         Ok(Some(sum))
+    }
+
+    /// The MAC addresses of the stations of an access point; none while it is not up.
+    pub fn stations(&mut self, root: &Folders, key: &str) -> Result<Vec<String>, String> {
+        self.refresh(root)?;
+        let device = access_point(&self.config, &self.state, key);
+        Ok(device.map_or_else(Vec::new, |name| self.stations.of(&mut self.air, name)))
+    }
+
+    /// The row of a station among those of all access points, as a reference says it: `None`
+    /// where it is on none of them.
+    pub fn access_point_of(&mut self, root: &Folders, mac: &str) -> Result<Option<String>, String> {
+        self.refresh(root)?;
+        let (Some((_, config)), Some(state)) = (&self.config, &self.state) else {
+            return Ok(None);
+        };
+        let mac = mac.to_ascii_lowercase();
+        for (interface, device) in config.interfaces.iter().zip(&state.devices) {
+            let device = device
+                .as_ref()
+                .filter(|d| d.is_up() && interface.mode == "ap");
+            let mut has = |name| self.stations.has(&mut self.air, name, &mac);
+            if device.is_some_and(|device| has(&device.name)) {
+                return Ok(Some([interface.key.as_str(), "/", &mac].concat()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Appends a value of the station that these rows name, an access point and a MAC address
+    /// in it; tells whether there is one.
+    pub fn station(
+        &mut self,
+        root: &Folders,
+        what: names::Station,
+        rows: &[String],
+        out: &mut String,
+    ) -> Result<bool, String> {
+        let [key, mac, ..] = rows else {
+            return Ok(false);
+        };
+        self.refresh(root)?;
+        let Some(device) = access_point(&self.config, &self.state, key) else {
+            return Ok(false);
+        };
+        let put = self.stations.put(&mut self.air, device, mac, what, out);
+        Ok(put.is_some())
     }
 
     fn refresh(&mut self, root: &Folders) -> Result<(), String> {
@@ -344,6 +395,19 @@ impl State {
     }
 }
 
+/// The device of an access point that is up.
+fn access_point<'s>(
+    config: &Option<(Option<Stamp>, Config)>,
+    state: &'s Option<State>,
+    key: &str,
+) -> Option<&'s str> {
+    let (_, config) = config.as_ref()?;
+    let mut all = config.interfaces.iter().zip(&state.as_ref()?.devices);
+    let (_, device) = all.find(|(interface, _)| interface.key == key && interface.mode == "ap")?;
+    let device = device.as_ref().filter(|device| device.is_up())?;
+    Some(&device.name)
+}
+
 impl Device {
     fn is_up(&self) -> bool {
         self.state == "up" || self.state == "unknown"
@@ -470,7 +534,7 @@ fn address(root: &Folders, device: Option<&Device>) -> Result<Option<String>, St
     Ok(address.filter(|t| is_address(t)).map(str::to_owned))
 }
 
-fn is_address(text: &str) -> bool {
+pub(super) fn is_address(text: &str) -> bool {
     // Six octets of two digits each.
     let is_part = |(at, b): (usize, u8)| match at % 3 {
         2 => b == b':',

@@ -112,6 +112,11 @@ impl PlannedReboot {
         self.at = at.filter(|at| *at > unix && self.schedule != done && clock::was_set(unix));
     }
 
+    /// Whether there is any.
+    pub fn is_any(&self) -> bool {
+        self.delay_over.is_some() || self.at.is_some()
+    }
+
     /// Whether a reboot is to be carried out now.
     pub fn is_due(&self, now: Instant, unix: i64) -> bool {
         self.due_in(now, unix) == Some(Duration::ZERO)

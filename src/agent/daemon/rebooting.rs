@@ -78,7 +78,9 @@ impl Daemon {
     /// Begins a reboot whose time has come; first of all takes a delay of the time before this
     /// boot out of the settings. (Not while they are on trial: that would be an edit of theirs.)
     pub(super) fn reboot_as_planned(&mut self, orders: &Sender<Order>) {
-        if self.leaves_box_alone() {
+        let rebooting = &self.rebooting;
+        let is_idle = !rebooting.planned.is_any() && rebooting.stale.is_none();
+        if is_idle || self.leaves_box_alone() {
             return;
         }
         let (now, unix) = (Instant::now(), clock::unix_seconds());
@@ -112,7 +114,7 @@ impl Daemon {
     /// How long until there is something to do.
     pub(super) fn planned_reboot_due_in(&self) -> Option<Duration> {
         // One that is held up must not keep the loop awake.
-        if self.leaves_box_alone() {
+        if !self.rebooting.planned.is_any() || self.leaves_box_alone() {
             return None;
         }
         let (now, unix) = (Instant::now(), clock::unix_seconds());
@@ -121,6 +123,9 @@ impl Daemon {
 
     /// When the box is to reboot, for `status`: Unix seconds.
     pub(super) fn planned_reboot_at(&self) -> Option<i64> {
+        if !self.rebooting.planned.is_any() {
+            return None;
+        }
         let (now, unix) = (Instant::now(), clock::unix_seconds());
         let left = self.rebooting.planned.due_in(now, unix)?.as_secs();
         Some(unix.saturating_add(i64::try_from(left).unwrap_or(i64::MAX)))

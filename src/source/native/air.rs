@@ -33,6 +33,11 @@ impl Air {
         }
     }
 
+    /// There is a bus: somebody may answer.
+    pub fn is_on(&self) -> bool {
+        self.socket.is_some()
+    }
+
     /// A new request begins.
     pub fn begin(&mut self) {
         self.known.clear();

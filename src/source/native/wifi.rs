@@ -189,6 +189,9 @@ impl Wifi {
 
     /// The MAC addresses of the stations of an access point; none while it is not up.
     pub fn stations(&mut self, root: &Folders, key: &str) -> Result<Vec<String>, String> {
+        if !self.air.is_on() {
+            return Ok(Vec::new());
+        }
         self.refresh(root)?;
         let device = access_point(&self.config, &self.state, key);
         Ok(device.map_or_else(Vec::new, |name| self.stations.of(&mut self.air, name)))
@@ -197,6 +200,9 @@ impl Wifi {
     /// The row of a station among those of all access points, as a reference says it: `None`
     /// where it is on none of them.
     pub fn access_point_of(&mut self, root: &Folders, mac: &str) -> Result<Option<String>, String> {
+        if !self.air.is_on() {
+            return Ok(None);
+        }
         self.refresh(root)?;
         let (Some((_, config)), Some(state)) = (&self.config, &self.state) else {
             return Ok(None);

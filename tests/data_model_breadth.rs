@@ -10,9 +10,9 @@ use cwmp_agent::source::builtin;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Parameters of the schema, tables counted once: to be raised as the model grows.
-const LEAST_PARAMETERS: usize = 590;
+const LEAST_PARAMETERS: usize = 630;
 /// Parameters that the sample router shows, row by row.
-const LEAST_INSTANCES: usize = 1650;
+const LEAST_INSTANCES: usize = 1710;
 
 /// Values outside of TR-181's range on purpose: path, value, why.
 const DIFFERENCES: &[(&str, &str, &str)] = &[];
@@ -41,7 +41,7 @@ fn schema_path(path: &str) -> String {
 }
 
 #[test]
-fn a_home_router_shows_nearly_six_hundred_parameters() {
+fn a_home_router_shows_more_than_six_hundred_parameters() {
     let schema = router_model::schema(&files());
     let known: BTreeSet<String> = schema.parameters().map(|p| p.path()).collect();
     assert!(

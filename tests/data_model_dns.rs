@@ -419,7 +419,7 @@ fn a_server_that_a_network_was_told_of_stays_as_it_is() {
 }
 
 #[test]
-fn a_server_that_is_gone_does_not_come_back_until_netifd_says_so() {
+fn a_server_that_is_gone_does_not_come_back_with_netifds_next_list() {
     let (router, mut model) = fresh();
     delete(&mut model, &format!("{SERVER}1."));
     assert_eq!(
@@ -428,16 +428,20 @@ fn a_server_that_is_gone_does_not_come_back_until_netifd_says_so() {
         "netifd has not heard of it yet"
     );
     let told = router.read(TOLD).expect("a file");
-    // It has, and the network was told of the same server.
-    router
-        .write(TOLD, &told.replacen("203", "192.0.2.9\nnameserver 203", 1))
-        .expect("written");
+    // Another network came up meanwhile.
+    let more = told.replacen("203", "192.0.2.9\nnameserver 203", 1);
+    router.write(TOLD, &more).expect("written");
+    assert_eq!(servers(&mut model).len(), 4, "nor has it now");
+    expect(&mut model, &[(&of(5, "Type"), "DHCPv4")]);
+    // It has; and then the network is told of the same server.
+    let line = told.lines().find(|l| l.contains("203")).expect("it");
+    let less = more.replacen(&format!("{line}\n"), "", 1);
+    router.write(TOLD, &less).expect("written");
+    assert_eq!(servers(&mut model).len(), 4);
+    router.write(TOLD, &more).expect("written");
     let all = servers(&mut model);
     assert_eq!(all.len(), 5);
-    expect(
-        &mut model,
-        &[(&of(6, "Type"), "DHCPv4"), (&of(5, "Type"), "DHCPv4")],
-    );
+    expect(&mut model, &[(&of(6, "Type"), "DHCPv4")]);
     assert!(all.iter().all(|(n, _)| *n != 1), "{all:?}");
 }
 
@@ -665,5 +669,19 @@ fn a_new_forwarder_takes_its_values_in_any_order() {
             delete(&mut model, &row);
             assert!(!read(&router, "dhcp").contains("2001:DB8::53"));
         }
+    }
+}
+
+#[test]
+fn rows_that_get_their_interface_first_do_not_meet() {
+    let (_router, mut model) = fresh();
+    let rows = [0; 2].map(|_| {
+        let (row, _) = add(&mut model, FORWARDING);
+        set(&mut model, &[(&format!("{row}Interface"), LAN)]).expect("a device");
+        row
+    });
+    for (row, server) in rows.iter().zip(["192.0.2.1", "192.0.2.2"]) {
+        set(&mut model, &[(&format!("{row}DNSServer"), server)]).expect("an address");
+        expect(&mut model, &[(&format!("{row}Interface"), LAN)]);
     }
 }

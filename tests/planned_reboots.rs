@@ -190,3 +190,55 @@ fn a_time_that_comes_during_a_session_waits_for_its_end() {
     assert!(cpe.stop().success());
     acs.finish().unwrap();
 }
+
+// Whoever sees the boot first, and whatever starts again after it.
+#[test]
+fn a_delay_that_a_boot_has_ended_reboots_nothing_however_often_the_agent_starts() {
+    let (acs, mut cpe) = told(vec![set(DELAY, "int", "1")]);
+    cpe.start();
+    complete(&acs, 1);
+    cpe.wait_file(REBOOTED);
+    assert!(cpe.stop().success());
+    cpe.new_boot();
+    // It is run once by a script, and cannot change its settings.
+    let settings = cpe.router.path("/etc/config/cwmp");
+    let text = std::fs::read(&settings).expect("settings");
+    cpe.ok(&["run", "--once"]);
+    complete(&acs, 2);
+    std::fs::remove_file(&settings).expect("gone");
+    std::fs::create_dir(&settings).expect("a folder");
+    for _ in 0..2 {
+        cpe.start();
+        assert!(cpe.wait_status(|_| true)["reboot_at"].is_null());
+        assert!(cpe.stop().success());
+    }
+    // It can again, and does.
+    std::fs::remove_dir(&settings).expect("gone");
+    std::fs::write(&settings, text).expect("settings");
+    cpe.start();
+    cpe.wait_text("/etc/config/cwmp", |text| {
+        text.contains("delay_reboot '-1'")
+    });
+    assert_eq!(reboots(&cpe), 1);
+    // Another one counts.
+    cpe.ok(&["set", &format!("{DELAY}=0")]);
+    cpe.wait_text(REBOOTED, |text| text.lines().count() == 2);
+    assert!(cpe.stop().success());
+    acs.finish().unwrap();
+}
+
+#[test]
+fn the_same_delay_set_once_more_counts_anew() {
+    let (acs, mut cpe) = told(vec![set(DELAY, "int", "3600")]);
+    acs.push_session(Script::of([set(DELAY, "int", "3600")]));
+    cpe.start();
+    complete(&acs, 1);
+    let at = |status: &serde_json::Value| status["reboot_at"].as_i64();
+    let first = at(&cpe.wait_status(|status| at(status).is_some()));
+    std::thread::sleep(Duration::from_millis(1500));
+    cpe.ok(&["inform", "2 PERIODIC"]);
+    complete(&acs, 2);
+    cpe.wait_status(|status| at(status) > first);
+    assert!(cpe.stop().success());
+    acs.finish().unwrap();
+}

@@ -299,7 +299,7 @@ fn set(
             let status = status(&outcome.reload);
             afterwards.reload.extend(outcome.reload);
             let planned = &mut afterwards.planned;
-            planned.set(&outcome.changed, clock::unix_seconds());
+            planned.set(items.iter().map(|item| item.path), clock::unix_seconds());
             Ok(CpeResponse::SetParameterValues(status))
         }
         Err(SetError::Whole(fault)) => Err(whole(fault)),

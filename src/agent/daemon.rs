@@ -268,7 +268,7 @@ impl Daemon {
             self.transferring.booted();
         }
         self.look_at_trial();
-        self.begin_planned_reboot(boot);
+        self.begin_planned_reboot();
         self.place_door();
         // The program, or the whole box, may be another one than before.
         self.look_again();

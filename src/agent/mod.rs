@@ -74,6 +74,9 @@ pub fn begin(world: &World) -> Start {
     modules::begin(world, boot.is_boot);
     let mut start = start(world, boot.is_boot);
     start.kept &= concluded;
+    if boot.is_boot {
+        planned_reboot::booted(world);
+    }
     world.note_boot(boot, start.kept);
     start
 }
@@ -203,6 +206,9 @@ pub fn run_once(setup: Setup) -> Result<RunOutcome, SetupError> {
     );
     let events = transfers::sync_events(&world) & modules::sync_events(&world);
     let kept = concluded & start.kept & events;
+    if boot.is_boot {
+        planned_reboot::booted(&world);
+    }
     world.note_boot(boot, kept);
     if !settings.cpe.enable || settings.acs.url.is_empty() {
         log::error!(

@@ -66,6 +66,8 @@ struct Saved {
     factory_reset: Option<Stage>,
     /// The ScheduleReboot that a reboot was begun for.
     scheduled_reboot: String,
+    /// The DelayReboot that a reboot has ended.
+    delay_over: Option<i32>,
     /// The listener's random path.
     knock_path: String,
 }
@@ -344,9 +346,15 @@ impl Owed {
     }
 
     /// A planned reboot, which no `M Reboot` tells of: on disk when this returns `Ok`.
-    /// `schedule`: the ScheduleReboot that is reached, if it is the reason.
-    pub fn accept_planned_reboot(&mut self, schedule: Option<&str>) -> Result<(), NotKept> {
+    /// `schedule`: the ScheduleReboot that is reached, if it is the reason; `delay`: what
+    /// DelayReboot says.
+    pub fn accept_planned_reboot(
+        &mut self,
+        schedule: Option<&str>,
+        delay: i32,
+    ) -> Result<(), NotKept> {
         let before = self.saved.clone();
+        self.saved.delay_over = (delay >= 0).then_some(delay);
         self.reboot_to_come().stage = Stage::Queued;
         if let Some(schedule) = schedule {
             schedule.clone_into(&mut self.saved.scheduled_reboot);
@@ -357,6 +365,19 @@ impl Owed {
     /// The ScheduleReboot that a reboot was begun for, as it was written; it calls for no other.
     pub fn scheduled_reboot(&self) -> &str {
         &self.saved.scheduled_reboot
+    }
+
+    /// The DelayReboot that a reboot has ended: while it stays as it is, it calls for no other.
+    pub fn delay_over(&self) -> Option<i32> {
+        self.saved.delay_over
+    }
+
+    /// DelayReboot is `over`, or says something new (`None`).
+    pub fn set_delay_over(&mut self, over: Option<i32>) {
+        if self.saved.delay_over != over {
+            self.saved.delay_over = over;
+            self.save();
+        }
     }
 
     fn reboot_to_come(&mut self) -> &mut Reboots {
@@ -576,7 +597,7 @@ mod tests {
         let mut owed = folder.load();
         start(&mut owed, true);
         session(&mut owed);
-        owed.accept_planned_reboot(Some("2027-01-15T08:00:00Z"))
+        owed.accept_planned_reboot(Some("2027-01-15T08:00:00Z"), 30)
             .expect("kept");
         assert!(owed.must_act());
         let mut owed = folder.load();
@@ -584,8 +605,11 @@ mod tests {
         owed.reboot_starts();
         owed.accept_reboot("a").expect("kept");
         // Another cause: the time stays the one that was reached.
-        owed.accept_planned_reboot(None).expect("kept");
+        owed.accept_planned_reboot(None, 60).expect("kept");
         let mut owed = folder.load();
+        assert_eq!(owed.delay_over(), Some(60));
+        owed.accept_planned_reboot(None, -1).expect("kept");
+        assert_eq!(owed.delay_over(), None);
         assert_eq!(owed.scheduled_reboot(), "2027-01-15T08:00:00Z");
         assert!(!start(&mut owed, true).reboot_now);
         assert_eq!(codes(&mut owed), ["1 BOOT", "M Reboot a"]);

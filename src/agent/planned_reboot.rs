@@ -4,7 +4,8 @@
 //! takes place once, and only where the time is reached while the agent runs: a time that has
 //! passed when it is first seen, or that the clock is set past, calls for none. A delay counts
 //! from the moment it is seen, which is the end of the session that set it; what a boot finds
-//! in the file was meant for the time before.
+//! in the file was meant for the time before, and is over whoever starts again and whatever
+//! becomes of the file.
 //!
 //! ```text
 //!            time or delay seen                    reached
@@ -38,9 +39,9 @@ pub struct PlannedReboots {
 }
 
 impl PlannedReboots {
-    /// These parameters have been set now (Unix seconds).
-    pub fn set(&mut self, changed: &[String], now: i64) {
-        for path in changed {
+    /// These parameters have been set now (Unix seconds), be it to what they were.
+    pub fn set<'p>(&mut self, paths: impl Iterator<Item = &'p str>, now: i64) {
+        for path in paths {
             self.delay |= path == DELAY;
             if path == SCHEDULE {
                 self.schedule_at = Some(now);
@@ -61,20 +62,18 @@ pub struct PlannedReboot {
 }
 
 impl PlannedReboot {
-    /// Nothing is planned, and no delay was seen. `booted`: what the file says of a delay is
-    /// of the time before this boot.
-    pub fn new(acs: &Acs, booted: bool) -> PlannedReboot {
+    /// Nothing is planned, and no delay was seen but the one that a reboot has ended.
+    pub fn new(over: Option<i32>) -> PlannedReboot {
         PlannedReboot {
-            delay: if booted { acs.delay_reboot } else { -1 },
+            delay: over.unwrap_or(-1),
             ..PlannedReboot::default()
         }
     }
 
     /// The settings may be others. `done`: the time that a reboot was carried out for; `unix`:
-    /// the wall clock when they became so, seconds. Tells whether there is another delay.
-    pub fn look(&mut self, acs: &Acs, done: &str, now: Instant, unix: i64) -> bool {
-        let another = acs.delay_reboot != self.delay;
-        if another {
+    /// the wall clock when they became so, seconds.
+    pub fn look(&mut self, acs: &Acs, done: &str, now: Instant, unix: i64) {
+        if acs.delay_reboot != self.delay {
             self.delay = acs.delay_reboot;
             // Negative: none.
             let delay = u64::try_from(acs.delay_reboot).ok();
@@ -84,7 +83,6 @@ impl PlannedReboot {
             self.schedule.clone_from(&acs.schedule_reboot);
             self.plan(done, unix);
         }
-        another
     }
 
     /// What a session has set counts as not seen.
@@ -159,15 +157,37 @@ impl PlannedReboot {
     }
 }
 
-/// DelayReboot is -1 again (TR-181): the box has rebooted. Tells whether anything changed.
+/// A boot ends what DelayReboot says: it is of the time before.
+pub fn booted(world: &World) {
+    let delay = world.settings().acs.delay_reboot;
+    if delay >= 0 {
+        world.owed().set_delay_over(Some(delay));
+    }
+}
+
+/// DelayReboot is -1 again (TR-181): the box has rebooted. Tells whether the settings are
+/// others than they were known to be.
 pub fn forget_delay(world: &World) -> bool {
+    let over = world.settings().acs.delay_reboot.to_string();
+    let mut model = world.model();
+    let paths = vec![DELAY.to_owned()];
+    let now = operate::operate(&mut model, &Question::Get { paths });
+    let is_over = match &now {
+        Some((Answer::Values(values), _)) => values.iter().any(|v| v.value == over),
+        _ => true,
+    };
+    if !is_over {
+        // Somebody has set another one meanwhile.
+        return true;
+    }
     let items = vec![(DELAY.to_owned(), "-1".to_owned())];
-    let answered = operate::operate(&mut world.model(), &Question::Set { items });
+    let answered = operate::operate(&mut model, &Question::Set { items });
+    drop(model);
     let Some((answer, effect)) = answered else {
         return false;
     };
     if answer != Answer::Done {
-        log::error!("{DELAY} cannot be set to -1: {answer:?}");
+        log::warn!("{DELAY} cannot be set to -1: {answer:?}");
     }
     watch::changed_by_hand(world, &effect.changed);
     world.reload(&effect.reload);
@@ -192,7 +212,7 @@ mod tests {
 
     fn planned(acs: &Acs, unix: i64) -> (PlannedReboot, Instant) {
         let now = Instant::now();
-        let mut planned = PlannedReboot::new(acs, false);
+        let mut planned = PlannedReboot::new(None);
         planned.look(acs, "", now, unix);
         (planned, now)
     }
@@ -223,16 +243,16 @@ mod tests {
         let (mut planned, now) = planned(&acs(30, IN_A_MINUTE), NOW);
         let at = |seconds| now + Duration::from_secs(seconds);
         let mut set = PlannedReboots::default();
-        set.set(&["Device.ManagementServer.URL".to_owned()], NOW);
+        set.set(["Device.ManagementServer.URL"].into_iter(), NOW);
         assert_eq!(set, PlannedReboots::default());
-        set.set(&[DELAY.to_owned()], NOW);
+        set.set([DELAY].into_iter(), NOW);
         planned.forget(&set);
         planned.look(&acs(30, IN_A_MINUTE), "", at(50), NOW + 50);
         assert_eq!(
             planned.due_in(at(50), NOW + 50),
             Some(Duration::from_secs(10))
         );
-        set.set(&[SCHEDULE.to_owned()], NOW);
+        set.set([SCHEDULE].into_iter(), NOW);
         planned.forget(&set);
         // The time has come since it was set.
         planned.look(&acs(-1, IN_A_MINUTE), "", at(70), NOW);
@@ -240,20 +260,20 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_that_a_boot_finds_is_over() {
+    fn a_delay_that_a_reboot_has_ended_calls_for_no_other() {
         let now = Instant::now();
-        let mut planned = PlannedReboot::new(&acs(30, ""), true);
+        let mut planned = PlannedReboot::new(Some(30));
         planned.look(&acs(30, ""), "", now, NOW);
         assert_eq!(planned.due_in(now, NOW), None);
         // Even 0; one that is set afterwards is another.
-        let mut planned = PlannedReboot::new(&acs(0, ""), true);
-        assert!(!planned.look(&acs(0, ""), "", now, NOW));
+        let mut planned = PlannedReboot::new(Some(0));
+        planned.look(&acs(0, ""), "", now, NOW);
         assert_eq!(planned.due_in(now, NOW), None);
         planned.forget(&PlannedReboots {
             delay: true,
             schedule_at: None,
         });
-        assert!(planned.look(&acs(0, ""), "", now, NOW));
+        planned.look(&acs(0, ""), "", now, NOW);
         assert!(planned.is_due(now, NOW));
     }
 
@@ -278,7 +298,7 @@ mod tests {
     fn a_time_that_a_reboot_was_carried_out_for_calls_for_no_other() {
         let now = Instant::now();
         let later = acs(-1, IN_A_MINUTE);
-        let mut planned = PlannedReboot::new(&later, true);
+        let mut planned = PlannedReboot::new(None);
         planned.look(&later, IN_A_MINUTE, now, NOW);
         assert_eq!(planned.due_in(now, NOW), None);
         planned.clock_stepped(-3600, IN_A_MINUTE, NOW - 3600);

@@ -6,6 +6,7 @@
 //! the file and never shows a secret.
 
 use super::policy::Policies;
+use crate::cwmp::datetime::DateTime;
 use crate::net::http::{AllowBasic, Coding};
 use crate::uci::{Package, Section, Value};
 use crate::wake::dhcp;
@@ -384,7 +385,12 @@ impl Acs {
                     let n = n.ok_or("seconds, -1 for none");
                     put(&mut self.delay_reboot, option, n, warnings);
                 }
-                "schedule_reboot" => self.schedule_reboot = v,
+                "schedule_reboot" if v.is_empty() => {}
+                "schedule_reboot" => {
+                    let time = DateTime::parse(&v).map(|_| v);
+                    let time = time.ok_or("a date and time, as 2030-01-15T03:00:00Z");
+                    put(&mut self.schedule_reboot, option, time, warnings);
+                }
                 _ => unknown("acs", option, warnings),
             }
         }

@@ -1,5 +1,5 @@
-//! The dispatcher's side of planned reboots: when one is begun, and that a boot ends what
-//! DelayReboot said before it.
+//! The dispatcher's side of planned reboots: when one is begun, and that what DelayReboot said
+//! before a boot is taken out of the settings.
 
 use super::{Daemon, Order};
 use crate::agent::clock;
@@ -8,27 +8,25 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 /// A delay that could not be taken out of the settings is tried again after this time.
-const AGAIN: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_secs(3600);
 
 /// What the dispatcher keeps for it.
 #[derive(Debug, Default)]
 pub(super) struct Rebooting {
     planned: PlannedReboot,
-    /// What the settings say of a delay is of the time before this boot: when it is to be
-    /// taken out of them.
+    /// What the settings say of a delay is over: when it is to be taken out of them.
     stale: Option<Instant>,
     /// What the session that is over has planned, until the settings are read.
     in_session: PlannedReboots,
 }
 
 impl Daemon {
-    /// The run begins, with a `boot` of the box or without one.
-    pub(super) fn begin_planned_reboot(&mut self, boot: bool) {
-        let settings = self.world.settings();
+    /// The run begins.
+    pub(super) fn begin_planned_reboot(&mut self) {
+        let over = self.world.owed().delay_over();
         self.rebooting = Rebooting {
-            planned: PlannedReboot::new(&settings.acs, boot),
-            stale: (boot && settings.acs.delay_reboot >= 0).then(Instant::now),
-            in_session: PlannedReboots::default(),
+            planned: PlannedReboot::new(over),
+            ..Rebooting::default()
         };
         self.plan_reboot();
     }
@@ -36,15 +34,19 @@ impl Daemon {
     /// The settings may be others.
     pub(super) fn plan_reboot(&mut self) {
         let settings = self.world.settings();
-        let owed = self.world.owed();
+        let acs = &settings.acs;
+        let mut owed = self.world.owed();
         let now = Instant::now();
         let in_session = std::mem::take(&mut self.rebooting.in_session);
+        let is_over = owed.delay_over() == Some(acs.delay_reboot) && !in_session.delay;
+        if !is_over {
+            owed.set_delay_over(None);
+        }
+        let stale = &mut self.rebooting.stale;
+        *stale = is_over.then(|| stale.unwrap_or(now));
         let unix = in_session.schedule_at.unwrap_or_else(clock::unix_seconds);
         let done = owed.scheduled_reboot();
-        let planned = &mut self.rebooting.planned;
-        if planned.look(&settings.acs, done, now, unix) {
-            self.rebooting.stale = None;
-        }
+        self.rebooting.planned.look(acs, done, now, unix);
     }
 
     /// A session is over: a delay that it set counts from now, and a time that came before its
@@ -75,8 +77,8 @@ impl Daemon {
             || self.transferring.is_applying()
     }
 
-    /// Begins a reboot whose time has come; first of all takes a delay of the time before this
-    /// boot out of the settings. (Not while they are on trial: that would be an edit of theirs.)
+    /// Begins a reboot whose time has come; first of all takes a delay that is over out of the
+    /// settings. (Not while they are on trial: that would be an edit of theirs.)
     pub(super) fn reboot_as_planned(&mut self, orders: &Sender<Order>) {
         let rebooting = &self.rebooting;
         let is_idle = !rebooting.planned.is_any() && rebooting.stale.is_none();
@@ -98,7 +100,8 @@ impl Daemon {
             "a reboot is due: {}",
             schedule.unwrap_or("the delay that was set is over")
         );
-        let accepted = self.world.owed().accept_planned_reboot(schedule);
+        let delay = self.world.settings().acs.delay_reboot;
+        let accepted = self.world.owed().accept_planned_reboot(schedule, delay);
         match accepted {
             Ok(()) => {
                 planned.begins(unix);

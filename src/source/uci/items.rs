@@ -346,7 +346,8 @@ impl UciSource {
         let now = now.unwrap_or_default();
         let entry = (1..=now.len() + 1)
             .map(|n| new.replace("{n}", &n.to_string()))
-            .find(|entry| !now.contains(entry))
+            // Nor is it what a row became that has got only a part of what it is to say.
+            .find(|entry| !now.iter().any(|other| other.starts_with(entry)))
             .ok_or_else(|| Refusal::Full("the list has a new entry already".to_owned()))?;
         let key = content.keys.get(index).cloned().unwrap_or_default();
         let change = Change::Entry {

@@ -17,6 +17,7 @@ use crate::source::told::{self, Told};
 use crate::uci::{Section, Value};
 use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 /// What `as` says for the table.
 pub const TABLE: &str = "name_server";
@@ -25,6 +26,9 @@ pub const TABLE: &str = "name_server";
 const WAITING: &str = "nameserver";
 
 const PACKAGE: &str = "network";
+/// How long after a change netifd may go on listing what was taken out: sessions, at whose end
+/// it reloads, are shorter.
+const RELOADED: Duration = Duration::from_secs(120);
 
 /// What is known of the servers beside the package.
 #[derive(Default)]
@@ -37,10 +41,10 @@ pub struct Servers {
     /// Entries that the change being made takes out of the lists.
     left: Vec<String>,
     /// Entries that are out, of which netifd has not heard: it goes on listing them until it
-    /// writes its list again.
-    unheard: BTreeSet<String>,
-    /// The version of the list that they are still in.
-    unheard_in: u32,
+    /// has reloaded, which it is taken to have done by this time.
+    unheard: BTreeMap<String, Instant>,
+    /// How many of them were forgotten so far.
+    forgotten: u32,
 }
 
 /// A server and what is told of it.
@@ -64,7 +68,9 @@ impl Servers {
         self.last = None;
         let left = std::mem::take(&mut self.left);
         if committed {
-            self.unheard.extend(left);
+            let until = Instant::now() + RELOADED;
+            self.unheard
+                .extend(left.into_iter().map(|row| (row, until)));
         }
     }
 }
@@ -215,11 +221,18 @@ impl UciSource {
         let (_, version) = servers
             .told
             .get(|| told::read(folders), |text| told::parse(&text));
-        if version != servers.unheard_in {
-            servers.unheard_in = version;
-            servers.unheard.clear();
+        if !servers.unheard.is_empty() {
+            let now = Instant::now();
+            let listed = servers.told.now();
+            let is_listed = |row: &str| listed.iter().any(|(network, a)| key(network, *a) == row);
+            let forgotten = &mut servers.forgotten;
+            servers.unheard.retain(|row, until| {
+                let stays = now < *until && is_listed(row);
+                *forgotten += u32::from(!stays);
+                stays
+            });
         }
-        version
+        version.wrapping_add(servers.forgotten)
     }
 
     /// See [`rows_version`](crate::model::source::Source::rows_version); `reading` is that of
@@ -259,7 +272,7 @@ impl UciSource {
             .now()
             .iter()
             .map(|(network, a)| key(network, *a));
-        keys.extend(told.filter(|key| !servers.unheard.contains(key)));
+        keys.extend(told.filter(|key| !servers.unheard.contains_key(key)));
         let staged = servers.staged.iter();
         keys.extend(staged.clone().map(|(row, _)| row.clone()));
         let gone = staged.filter(|(_, server)| server.is_none());
@@ -368,7 +381,7 @@ impl UciSource {
         let is_told = told.any(|(network, a)| key(network, *a) == entry);
         let is_listed = server(content, &entry).is_some_and(|s| s.place == Place::Listed);
         let stays = !servers.staged.contains_key(&entry)
-            && (is_listed || is_told && !servers.unheard.contains(&entry));
+            && (is_listed || is_told && !servers.unheard.contains_key(&entry));
         let mut others = servers.staged.iter().filter(|(other, _)| *other != row);
         let is_other =
             |s: &Option<Server>| s.as_ref().and_then(|s| s.entry(content)).as_ref() == Some(&entry);

@@ -242,3 +242,24 @@ fn the_same_delay_set_once_more_counts_anew() {
     assert!(cpe.stop().success());
     acs.finish().unwrap();
 }
+
+#[test]
+fn a_boot_of_another_cause_ends_a_delay_that_is_pending() {
+    let (acs, mut cpe) = told(vec![set(DELAY, "int", "3600")]);
+    cpe.start();
+    complete(&acs, 1);
+    cpe.wait_status(|status| status["reboot_at"].is_i64());
+    // The power goes, and comes back.
+    cpe.kill();
+    cpe.new_boot();
+    cpe.start();
+    assert_eq!(complete(&acs, 2).events(), ["1 BOOT"]);
+    assert!(cpe.wait_status(|_| true)["reboot_at"].is_null());
+    cpe.wait_text("/etc/config/cwmp", |text| {
+        text.contains("delay_reboot '-1'")
+    });
+    assert_eq!(cpe.get(DELAY), "-1");
+    assert_eq!(reboots(&cpe), 0);
+    assert!(cpe.stop().success());
+    acs.finish().unwrap();
+}
